@@ -1,0 +1,67 @@
+"""The approved words of emergencies, from `templates/messages/emergency/hazards.toml`."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from broadcasts.alerts.models import Colour
+from hub.core.errors import BadInput
+
+FILE = Path(__file__).resolve().parents[2] / "templates" / "messages" / "emergency" / "hazards.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said and written; `{place}` still stands in both."""
+
+    speech: str
+    sms: str
+
+    def at(self, place: str) -> "Words":
+        """Return the words with the place filled in."""
+        return Words(self.speech.replace("{place}", place), self.sms.replace("{place}", place))
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """One kind of emergency with its words for every colour."""
+
+    key: str
+    name: str
+    name_en: str
+    icon: str
+    words: Mapping[Colour, Words]
+
+
+@cache
+def hazards() -> Mapping[str, Hazard]:
+    """Return all hazards in the order of the file."""
+    raw = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    return {
+        key: Hazard(
+            key=key,
+            name=item["name"],
+            name_en=item["name_en"],
+            icon=item["icon"],
+            words={colour: Words(item[colour]["speech"], item[colour]["sms"]) for colour in Colour},
+        )
+        for key, item in raw.items()
+    }
+
+
+def hazard(key: str) -> Hazard:
+    """Return one hazard; BadInput when there is none of that name."""
+    found = hazards().get(key)
+    if found is None:
+        raise BadInput("hazard_unknown", field="hazard")
+    return found
+
+
+def colour(value: str) -> Colour:
+    """Return the colour of that name; BadInput when there is none."""
+    try:
+        return Colour(value)
+    except ValueError:
+        raise BadInput("colour_unknown", field="colour") from None

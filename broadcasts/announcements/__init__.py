@@ -1,0 +1,1 @@
+"""Words someone wants heard, and how far they have come."""

@@ -1,0 +1,141 @@
+"""What a clerk typed, checked; and the hash that an approval is of."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from broadcasts.announcements.models import Announcement, Theme, When
+from broadcasts.audience.selection import Audience
+from hub.core.errors import BadInput
+
+TITLE_LENGTH = 30
+TEXT_LENGTH = 1000
+SMS_LENGTH = 450
+MOST_REPEATS = 5
+SPEEDS = ("slow", "normal", "fast")
+FURTHEST = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The fields of the compose form as values. It may be incomplete; `problems` says what submitting still needs."""
+
+    title: str
+    text: str
+    sms_text: str
+    theme: Theme
+    audience: Audience
+    speed: str = "normal"
+    repeats: int = 2
+    volume: int | None = None
+    when: When = When.NOW
+    at: datetime | None = None
+    daily_at: str = ""
+    first_day: date | None = None
+    last_day: date | None = None
+
+    @property
+    def message(self) -> str:
+        """The text message: its own words, or the spoken ones."""
+        return self.sms_text.strip() or self.text.strip()
+
+    def problems(self, *, now: datetime, today: date) -> list[BadInput]:
+        """Return everything that keeps it from being submitted."""
+        return [
+            *self._word_problems(),
+            *self._sound_problems(),
+            *self._audience_problems(),
+            *self._time_problems(now, today),
+        ]
+
+    def _word_problems(self) -> list[BadInput]:
+        found: list[BadInput] = []
+        if not self.title.strip():
+            found.append(BadInput("title_missing", field="title"))
+        elif len(self.title) > TITLE_LENGTH:
+            found.append(
+                BadInput("title_too_long", field="title", most=TITLE_LENGTH, over=len(self.title) - TITLE_LENGTH)
+            )
+        if not self.text.strip():
+            found.append(BadInput("text_missing", field="text"))
+        elif len(self.text) > TEXT_LENGTH:
+            found.append(BadInput("text_too_long", field="text", most=TEXT_LENGTH, over=len(self.text) - TEXT_LENGTH))
+        if self.audience.sms and len(self.message) > SMS_LENGTH:
+            found.append(
+                BadInput("sms_too_long", field="sms_text", most=SMS_LENGTH, over=len(self.message) - SMS_LENGTH)
+            )
+        return found
+
+    def _sound_problems(self) -> list[BadInput]:
+        found: list[BadInput] = []
+        if not 1 <= self.repeats <= MOST_REPEATS:
+            found.append(BadInput("repeats_range", field="repeats", most=MOST_REPEATS))
+        if self.volume is not None and not 1 <= self.volume <= 100:
+            found.append(BadInput("volume_range", field="volume"))
+        if self.speed not in SPEEDS:
+            found.append(BadInput("speed_unknown", field="speed"))
+        return found
+
+    def _audience_problems(self) -> list[BadInput]:
+        try:
+            self.audience.checked()
+        except BadInput as error:
+            return [error]
+        return []
+
+    def _time_problems(self, now: datetime, today: date) -> list[BadInput]:
+        match self.when:
+            case When.NOW:
+                return []
+            case When.ONCE:
+                return self._once_problems(now)
+            case When.DAILY:
+                return self._daily_problems(today)
+
+    def _once_problems(self, now: datetime) -> list[BadInput]:
+        if self.at is None:
+            return [BadInput("time_missing", field="at")]
+        if self.at <= now:
+            return [BadInput("time_past", field="at")]
+        return [BadInput("time_too_far", field="at")] if self.at > now + FURTHEST else []
+
+    def _daily_problems(self, today: date) -> list[BadInput]:
+        found = []
+        if not _is_clock(self.daily_at):
+            found.append(BadInput("daily_time_missing", field="daily_at"))
+        if self.last_day is None:
+            found.append(BadInput("last_day_missing", field="last_day"))
+        elif self.last_day < max(today, self.first_day or today):
+            found.append(BadInput("last_day_past", field="last_day"))
+        elif self.last_day > today + FURTHEST:
+            found.append(BadInput("time_too_far", field="last_day"))
+        return found
+
+
+def _is_clock(text: str) -> bool:
+    hour, _, minute = text.partition(":")
+    return len(text) == 5 and hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60
+
+
+def content_hash(announcement: Announcement) -> str:
+    """Return the hash over everything that shapes what people hear and read, where and when."""
+    a = announcement
+    content = {
+        "title": a.title,
+        "text": a.text,
+        "sms_text": a.sms_text,
+        "theme": a.theme,
+        "audience": a.audience,
+        "voice": a.voice,
+        "speed": a.speed,
+        "repeats": a.repeats,
+        "volume": a.volume,
+        "when": a.when,
+        "at": a.at.isoformat() if a.at else None,
+        "daily_at": a.daily_at,
+        "first_day": str(a.first_day),
+        "last_day": str(a.last_day),
+        "audio": a.audio_sha256,
+    }
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,86 @@
+"""Announcements: the words, the place, the wish when, and who stands for them."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+from uuid6 import uuid7
+
+from broadcasts.announcements.lifecycle import State
+from hub.core.db import Base, StateText
+
+
+class When(StrEnum):
+    """When it is meant to go out."""
+
+    NOW = "now"
+    ONCE = "once"
+    DAILY = "daily"
+
+
+class Theme(StrEnum):
+    """What it is about; decides the attention tone and the statistics."""
+
+    NOTICE = "notice"
+    SAFETY = "safety"
+    FRAUD = "fraud"
+    LAW = "law"
+
+
+class Announcement(Base):
+    """Words someone wants heard in one part of the region tree, and how far they have come.
+
+    `home_path` is the smallest region that holds everything it is aimed at: who may see, approve and stop it is asked
+    there. `content_hash` is taken at submission over everything that shapes what people hear and read; approval is of
+    that hash, and a release compares it again.
+    """
+
+    __tablename__ = "announcement"
+    __table_args__ = (
+        CheckConstraint("approved_by IS NULL OR approved_by <> submitted_by", name="two_pairs_of_eyes"),
+        Index(None, "state", "home_path"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    title: Mapped[str] = mapped_column(String(60), default="")
+    text: Mapped[str] = mapped_column(Text, default="")
+    sms_text: Mapped[str] = mapped_column(Text, default="")
+    theme: Mapped[Theme] = mapped_column(StateText(Theme), default=Theme.NOTICE)
+    audience: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    home_path: Mapped[str] = mapped_column(String(64))
+    voice: Mapped[str] = mapped_column(String(60), default="")
+    speed: Mapped[str] = mapped_column(String(8), default="normal")
+    repeats: Mapped[int] = mapped_column(default=2)
+    volume: Mapped[int | None]
+    """Volume on the speakers, 1 to 100; None leaves each at its own."""
+    when: Mapped[When] = mapped_column(StateText(When), default=When.NOW)
+    at: Mapped[datetime | None]
+    """The moment, for ONCE."""
+    daily_at: Mapped[str] = mapped_column(String(5), default="")
+    """Local time HH:MM, for DAILY."""
+    first_day: Mapped[date | None]
+    last_day: Mapped[date | None]
+
+    state: Mapped[State] = mapped_column(StateText(State), default=State.DRAFT)
+    version: Mapped[int] = mapped_column(default=1)
+    content_hash: Mapped[str] = mapped_column(String(64), default="")
+    audio_sha256: Mapped[str] = mapped_column(String(64), default="")
+    audio_ms: Mapped[int] = mapped_column(default=0)
+    audio_bytes: Mapped[int] = mapped_column(default=0)
+    engine: Mapped[str] = mapped_column(String(30), default="")
+    spoken: Mapped[str] = mapped_column(Text, default="")
+    return_reason: Mapped[str] = mapped_column(String(200), default="")
+
+    written_by: Mapped[UUID]
+    written_by_name: Mapped[str] = mapped_column(String(40))
+    written_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    submitted_by: Mapped[UUID | None]
+    submitted_by_name: Mapped[str] = mapped_column(String(40), default="")
+    submitted_at: Mapped[datetime | None]
+    approved_by: Mapped[UUID | None]
+    approved_by_name: Mapped[str] = mapped_column(String(40), default="")
+    approved_at: Mapped[datetime | None]

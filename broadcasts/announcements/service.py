@@ -1,0 +1,355 @@
+"""Draft, submit, approve, return, withdraw: the life of an announcement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from broadcasts.announcements.drafting import Draft, content_hash
+from broadcasts.announcements.lifecycle import State, step
+from broadcasts.announcements.models import Announcement, When
+from broadcasts.announcements.timing import Timetable
+from broadcasts.audience.selection import Audience
+from broadcasts.delivery import service as delivery
+from broadcasts.delivery.models import Broadcast, Kind
+from broadcasts.delivery.rules import Rules
+from broadcasts.loudspeaker import orders
+from broadcasts.loudspeaker.orders import Sound
+from hub.audit import log
+from hub.core.actor import Actor, Permission
+from hub.core.db import like_below
+from hub.core.errors import BadInput, NotAllowed, NotFound, Problems, WrongState
+from hub.regions import service as regions
+from hub.regions.tree import common
+
+REASON_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A finished rendering: the recording, who spoke it, and the words as they were read."""
+
+    sound: Sound
+    engine: str
+    spoken: str
+
+
+def create(session: Session, actor: Actor, draft: Draft, *, now: datetime) -> Announcement:
+    """Start a draft."""
+    if actor.id is None or not actor.may_somewhere(Permission.COMPOSE):
+        raise NotAllowed("not_allowed", permission=Permission.COMPOSE.value)
+    announcement = Announcement(
+        home_path=actor.paths(Permission.COMPOSE)[0],
+        written_by=actor.id,
+        written_by_name=actor.name,
+        written_at=now,
+        changed_at=now,
+    )
+    _fill(session, announcement, draft, actor)
+    session.add(announcement)
+    session.flush()
+    log.record(session, actor, "announcement.create", _ref(announcement), announcement.home_path, now)
+    return announcement
+
+
+def save(session: Session, actor: Actor, announcement_id: UUID, draft: Draft, *, now: datetime) -> Announcement:
+    """Change a draft. Changing something submitted or returned makes it a draft again and voids what went before."""
+    announcement = _own(session, actor, announcement_id)
+    if announcement.state is not State.DRAFT:
+        announcement.state = step(announcement.state, State.DRAFT)
+        announcement.submitted_by = announcement.submitted_at = None
+        announcement.submitted_by_name = announcement.content_hash = ""
+    _fill(session, announcement, draft, actor)
+    announcement.version += 1
+    announcement.changed_at = now
+    return announcement
+
+
+def submit(
+    session: Session, actor: Actor, announcement_id: UUID, spoken: Spoken | None, *, rules: Rules, now: datetime
+) -> Announcement:
+    """Hand it in for approval, together with the recording people will hear."""
+    announcement = _own(session, actor, announcement_id)
+    draft = as_draft(announcement)
+    problems = draft.problems(now=now, today=now.astimezone(rules.zone).date())
+    if problems:
+        raise Problems(problems)
+    if draft.audience.speakers and spoken is None:
+        raise BadInput("sound_missing", field="text")
+    if draft.audience.speakers and orders.meant(session, draft.audience.paths) == 0 and not draft.audience.sms:
+        raise BadInput("no_speaker_there", field="region")
+    announcement.state = step(announcement.state, State.SUBMITTED)
+    announcement.audience = draft.audience.checked().as_json()
+    _take_sound(announcement, spoken)
+    _check_quiet(announcement, rules, announcement.at or now)
+    announcement.submitted_by, announcement.submitted_by_name = actor.id, actor.name
+    announcement.submitted_at = announcement.changed_at = now
+    announcement.return_reason = ""
+    announcement.content_hash = content_hash(announcement)
+    log.record(
+        session,
+        actor,
+        "announcement.submit",
+        _ref(announcement),
+        announcement.home_path,
+        now,
+        title=announcement.title,
+        content=announcement.content_hash,
+    )
+    return announcement
+
+
+def approve(
+    session: Session,
+    actor: Actor,
+    announcement_id: UUID,
+    *,
+    rules: Rules,
+    timetable: Timetable,
+    now: datetime,
+    seen_hash: str = "",
+) -> Broadcast | None:
+    """Let it go out, now or at its time. Never by the person who wrote or submitted it.
+
+    `seen_hash` is the content the approver was looking at; if it changed meanwhile, nothing is approved. Returns the
+    broadcast when it goes out at once.
+    """
+    announcement = _for_review(session, actor, announcement_id)
+    if seen_hash and seen_hash != announcement.content_hash:
+        raise WrongState("announcement_changed_meanwhile")
+    announcement.state = step(announcement.state, State.APPROVED)
+    announcement.approved_by, announcement.approved_by_name = actor.id, actor.name
+    announcement.approved_at = announcement.changed_at = now
+    log.record(
+        session,
+        actor,
+        "announcement.approve",
+        _ref(announcement),
+        announcement.home_path,
+        now,
+        title=announcement.title,
+        content=announcement.content_hash,
+    )
+    if announcement.when is When.NOW:
+        return release(session, actor, announcement, source="now", starts_at=now, rules=rules, now=now)
+    if announcement.when is When.ONCE and (announcement.at is None or announcement.at <= now):
+        raise WrongState("time_past_approval")
+    timetable.book(session, announcement, now)
+    return None
+
+
+def give_back(session: Session, actor: Actor, announcement_id: UUID, reason: str, *, now: datetime) -> Announcement:
+    """Return it to its author, saying why."""
+    announcement = _for_review(session, actor, announcement_id)
+    reason = reason.strip()
+    if not reason:
+        raise BadInput("reason_missing", field="reason")
+    announcement.state = step(announcement.state, State.RETURNED)
+    announcement.return_reason = reason[:REASON_LENGTH]
+    announcement.changed_at = now
+    log.record(session, actor, "announcement.return", _ref(announcement), announcement.home_path, now, reason=reason)
+    return announcement
+
+
+def withdraw(
+    session: Session, actor: Actor, announcement_id: UUID, *, timetable: Timetable, now: datetime
+) -> Announcement:
+    """Take it back for good; what is already sounding is stopped with `delivery.stop`, not with this."""
+    announcement = get(session, actor, announcement_id)
+    if announcement.written_by != actor.id and not actor.may(Permission.STOP, announcement.home_path):
+        raise NotAllowed("not_allowed", permission=Permission.STOP.value)
+    announcement.state = step(announcement.state, State.WITHDRAWN)
+    announcement.changed_at = now
+    timetable.unbook(session, announcement.id, now)
+    log.record(
+        session,
+        actor,
+        "announcement.withdraw",
+        _ref(announcement),
+        announcement.home_path,
+        now,
+        title=announcement.title,
+    )
+    return announcement
+
+
+def release(
+    session: Session,
+    actor: Actor,
+    announcement: Announcement,
+    *,
+    source: str,
+    starts_at: datetime,
+    rules: Rules,
+    now: datetime,
+) -> Broadcast:
+    """Send an approved announcement out once; `source` names the occasion and can be used once only."""
+    if announcement.state is not State.APPROVED:
+        raise WrongState(f"announcement_{announcement.state.value}")
+    if content_hash(announcement) != announcement.content_hash:
+        raise WrongState("announcement_changed_meanwhile")
+    audience = Audience.from_json(announcement.audience)
+    has_sound = bool(announcement.audio_sha256)
+    return delivery.release(
+        session,
+        actor,
+        delivery.Order(
+            source=f"announcement:{announcement.id}:{source}",
+            kind=Kind.ROUTINE,
+            title=announcement.title,
+            text=announcement.text,
+            sms_text=announcement.sms_text or announcement.text,
+            audience=audience,
+            home_path=announcement.home_path,
+            sound=Sound(announcement.audio_sha256, announcement.audio_ms, announcement.audio_bytes)
+            if has_sound
+            else None,
+            repeats=announcement.repeats,
+            volume=announcement.volume,
+            starts_at=starts_at,
+            expires_at=starts_at + rules.valid,
+            approved_by_name=announcement.approved_by_name,
+            announcement_id=announcement.id,
+        ),
+        rules=rules,
+        now=now,
+    )
+
+
+def get(session: Session, actor: Actor, announcement_id: UUID) -> Announcement:
+    """Return an announcement the actor may see; to a stranger it does not exist."""
+    announcement = session.get(Announcement, announcement_id, with_for_update=True)
+    if announcement is None or not actor.may(Permission.SEE, announcement.home_path):
+        raise NotFound("announcement_unknown")
+    return announcement
+
+
+def waiting(session: Session, actor: Actor) -> list[Announcement]:
+    """Return what waits for approval where the actor may approve, the most pressing first."""
+    query = select(Announcement).where(Announcement.state == State.SUBMITTED, _within(actor, Permission.APPROVE))
+    return list(session.scalars(query.order_by(func.coalesce(Announcement.at, Announcement.submitted_at))))
+
+
+def count_waiting(session: Session, actor: Actor) -> int:
+    """Return how many wait for this person's approval; one's own do not count."""
+    query = (
+        select(func.count())
+        .select_from(Announcement)
+        .where(
+            Announcement.state == State.SUBMITTED,
+            _within(actor, Permission.APPROVE),
+            Announcement.submitted_by != actor.id,
+        )
+    )
+    return session.scalar(query) or 0
+
+
+def page(
+    session: Session,
+    actor: Actor,
+    *,
+    states: tuple[State, ...] = (),
+    before: datetime | None = None,
+    limit: int = 20,
+) -> list[Announcement]:
+    """Return announcements the actor may see, last changed first; drafts only one's own."""
+    query = select(Announcement).where(
+        _within(actor, Permission.SEE),
+        or_(Announcement.state != State.DRAFT, Announcement.written_by == actor.id),
+    )
+    if states:
+        query = query.where(Announcement.state.in_(states))
+    if before is not None:
+        query = query.where(Announcement.changed_at < before)
+    return list(session.scalars(query.order_by(Announcement.changed_at.desc()).limit(limit)))
+
+
+def as_draft(announcement: Announcement) -> Draft:
+    """Return its fields as the form has them."""
+    a = announcement
+    return Draft(
+        title=a.title,
+        text=a.text,
+        sms_text=a.sms_text,
+        theme=a.theme,
+        audience=Audience.from_json(a.audience),
+        speed=a.speed,
+        repeats=a.repeats,
+        volume=a.volume,
+        when=a.when,
+        at=a.at,
+        daily_at=a.daily_at,
+        first_day=a.first_day,
+        last_day=a.last_day,
+    )
+
+
+def _own(session: Session, actor: Actor, announcement_id: UUID) -> Announcement:
+    announcement = get(session, actor, announcement_id)
+    if announcement.written_by != actor.id:
+        raise NotAllowed("announcement_of_another")
+    return announcement
+
+
+def _for_review(session: Session, actor: Actor, announcement_id: UUID) -> Announcement:
+    announcement = get(session, actor, announcement_id)
+    actor.require(Permission.APPROVE, announcement.home_path)
+    if actor.id in (announcement.submitted_by, announcement.written_by):
+        raise NotAllowed("own_announcement")
+    return announcement
+
+
+def _fill(session: Session, announcement: Announcement, draft: Draft, actor: Actor) -> None:
+    regions.require_known(session, draft.audience.regions)
+    paths = draft.audience.paths
+    for path in paths:
+        actor.require(Permission.COMPOSE, path)
+    announcement.title = draft.title.strip()[:60]
+    announcement.text = draft.text.strip()
+    announcement.sms_text = draft.sms_text.strip()
+    announcement.theme = draft.theme
+    announcement.audience = draft.audience.as_json()
+    announcement.home_path = common(list(paths)) or actor.paths(Permission.COMPOSE)[0]
+    announcement.speed = draft.speed
+    announcement.repeats = draft.repeats
+    announcement.volume = draft.volume
+    announcement.when = draft.when
+    announcement.at = draft.at if draft.when is When.ONCE else None
+    announcement.daily_at = draft.daily_at[:5] if draft.when is When.DAILY else ""
+    announcement.first_day = draft.first_day if draft.when is When.DAILY else None
+    announcement.last_day = draft.last_day if draft.when is When.DAILY else None
+
+
+def _take_sound(announcement: Announcement, spoken: Spoken | None) -> None:
+    announcement.audio_sha256 = spoken.sound.sha256 if spoken else ""
+    announcement.audio_ms = spoken.sound.ms if spoken else 0
+    announcement.audio_bytes = spoken.sound.bytes if spoken else 0
+    announcement.engine = spoken.engine if spoken else ""
+    announcement.spoken = spoken.spoken if spoken else ""
+
+
+def _check_quiet(announcement: Announcement, rules: Rules, start: datetime) -> None:
+    # For NOW the hour of approval counts, not that of submission; the release asks again in every case.
+    if announcement.when is When.NOW or not announcement.audio_sha256:
+        return
+    if announcement.when is When.DAILY:
+        hour, minute = (int(part) for part in announcement.daily_at.split(":"))
+        start = start.astimezone(rules.zone).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    seconds = announcement.audio_ms / 1000
+    if rules.quiet.touches(start, seconds):
+        free = rules.quiet.next_free(start, seconds)
+        shown = free.astimezone(rules.zone).strftime("%H:%M") if free else ""
+        raise BadInput("time_in_quiet_hours", field="at", free=shown)
+
+
+def _within(actor: Actor, permission: Permission) -> ColumnElement[bool]:
+    paths = actor.paths(permission)
+    if not paths:
+        return Announcement.id.is_(None)
+    return or_(*(Announcement.home_path.like(like_below(path)) for path in paths))
+
+
+def _ref(announcement: Announcement) -> str:
+    return f"announcement:{announcement.id}"

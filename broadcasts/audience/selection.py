@@ -1,0 +1,56 @@
+"""Who is meant, as a value that can be stored, compared and shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hub.core.errors import BadInput
+from hub.regions.tree import level_of, outermost, path_of
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Regions by code (each with everything below it), and through which channels they are reached.
+
+    `tags` narrows the SMS side to residents who carry one of them; loudspeakers cannot be narrowed that way.
+    """
+
+    regions: tuple[str, ...]
+    speakers: bool = True
+    sms: bool = False
+    tags: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The outermost paths that are meant, in the order of the tree."""
+        return tuple(outermost([path_of(code) for code in self.regions]))
+
+    def checked(self) -> "Audience":
+        """Return it with regions inside other chosen regions dropped; BadInput if it reaches nobody."""
+        if not self.regions:
+            raise BadInput("no_region_chosen", field="region")
+        for code in self.regions:
+            level_of(code)
+        if not (self.speakers or self.sms):
+            raise BadInput("no_channel_chosen", field="channel")
+        codes = tuple(path.rstrip("/").rpartition("/")[2] for path in self.paths)
+        return Audience(regions=codes, speakers=self.speakers, sms=self.sms, tags=tuple(sorted(set(self.tags))))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is stored."""
+        return {
+            "regions": list(self.regions),
+            "speakers": self.speakers,
+            "sms": self.sms,
+            "tags": list(self.tags),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Audience":
+        """Return it as it was stored."""
+        return cls(
+            regions=tuple(stored.get("regions", ())),
+            speakers=bool(stored.get("speakers", False)),
+            sms=bool(stored.get("sms", False)),
+            tags=tuple(stored.get("tags", ())),
+        )

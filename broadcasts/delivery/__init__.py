@@ -1,0 +1,1 @@
+"""The frozen order, its deliveries and their receipts."""

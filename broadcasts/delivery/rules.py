@@ -1,0 +1,21 @@
+"""What the county has settled about going out."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from broadcasts.delivery.quiet import QuietHours
+from broadcasts.sms.settings import SmsSettings
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Quiet hours, zone, text-message settings, and how late a loudspeaker may still start a routine item."""
+
+    quiet: QuietHours
+    zone: ZoneInfo
+    sms: SmsSettings
+    valid: timedelta
+    emergency_valid: timedelta
+    countdown: timedelta
+    daily_minutes: int

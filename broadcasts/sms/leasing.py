@@ -1,0 +1,168 @@
+"""The outbox's claims: who is taken for a call, that a call is about to be made, what it led to.
+
+Every change names the states it may start from, so that a worker that comes late changes nothing it should not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+from uuid6 import uuid7
+
+from broadcasts.sms.expansion import in_lane
+from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
+from broadcasts.sms.states import Lane, MessageState, RunState, SubmissionState
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One message of a call, the number still sealed."""
+
+    message_id: int
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """People taken together for one call to the provider."""
+
+    id: UUID
+    broadcast_id: UUID
+    priority: int
+    text: str = field(repr=False)
+    expires_at: datetime
+    attempt: int
+    people: tuple[Person, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeasePlan:
+    """How much to take: at most `calls` calls of at most `per_call` people, for the provider of that name."""
+
+    provider: str
+    calls: int
+    per_call: int
+    lease: timedelta
+
+
+def lease(session: Session, lane: Lane, plan: LeasePlan, *, now: datetime) -> list[Call]:
+    """Take the next people of the most urgent run for calls; nothing has been sent yet."""
+    run = _next_run(session, lane, now)
+    if run is None:
+        return []
+    due = session.execute(
+        select(SmsMessage.id, SmsMessage.sealed, SmsMessage.attempts)
+        .where(
+            SmsMessage.broadcast_id == run.broadcast_id,
+            SmsMessage.state == MessageState.CREATED,
+            SmsMessage.next_try_at <= now,
+        )
+        .order_by(SmsMessage.id)
+        .limit(plan.calls * plan.per_call)
+        .with_for_update(skip_locked=True)
+    ).all()
+    calls = []
+    for start in range(0, len(due), plan.per_call):
+        chunk = due[start : start + plan.per_call]
+        call = Call(
+            id=uuid7(),
+            broadcast_id=run.broadcast_id,
+            priority=run.priority,
+            text=run.text,
+            expires_at=run.expires_at,
+            attempt=max(row.attempts for row in chunk) + 1,
+            people=tuple(Person(row.id, row.sealed) for row in chunk),
+        )
+        _note_lease(session, call, plan, now)
+        calls.append(call)
+    run.served_at = now
+    session.flush()
+    return calls
+
+
+def announce(session: Session, calls: Sequence[Call], *, lease_until: datetime, now: datetime) -> list[Call]:
+    """Note that these calls are about to be made; to be committed BEFORE the network is touched.
+
+    Return them without the people who were called off in between; calls nobody is left in are dropped.
+    """
+    ready = []
+    for call in calls:
+        kept = set(
+            session.scalars(
+                update(SmsMessage)
+                .where(SmsMessage.submission_id == call.id, SmsMessage.state == MessageState.LEASED)
+                .values(state=MessageState.SUBMITTING, attempts=SmsMessage.attempts + 1, changed_at=now)
+                .returning(SmsMessage.id)
+            )
+        )
+        if kept:
+            people = tuple(person for person in call.people if person.message_id in kept)
+            ready.append(
+                Call(call.id, call.broadcast_id, call.priority, call.text, call.expires_at, call.attempt, people)
+            )
+        session.execute(
+            update(SmsSubmission)
+            .where(SmsSubmission.id == call.id)
+            .values(
+                state=SubmissionState.SUBMITTING if kept else SubmissionState.DROPPED,
+                people=len(kept),
+                submitted_at=now if kept else None,
+                lease_until=lease_until,
+            )
+        )
+    return ready
+
+
+def hand_back(session: Session, calls: Sequence[Call], *, now: datetime) -> None:
+    """Give up leases without having made the calls."""
+    ids = [call.id for call in calls]
+    session.execute(
+        update(SmsMessage)
+        .where(SmsMessage.submission_id.in_(ids), SmsMessage.state == MessageState.LEASED)
+        .values(state=MessageState.CREATED, changed_at=now)
+    )
+    session.execute(
+        update(SmsSubmission)
+        .where(SmsSubmission.id.in_(ids), SmsSubmission.state == SubmissionState.LEASED)
+        .values(state=SubmissionState.DROPPED)
+    )
+
+
+def _next_run(session: Session, lane: Lane, now: datetime) -> SmsRun | None:
+    due = exists().where(
+        SmsMessage.broadcast_id == SmsRun.broadcast_id,
+        SmsMessage.state == MessageState.CREATED,
+        SmsMessage.next_try_at <= now,
+    )
+    return session.scalar(
+        select(SmsRun)
+        .where(SmsRun.state == RunState.GOING, SmsRun.paused_reason == "", SmsRun.expires_at > now)
+        .where(in_lane(lane), due)
+        .order_by(SmsRun.priority, SmsRun.served_at)
+        .limit(1)
+    )
+
+
+def _note_lease(session: Session, call: Call, plan: LeasePlan, now: datetime) -> None:
+    session.add(
+        SmsSubmission(
+            id=call.id,
+            broadcast_id=call.broadcast_id,
+            priority=call.priority,
+            state=SubmissionState.LEASED,
+            provider=plan.provider,
+            attempt=call.attempt,
+            people=len(call.people),
+            lease_until=now + plan.lease,
+        )
+    )
+    session.execute(
+        update(SmsMessage)
+        .where(SmsMessage.id.in_([person.message_id for person in call.people]))
+        .where(SmsMessage.state == MessageState.CREATED)
+        .values(state=MessageState.LEASED, submission_id=call.id, provider=plan.provider, changed_at=now)
+        .execution_options(synchronize_session=False)
+    )

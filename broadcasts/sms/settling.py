@@ -1,0 +1,183 @@
+"""What the provider's answer to one call means for the people in it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, bindparam, case, or_, select, update
+from sqlalchemy.orm import Session
+
+from broadcasts.sms.gateways.gateway import Accepted, Refusal, Refused, SubmitResult, Unknown, parse_message_ref
+from broadcasts.sms.leasing import Call
+from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
+from broadcasts.sms.states import MessageState, Priority, Reason, RunState, SubmissionState, lower
+from hub.residents.models import BlockReason
+from hub.residents.service import block
+
+MAX_TRIES = 5
+"""Tries of a routine message that is refused for a passing reason; an emergency is tried until it expires."""
+_OPEN = (MessageState.SUBMITTING, MessageState.UNKNOWN)
+_FINAL_REASON: Mapping[Refusal, Reason] = {
+    Refusal.INVALID_NUMBER: Reason.INVALID_NUMBER,
+    Refusal.OPTED_OUT: Reason.OPTED_OUT,
+    Refusal.CARRIER_BLOCKED: Reason.CARRIER_BLOCKED,
+    Refusal.REJECTED: Reason.REJECTED,
+}
+ALL_REFUSED_AFTER = 20
+
+
+def settle(session: Session, call: Call, result: SubmitResult, *, resend_after: timedelta, now: datetime) -> None:
+    """Write down what a call led to."""
+    everybody = [person.message_id for person in call.people]
+    match result:
+        case Accepted():
+            _accepted(session, call, result, now)
+            _note(session, call.id, SubmissionState.ACCEPTED, "", now)
+        case Refused():
+            _refused(session, call, everybody, result, now)
+            _note(session, call.id, SubmissionState.REFUSED, result.code or result.kind.value, now)
+        case Unknown():
+            give_up(session, [call.id], result.cause, resend_after=resend_after, now=now)
+
+
+def give_up(session: Session, ids: Collection[UUID], cause: str, *, resend_after: timedelta, now: datetime) -> None:
+    """Call the fate of calls unknown. Emergencies will be looked into, anything else waits for a report or a person."""
+    session.execute(
+        update(SmsMessage)
+        .where(SmsMessage.submission_id.in_(ids), SmsMessage.state == MessageState.SUBMITTING)
+        .values(state=MessageState.UNKNOWN, changed_at=now)
+    )
+    session.execute(
+        update(SmsSubmission)
+        .where(SmsSubmission.id.in_(ids))
+        .values(
+            state=SubmissionState.UNKNOWN,
+            cause=cause[:60],
+            settled_at=now,
+            look_at=case((SmsSubmission.priority == int(Priority.EMERGENCY), now + resend_after), else_=None),
+        )
+    )
+
+
+def unreadable(session: Session, ids: Sequence[int], *, now: datetime) -> None:
+    """Fail messages whose number cannot be opened any more: it was sealed with a key this hub does not have."""
+    these = SmsMessage.id.in_(ids) & (SmsMessage.state == MessageState.LEASED)
+    _failed(session, these, Reason.UNREADABLE, "", now)
+
+
+def not_sent() -> ColumnElement[Any]:
+    """Return the end of a message nothing was sent for, unless an earlier try may have gone: that stays unknown."""
+    return case((SmsMessage.may_have_gone, MessageState.UNKNOWN.value), else_=MessageState.FAILED.value)
+
+
+def requeue(session: Session, condition: ColumnElement[bool], values: Mapping[str, Any], run_id: UUID) -> None:
+    """Put messages back into the queue, and the run back to work if it was thought done."""
+    session.execute(update(SmsMessage).where(condition).values(state=MessageState.CREATED, **values))
+    session.execute(
+        update(SmsRun)
+        .where(SmsRun.broadcast_id == run_id, SmsRun.state == RunState.DONE)
+        .values(state=RunState.GOING, done_at=None)
+    )
+
+
+def _accepted(session: Session, call: Call, result: Accepted, now: datetime) -> None:
+    marks = []
+    for ref, provider_ref in result.refs.items():
+        known = parse_message_ref(ref)
+        if known is not None:
+            marks.append({"m": known[1], "r": provider_ref[:64]})
+    if marks:
+        table = SmsMessage.__table__
+        # No IN: executemany cannot expand it.
+        believed = or_(*(table.c.state == state for state in sorted(lower(MessageState.SENT))))
+        statement = (
+            update(SmsMessage)
+            .where(table.c.id == bindparam("m"), table.c.submission_id == call.id)
+            .values(
+                state=case((believed, MessageState.SENT.value), else_=table.c.state),
+                provider_ref=bindparam("r"),
+                sent_at=now,
+                changed_at=now,
+            )
+        )
+        session.connection().execute(statement, marks)
+    for ref, refused in result.refused.items():
+        known = parse_message_ref(ref)
+        if known is not None:
+            _refused(session, call, [known[1]], refused, now)
+    session.execute(
+        update(SmsMessage)
+        .where(SmsMessage.submission_id == call.id, SmsMessage.state == MessageState.SUBMITTING)
+        .values(state=MessageState.UNKNOWN, code="not_answered", changed_at=now)
+    )
+
+
+def _refused(session: Session, call: Call, ids: Sequence[int], refused: Refused, now: datetime) -> None:
+    these = SmsMessage.id.in_(ids) & (SmsMessage.submission_id == call.id) & SmsMessage.state.in_(_OPEN)
+    match refused.kind:
+        case Refusal.THROTTLED | Refusal.CONFIGURATION:
+            # It says nothing about these people, so it does not count as a try.
+            again = now + timedelta(seconds=refused.retry_after_s or 0)
+            values = {"attempts": SmsMessage.attempts - 1, "next_try_at": again, "changed_at": now}
+            requeue(session, these, values, call.broadcast_id)
+            if refused.kind is Refusal.CONFIGURATION:
+                pause(session, call.broadcast_id, "gateway_configuration", refused.code)
+        case Refusal.TEMPORARY:
+            _temporary(session, call, these, refused, now)
+        case _:
+            _failed(session, these, _FINAL_REASON[refused.kind], refused.code, now)
+            if refused.kind is Refusal.OPTED_OUT:
+                _opted_out(session, ids, now)
+            _pause_if_nobody_gets_it(session, call, refused)
+
+
+def pause(session: Session, broadcast_id: UUID, reason: str, code: str) -> None:
+    """Let a run stand still until somebody has put right what is wrong."""
+    session.execute(
+        update(SmsRun).where(SmsRun.broadcast_id == broadcast_id).values(paused_reason=reason, paused_code=code[:40])
+    )
+
+
+def _temporary(session: Session, call: Call, these: ColumnElement[bool], refused: Refused, now: datetime) -> None:
+    emergency = call.priority == Priority.EMERGENCY
+    if not emergency and call.attempt >= MAX_TRIES:
+        _failed(session, these, Reason.TEMPORARY, refused.code, now)
+        return
+    pause_s = min(2.0 * 2**call.attempt, 20.0) if emergency else 15.0 * 2**call.attempt
+    again = now + timedelta(seconds=max(pause_s, refused.retry_after_s or 0))
+    values = {"next_try_at": again, "code": refused.code[:40], "changed_at": now}
+    requeue(session, these, values, call.broadcast_id)
+
+
+def _failed(session: Session, these: ColumnElement[bool], reason: Reason, code: str, now: datetime) -> None:
+    session.execute(
+        update(SmsMessage).where(these).values(state=not_sent(), reason=reason.value, code=code[:40], changed_at=now)
+    )
+
+
+def _opted_out(session: Session, ids: Sequence[int], now: datetime) -> None:
+    for index in session.scalars(select(SmsMessage.phone_index).where(SmsMessage.id.in_(ids))).all():
+        block(session, index, BlockReason.OPTED_OUT, now=now)
+
+
+def _pause_if_nobody_gets_it(session: Session, call: Call, refused: Refused) -> None:
+    """Stop a routine run whose first people are all refused: it is the message that is wrong, not the people."""
+    if call.priority == Priority.EMERGENCY:
+        return
+    states = session.scalars(
+        select(SmsMessage.state)
+        .where(SmsMessage.broadcast_id == call.broadcast_id, SmsMessage.attempts > 0)
+        .limit(ALL_REFUSED_AFTER * 4)
+    ).all()
+    failed = sum(1 for state in states if state is MessageState.FAILED)
+    if failed >= ALL_REFUSED_AFTER and failed == len(states):
+        pause(session, call.broadcast_id, "everybody_refused", refused.code)
+
+
+def _note(session: Session, submission_id: UUID, state: SubmissionState, cause: str, now: datetime) -> None:
+    session.execute(
+        update(SmsSubmission)
+        .where(SmsSubmission.id == submission_id)
+        .values(state=state, cause=cause[:60], settled_at=now, look_at=None)
+    )

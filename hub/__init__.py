@@ -1,0 +1,1 @@
+"""Who and where: people, places, loudspeakers, and the front door."""

@@ -1,0 +1,1 @@
+"""Staff accounts, roles bound to the region tree, sign-in, API tokens."""

@@ -1,0 +1,30 @@
+"""Which role holds which permission."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from hub.core.actor import Permission
+
+
+class Role(StrEnum):
+    """What somebody is in their part of the tree."""
+
+    COUNTY_ADMIN = "county_admin"
+    CLERK = "clerk"
+    APPROVER = "approver"
+    SECRETARY = "secretary"
+    DUTY_OFFICER = "duty_officer"
+    VIEWER = "viewer"
+
+
+P = Permission
+PERMISSIONS_OF: Mapping[Role, frozenset[Permission]] = {
+    Role.COUNTY_ADMIN: frozenset(Permission) - {P.COMPOSE, P.APPROVE},
+    Role.CLERK: frozenset({P.SEE, P.COMPOSE, P.STOP, P.SEE_RESIDENTS, P.EDIT_RESIDENTS, P.EDIT_SPEAKERS}),
+    Role.APPROVER: frozenset({P.SEE, P.APPROVE, P.STOP, P.EMERGENCY, P.DRILL, P.SEE_RESIDENTS, P.SEE_AUDIT}),
+    Role.SECRETARY: frozenset({P.SEE, P.COMPOSE, P.STOP, P.SEE_RESIDENTS}),
+    Role.DUTY_OFFICER: frozenset({P.SEE, P.STOP, P.EMERGENCY, P.DRILL}),
+    Role.VIEWER: frozenset({P.SEE}),
+}
+"""A county administrator runs the system and answers for emergencies, but neither writes nor approves programmes:
+whoever hands out rights must not be able to pass an announcement alone."""

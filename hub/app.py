@@ -1,0 +1,93 @@
+"""Build the application from its configuration and the features it is given."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from hub.accounts import service as accounts
+from hub.accounts import views as account_pages
+from hub.accounts.identity import IDENTITY
+from hub.core.clock import Clock, utc_now
+from hub.core.config import Config, HubSettings
+from hub.core.db import Base, Sessions, make_engine
+from hub.core.feature import Feature
+from hub.core.migrating import upgrade
+from hub.core.runtime import KEY, Runtime
+from hub.core.secrets import Secrets, load_or_create
+from hub.web import errors, guards, i18n, shell
+from hub.web.menu import Menu
+from hub.web.work import Identity
+
+log = logging.getLogger(__name__)
+VERSION = "0.1.0"
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+LARGEST_REQUEST = 6 * 1024 * 1024
+
+
+class RefusedToStart(Exception):
+    """The hub will not run like this; the message says why and what to do."""
+
+
+def open_runtime(config: Config, *, clock: Clock = utc_now) -> Runtime:
+    """Open secrets and database, bring the tables up to date, and refuse what must not run in production."""
+    secrets = load_or_create(config.data_dir, "demo" if _demo(config) else "production")
+    engine = make_engine(config.database_url)
+    upgrade(engine, Base.metadata)
+    runtime = Runtime(config=config, secrets=secrets, sessions=Sessions(engine), clock=clock)
+    if not _demo(config):
+        _refuse_demo_in_production(runtime, secrets)
+    return runtime
+
+
+def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
+    """Return the application; nothing is started and no port opened."""
+    app = OpenAPI(
+        "hub",
+        info=Info(title="Cunxiang", version=VERSION, description="Announcements to village loudspeakers and phones."),
+        root_path=str(Path(__file__).parent),
+        static_folder=str(shell.STATIC),
+        template_folder=str(TEMPLATES),
+        doc_ui=False,
+    )
+    app.extensions[KEY] = runtime
+    app.config.update(
+        SECRET_KEY=runtime.secrets.session_key,
+        SESSION_COOKIE_NAME="cunxiang_form",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=runtime.settings.public_url.startswith("https://"),
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST,
+        WTF_CSRF_TIME_LIMIT=int(accounts.SESSION_LENGTH.total_seconds()),
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    proxies = runtime.settings.trusted_proxies
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    runtime.provide(Menu, Menu())
+    runtime.provide(Identity, IDENTITY)
+    i18n.install(app)
+    guards.install(app)
+    errors.install(app)
+    shell.install(app)
+    app.register_blueprint(account_pages.bp)
+    for feature in features:
+        feature.plug_in(app, runtime)
+    return app
+
+
+def _demo(config: Config) -> bool:
+    return config.section(HubSettings).mode == "demo"
+
+
+def _refuse_demo_in_production(runtime: Runtime, secrets: Secrets) -> None:
+    with runtime.sessions.read() as session:
+        logins = accounts.active_demo_logins(session)
+    if logins:
+        raise RefusedToStart(
+            f"This database holds demo accounts whose passwords everybody knows: {', '.join(logins)}. "
+            "Switch them off with 'cunxiang user disable LOGIN', or use another data_dir."
+        )

@@ -1,0 +1,74 @@
+"""What every command shares: reading the configuration, and errors as sentences."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from hub.app import RefusedToStart, open_runtime
+from hub.core.config import Config, ConfigError, Section, load
+from hub.core.errors import HubError
+from hub.core.feature import Feature
+from hub.core.runtime import Runtime
+from hub.core.secrets import SecretsError
+from hub.speakers.broker import BrokerFailed
+from hub.speakers.device_file import BadDeviceFile
+from hub.speakers.settings import MqttSettings
+from hub.web.words import explain
+
+P = ParamSpec("P")
+R = TypeVar("R")
+EXPECTED = (ConfigError, SecretsError, RefusedToStart, BrokerFailed, BadDeviceFile)
+HUB_SECTIONS: tuple[type[Section], ...] = (MqttSettings,)
+
+
+def sections(features: Sequence[Feature]) -> tuple[type[Section], ...]:
+    """Return every configuration section there is."""
+    return (*HUB_SECTIONS, *(kind for feature in features for kind in feature.settings))
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn expected failures into one readable message and exit status 2."""
+    try:
+        yield
+    except HubError as error:
+        click.secho(explain(error, "en"), fg="red", err=True)
+        sys.exit(2)
+    except EXPECTED as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+
+
+def guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a command in `plain_errors`."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with plain_errors():
+            return command(*args, **kwargs)
+
+    return run
+
+
+class Frame:
+    """What the top command knows: the features and which configuration file was named."""
+
+    def __init__(self, features: Sequence[Feature], config_path: Path | None) -> None:
+        self.features = tuple(features)
+        self.config_path = config_path
+
+    def config(self, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Config:
+        """Read the configuration. Raises ConfigError."""
+        return load(self.config_path, sections(self.features), overrides=overrides)
+
+    def runtime(self, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Runtime:
+        """Open database and secrets as configured."""
+        return open_runtime(self.config(overrides))
+
+
+pass_frame = click.make_pass_decorator(Frame)

@@ -1,0 +1,161 @@
+"""`cunxiang db | config | user | audit`: keep a hub in order."""
+
+import click
+
+from hub.accounts import service as accounts
+from hub.accounts.roles import Role
+from hub.audit import log
+from hub.commands.frame import Frame, guarded, pass_frame
+from hub.core import migrating
+from hub.core.actor import SYSTEM
+from hub.core.clock import utc_now
+from hub.core.config import Section
+from hub.core.db import Base, Sessions, make_engine
+from hub.regions.tree import path_of
+
+
+@click.group()
+def db() -> None:
+    """Bring the database up to date, or look at it."""
+
+
+@db.command("upgrade")
+@pass_frame
+@guarded
+def db_upgrade(frame: Frame) -> None:
+    """Apply missing migrations. `cunxiang run` does this by itself."""
+    engine = make_engine(frame.config().database_url)
+    migrating.upgrade(engine, Base.metadata)
+    click.echo("The database is up to date.")
+
+
+@db.command("check")
+@pass_frame
+@guarded
+def db_check(frame: Frame) -> None:
+    """Say whether tables and program fit together."""
+    engine = make_engine(frame.config().database_url)
+    if not migrating.is_current(engine):
+        raise click.ClickException("Migrations are missing. Run: cunxiang db upgrade")
+    differences = migrating.drift(engine, Base.metadata)
+    if differences:
+        raise click.ClickException(f"The tables differ from the program in {len(differences)} places: {differences}")
+    click.echo("Tables and program fit together.")
+
+
+@db.command("revision", hidden=True)
+@click.argument("number")
+@click.argument("message")
+@pass_frame
+@guarded
+def db_revision(frame: Frame, number: str, message: str) -> None:
+    """Write a migration for what changed in the models (for developers)."""
+    migrating.write_revision(make_engine(frame.config().database_url), Base.metadata, message, number)
+
+
+@click.group()
+def config() -> None:
+    """Check the configuration."""
+
+
+@config.command("check")
+@pass_frame
+@guarded
+def config_check(frame: Frame) -> None:
+    """Read config.toml and say what is wrong, or that all is well."""
+    found = frame.config()
+    click.echo(f"{found.source or 'No config.toml: defaults'} - all is well.")
+
+
+@config.command("show")
+@pass_frame
+@guarded
+def config_show(frame: Frame) -> None:
+    """Show every key with its present value; secrets stay hidden."""
+    for section in frame.config():
+        click.secho(f"[{section.table}]", bold=True)
+        _show(section)
+
+
+def _show(section: Section) -> None:
+    for name, value in section:
+        description = type(section).model_fields[name].description or ""
+        click.echo(f"{name} = {value}".ljust(44) + f"  # {description}")
+
+
+@click.group()
+def user() -> None:
+    """Add and change accounts."""
+
+
+@user.command("add")
+@click.argument("login")
+@click.option("--name", required=True, help="The name people see.")
+@click.option("--role", "role", required=True, type=click.Choice([r.value for r in Role]), help="What they are.")
+@click.option("--region", required=True, help="Region code they answer for, 12 digits.")
+@click.password_option(help="Asked for when left out.")
+@pass_frame
+@guarded
+def user_add(frame: Frame, login: str, name: str, role: str, region: str, password: str) -> None:
+    """Add an account, for example the first administrator."""
+    with frame.runtime().sessions.begin() as session:
+        grants = [(Role(role), path_of(region))]
+        accounts.create_account(
+            session, SYSTEM, login=login, name=name, password=password, grants=grants, now=utc_now()
+        )
+    click.echo(f"Account {login} can sign in now.")
+
+
+@user.command("list")
+@pass_frame
+@guarded
+def user_list(frame: Frame) -> None:
+    """List the accounts."""
+    with frame.runtime().sessions.read() as session:
+        for account in accounts.list_accounts(session, SYSTEM):
+            roles = ", ".join(f"{g.role.value} {g.region_path}" for g in account.grants)
+            state = "" if account.active else "  (off)"
+            click.echo(f"{account.login:20} {account.name:16} {roles}{state}")
+
+
+@user.command("password")
+@click.argument("login")
+@click.password_option(help="Asked for when left out.")
+@pass_frame
+@guarded
+def user_password(frame: Frame, login: str, password: str) -> None:
+    """Give an account a new password and end its sessions."""
+    with frame.runtime().sessions.begin() as session:
+        accounts.set_password(session, SYSTEM, login, password, now=utc_now())
+    click.echo(f"{login} has a new password.")
+
+
+@user.command("disable")
+@click.argument("login")
+@pass_frame
+@guarded
+def user_disable(frame: Frame, login: str) -> None:
+    """Switch an account off."""
+    # Not through the runtime: in production that refuses to open as long as a demo account is on.
+    engine = make_engine(frame.config().database_url)
+    migrating.upgrade(engine, Base.metadata)
+    with Sessions(engine).begin() as session:
+        accounts.set_active(session, SYSTEM, login, active=False, now=utc_now())
+    click.echo(f"{login} cannot sign in any more.")
+
+
+@click.group()
+def audit() -> None:
+    """Prove the log of who did what."""
+
+
+@audit.command("verify")
+@pass_frame
+@guarded
+def audit_verify(frame: Frame) -> None:
+    """Check that no entry was changed, added in between or taken out."""
+    with frame.runtime().sessions.read() as session:
+        broken = log.verify_chain(session)
+    if broken is not None:
+        raise click.ClickException(f"Entry {broken} does not fit the one before it: the log was changed from outside.")
+    click.echo("The log is whole.")

@@ -1,0 +1,107 @@
+"""`cunxiang run | demo`: the hub itself, and the hub with an invented county."""
+
+import logging
+import shutil
+import socket
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from hub.app import build, open_runtime
+from hub.commands.frame import Frame, guarded, pass_frame
+from hub.core.clock import utc_now
+from hub.core.feature import Feature
+from hub.core.logs import configure
+from hub.core.runtime import Runtime
+from hub.demo import seeding
+from hub.demo.simulation import SimulatedSpeakers
+from hub.running import Server
+
+log = logging.getLogger(__name__)
+DEMO_DIR = Path("var") / "demo"
+WORDS = {"regions": "镇和村", "speakers": "喇叭", "residents": "居民"}
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port instead of the configured one.")
+@click.option("--json-logs", is_flag=True, help="One JSON object a line instead of plain lines.")
+@pass_frame
+@guarded
+def run(frame: Frame, port: int | None, json_logs: bool) -> None:
+    """Run the hub until Ctrl-C: web pages, timetable, loudspeakers, SMS and, unless configured, its own broker."""
+    configure(json_lines=json_logs)
+    runtime = frame.runtime({"hub": {"port": port}} if port is not None else None)
+    server = Server(build(runtime, frame.features), runtime, frame.features)
+    server.close_on_signals()
+    log.info("hub ready", extra={"address": runtime.base_url})
+    server.serve()
+
+
+@click.command()
+@click.option("--fresh", is_flag=True, help="Throw the demo's data away and start anew.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8600, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets phones in this network try it.")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), default=DEMO_DIR, show_default=True)
+@pass_frame
+@guarded
+def demo(frame: Frame, fresh: bool, port: int, host: str, data_dir: Path) -> None:
+    """Try everything: an invented county, 120 simulated loudspeakers, 5,000 residents, nothing real is reached."""
+    configure(json_lines=False, level=logging.WARNING)
+    if fresh and data_dir.exists():
+        shutil.rmtree(data_dir)
+    config = frame.config(demo_settings(host, port, data_dir, utc_now()))
+    runtime = open_runtime(config)
+    _fill(runtime, frame.features)
+    speakers = SimulatedSpeakers(runtime)
+    features = (*frame.features, Feature(name="simulation", start=lambda _: (speakers,)))
+    server = Server(build(runtime, features), runtime, features)
+    server.close_on_signals()
+    _announce(runtime, host)
+    server.serve()
+    click.echo("\n已停止。再启动，数据还在。 Stopped; the data is kept.")
+
+
+def demo_settings(host: str, port: int, data_dir: Path, now: datetime) -> dict[str, dict[str, object]]:
+    """Return the settings of a demo. Quiet hours begin eight hours from now, so that it can be tried at any hour."""
+    local = now.astimezone(ZoneInfo("Asia/Shanghai"))
+    start = (local + timedelta(hours=8)).replace(minute=0)
+    return {
+        "hub": {"mode": "demo", "data_dir": data_dir, "host": host, "port": port, "public_url": ""},
+        "database": {"url": ""},
+        "mqtt": {"engine": "embedded", "host": "127.0.0.1", "port": 0, "heartbeat_seconds": 20},
+        "sms": {"gateway": "local", "signature": "云岫县应急", "window_from": "00:00", "window_until": "23:59"},
+        "broadcast": {"quiet_hours": (f"{start:%H:%M}-{start + timedelta(hours=8):%H:%M}",)},
+    }
+
+
+def _fill(runtime: Runtime, features: tuple[Feature, ...]) -> None:
+    with runtime.sessions.read() as session:
+        if seeding.is_seeded(session):
+            return
+    click.echo("第一次启动，先造一个演示县。 First start: making the invented county.")
+
+    def show(what: str, done: int, total: int) -> None:
+        filled = round(30 * done / total)
+        bar = "█" * filled + "·" * (30 - filled)
+        click.echo(f"\r  {WORDS[what]:　<4}{bar} {done}/{total}", nl=done == total)
+
+    seeding.seed(runtime, show)
+    app = build(runtime, features)
+    with app.app_context(), runtime.sessions.begin() as session:
+        for feature in features:
+            feature.seed_demo(runtime, session)
+
+
+def _announce(runtime: Runtime, host: str) -> None:
+    click.echo()
+    click.secho(f"  村响已经开好： {runtime.base_url}", bold=True)
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - the person asked for it
+        click.echo(f"  手机同网打开： http://{socket.gethostname()}:{runtime.port}")
+    click.echo(f"  密码都是  {seeding.PASSWORD}  (password of all accounts)")
+    click.echo("    clerk      石笛镇广播员：写广播、提交     writes")
+    click.echo("    approver   石笛镇副镇长：审批            approves")
+    click.echo("    duty       石笛镇值班员：应急播发        emergencies")
+    click.echo("    editor / chief  县里写 / 批，全县 120 只喇叭   the same for the whole county")
+    click.echo("  按 Ctrl-C 停止。 Ctrl-C stops it.")

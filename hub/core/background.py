@@ -1,0 +1,70 @@
+"""Threads that repeat one step, can be woken early, survive errors and stop when asked."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[], float]
+"""One round of work; returns how many seconds to rest before the next (0 = go on at once)."""
+
+
+class Background(Protocol):
+    """Something that runs beside the web server: started last, stopped first."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> object:
+        """Finish what is being done, then end."""
+        ...
+
+
+class Loop:
+    """One thread that repeats a step. An exception is logged and followed by a pause that doubles up to 30 s."""
+
+    def __init__(self, name: str, step: Step) -> None:
+        self.name = name
+        self._step = step
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.failures = 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def kick(self) -> None:
+        """Wake it: there is something to do."""
+        self._wake.set()
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Ask it to end after the present step; return whether it did in time."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                rest = self._step()
+                self.failures = 0
+            except Exception:
+                self.failures += 1
+                rest = min(30.0, 0.5 * 2 ** min(self.failures, 6))
+                log.exception("%s failed (%d in a row), next try in %.1f s", self.name, self.failures, rest)
+                self._stopping.wait(rest)  # not to be woken early: whoever kicks knows nothing of the failure
+                rest = 0.0
+            if rest > 0:
+                self._wake.wait(rest)
+            self._wake.clear()

@@ -1,0 +1,41 @@
+"""What a feature package offers to the hub, which never imports it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import click
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from hub.core.background import Background
+from hub.core.config import Section
+from hub.core.runtime import Runtime
+
+
+def _nothing(app: Flask, runtime: Runtime) -> None:
+    """Plug in nothing."""
+
+
+def _no_loops(runtime: Runtime) -> Sequence[Background]:
+    return ()
+
+
+def _no_seed(runtime: Runtime, session: Session) -> None:
+    """Seed nothing."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A package that plugs itself in.
+
+    `settings`: its configuration sections. `plug_in`: register blueprints and services, open nothing. `start`: return
+    what runs in the background of a running hub, not yet started. `seed_demo`: put demo data into an empty database.
+    `commands`: click commands to add to the command line.
+    """
+
+    name: str
+    settings: tuple[type[Section], ...] = ()
+    plug_in: Callable[[Flask, Runtime], None] = _nothing
+    start: Callable[[Runtime], Sequence[Background]] = _no_loops
+    seed_demo: Callable[[Runtime, Session], None] = _no_seed
+    commands: tuple[click.Command, ...] = field(default=())

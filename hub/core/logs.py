@@ -1,0 +1,46 @@
+"""Logs: one line an event for people at a terminal, one JSON object a line for machines."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+QUIET_LOGGERS = ("werkzeug", "apscheduler", "waitress.queue", "twilio.http_client", "alembic", "urllib3")
+
+
+class JsonLine(logging.Formatter):
+    """time, level, logger, event, and whatever was passed as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line of JSON."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        line |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class PlainLine(logging.Formatter):
+    """For a terminal: the time, the event, and its details behind it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one readable line."""
+        details = " ".join(f"{k}={v}" for k, v in vars(record).items() if k not in _STANDARD)
+        time = datetime.fromtimestamp(record.created, tz=UTC).astimezone().strftime("%H:%M:%S")
+        line = f"{time} {record.levelname.lower():7} {record.getMessage()} {details}".rstrip()
+        return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
+
+
+def configure(*, json_lines: bool, level: int = logging.INFO) -> None:
+    """Log to standard error. Libraries that would log addresses or bodies are kept to warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLine() if json_lines else PlainLine())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)

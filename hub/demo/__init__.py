@@ -1,0 +1,1 @@
+"""The invented county everybody can try: no real place, person or number."""

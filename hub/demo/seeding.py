@@ -1,0 +1,185 @@
+"""Fill an empty database with the invented county: regions, accounts, loudspeakers, residents."""
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+from uuid6 import uuid7
+
+from hub.accounts import service as accounts
+from hub.accounts.roles import Role
+from hub.core.actor import SYSTEM
+from hub.core.runtime import Runtime
+from hub.demo import county
+from hub.demo.outlines import outlines, village_seeds
+from hub.regions import service as regions
+from hub.regions.models import Region
+from hub.regions.tree import path_of
+from hub.residents.models import NumberKind, Phone, Resident, ResidentTag
+from hub.residents.phones import PhoneSafe, mask
+from hub.speakers import registry
+from hub.speakers.device_file import DeviceFile
+from hub.speakers.station import KEY_ID, signing_key
+
+PASSWORD = "cunxiang-demo"  # noqa: S105 - known to everybody on purpose; production refuses to start with it
+RESIDENTS = 5000
+DEVICES = "devices.jsonl"
+Step = Callable[[str, int, int], None]
+"""Told what is being made, how much of it is done, and how much there is."""
+
+
+def is_seeded(session: Session) -> bool:
+    """Return whether there is a county already."""
+    return session.scalar(select(Region.code).limit(1)) is not None
+
+
+def seed(runtime: Runtime, step: Step) -> None:
+    """Make the whole county."""
+    now = runtime.now()
+    with runtime.sessions.begin() as session:
+        _regions(session, now, step)
+        _accounts(session, now)
+        _speakers(runtime, session, now, step)
+    with runtime.sessions.begin() as session:
+        _residents(runtime, session, now, step)
+
+
+def _regions(session: Session, now: datetime, step: Step) -> None:
+    code, name = county.COUNTY
+    regions.add_region(session, SYSTEM, code=code, name=name, now=now)
+    seeds = village_seeds()
+    shapes = iter(outlines([point for township in seeds for point in township]))
+    total = len(county.TOWNSHIPS)
+    for t, (township, villages) in enumerate(county.TOWNSHIPS):
+        regions.add_region(session, SYSTEM, code=county.township_code(t), name=township, now=now, position=t)
+        for v, village in enumerate(villages):
+            code = county.village_code(t, v)
+            regions.add_region(session, SYSTEM, code=code, name=village, now=now, position=v, outline=next(shapes))
+            for g, group in enumerate(county.GROUPS):
+                regions.add_region(
+                    session, SYSTEM, code=county.group_code(code, g), name=village[:2] + group, now=now, position=g
+                )
+        step("regions", t + 1, total)
+
+
+def _accounts(session: Session, now: datetime) -> None:
+    whole, first, second = path_of(county.COUNTY[0]), path_of(county.township_code(0)), path_of(county.township_code(1))
+    village = path_of(county.village_code(0, 1))
+    people = (
+        ("clerk", "石笛镇广播员", Role.CLERK, first),
+        ("approver", "石笛镇副镇长", Role.APPROVER, first),
+        ("duty", "石笛镇值班员", Role.DUTY_OFFICER, first),
+        ("secretary", "竹影村村支书", Role.SECRETARY, village),
+        ("clerk2", "柚溪镇广播员", Role.CLERK, second),
+        ("approver2", "柚溪镇副镇长", Role.APPROVER, second),
+        ("county", "云岫县管理员", Role.COUNTY_ADMIN, whole),
+        ("editor", "县广播站编辑", Role.CLERK, whole),
+        ("chief", "县广播站站长", Role.APPROVER, whole),
+        ("viewer", "县督查员", Role.VIEWER, whole),
+    )
+    for login, name, role, path in people:
+        accounts.create_account(
+            session, SYSTEM, login=login, name=name, password=PASSWORD, grants=[(role, path)], now=now, demo=True
+        )
+
+
+def _speakers(runtime: Runtime, session: Session, now: datetime, step: Step) -> None:
+    key = signing_key(runtime.secrets.signing_seed)
+    total = sum(len(villages) for _, villages in county.TOWNSHIPS) * len(county.SPOTS)
+    devices = []
+    for t, (_, villages) in enumerate(county.TOWNSHIPS):
+        for v, village in enumerate(villages):
+            for s, spot in enumerate(county.SPOTS):
+                enrolled = registry.enrol(
+                    session,
+                    SYSTEM,
+                    speaker_id=f"cx-{t + 1}{v + 1}{s + 1}",
+                    name=village[:2] + spot,
+                    region_code=county.village_code(t, v),
+                    now=now,
+                    simulated=True,
+                )
+                devices.append(
+                    DeviceFile(
+                        id=enrolled.speaker.id,
+                        number=enrolled.speaker.number,
+                        secret=enrolled.secret,
+                        broker_host="127.0.0.1",
+                        broker_port=1883,
+                        regions=tuple(enrolled.speaker.region_path.strip("/").split("/")),
+                        hub_keys={KEY_ID: key.public()},
+                    )
+                )
+            step("speakers", len(devices), total)
+    write_devices(runtime.config.data_dir / DEVICES, devices)
+
+
+def write_devices(path: Path, devices: list[DeviceFile]) -> None:
+    """Write the simulated devices' file for its owner alone: it holds their passwords."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+    path.write_text("".join(device.model_dump_json() + "\n" for device in devices), encoding="utf-8")
+
+
+def _residents(runtime: Runtime, session: Session, now: datetime, step: Step) -> None:
+    dice = random.Random(20261123)  # noqa: S311 - invented people, the same in every demo
+    safe = PhoneSafe(runtime.secrets)
+    groups = [
+        county.group_code(county.village_code(t, v), g)
+        for t, (_, villages) in enumerate(county.TOWNSHIPS)
+        for v in range(len(villages))
+        for g in range(len(county.GROUPS))
+    ]
+    residents, phones, tags = [], [], []
+    for i in range(RESIDENTS):
+        code = groups[i % len(groups)]
+        resident_id = uuid7()
+        chosen = _tags(dice)
+        residents.append(
+            {
+                "id": resident_id,
+                "region_code": code,
+                "region_path": path_of(code),
+                "name": dice.choice(county.SURNAMES) + dice.choice(county.GIVEN),
+                "away": "外出务工" in chosen,
+                "created_at": now,
+            }
+        )
+        tags += [{"resident_id": resident_id, "tag": tag} for tag in chosen]
+        number = _number(dice, i)
+        if number is not None:
+            e164, kind = number
+            phones.append(
+                {
+                    "id": uuid7(),
+                    "resident_id": resident_id,
+                    "index": safe.index(e164),
+                    "sealed": safe.seal(e164),
+                    "masked": mask(e164),
+                    "kind": kind,
+                }
+            )
+        if i % 500 == 499:
+            step("residents", i + 1, RESIDENTS)
+    session.execute(insert(Resident), residents)
+    session.execute(insert(Phone), phones)
+    session.execute(insert(ResidentTag), tags)
+
+
+def _tags(dice: random.Random) -> list[str]:
+    shares = zip(county.TAGS, (0.06, 0.12, 0.2, 0.01, 0.02), strict=True)
+    return [tag for tag, share in shares if dice.random() < share]
+
+
+def _number(dice: random.Random, i: int) -> tuple[str, NumberKind] | None:
+    """Return a number of the 154 range, which no operator uses; some have a landline, a shared phone, or none."""
+    roll = dice.random()
+    if roll < 0.06:
+        return None
+    if roll < 0.10:
+        return f"+860990{2200000 + i}", NumberKind.LANDLINE
+    shared = i - 48 if roll > 0.97 and i >= 48 else i
+    return f"+86154{shared:08d}", NumberKind.MOBILE

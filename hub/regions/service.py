@@ -1,0 +1,135 @@
+"""Add, rename and look up regions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from hub.audit import log
+from hub.core.actor import Actor, Permission
+from hub.core.db import like_below
+from hub.core.errors import BadInput, NotFound
+from hub.regions.models import Region
+from hub.regions.tree import Level, codes_in, level_of, parent_code, path_of
+
+NAME_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A region with everything below it."""
+
+    code: str
+    name: str
+    level: Level
+    path: str
+    outline: str
+    children: tuple["Node", ...]
+
+    def walk(self) -> list["Node"]:
+        """Return itself and everything below, from the top."""
+        return [self, *(n for child in self.children for n in child.walk())]
+
+
+def add_region(
+    session: Session, actor: Actor, *, code: str, name: str, now: datetime, position: int = 0, outline: str = ""
+) -> Region:
+    """Add a region below its parent, which must exist (a county has none)."""
+    level = level_of(code)
+    above = parent_code(code)
+    actor.require(Permission.EDIT_REGIONS, path_of(above) if above else path_of(code))
+    name = name.strip()
+    if not name or len(name) > NAME_LENGTH:
+        raise BadInput("region_name_missing", field="name", most=NAME_LENGTH)
+    if session.get(Region, code):
+        raise BadInput("region_exists", field="code", code_given=code)
+    if above and session.get(Region, above) is None:
+        raise BadInput("region_parent_missing", field="code", parent=above)
+    region = Region(
+        code=code,
+        parent_code=above,
+        level=level,
+        name=name,
+        path=path_of(code),
+        position=position,
+        outline=outline,
+    )
+    session.add(region)
+    session.flush()
+    log.record(session, actor, "region.add", f"region:{code}", region.path, now, name=name)
+    return region
+
+
+def rename_region(session: Session, actor: Actor, code: str, *, name: str, now: datetime) -> Region:
+    """Give a region another name."""
+    region = get_region(session, actor, code)
+    actor.require(Permission.EDIT_REGIONS, region.path)
+    name = name.strip()
+    if not name or len(name) > NAME_LENGTH:
+        raise BadInput("region_name_missing", field="name", most=NAME_LENGTH)
+    before, region.name = region.name, name
+    log.record(session, actor, "region.rename", f"region:{code}", region.path, now, before=before, after=name)
+    return region
+
+
+def get_region(session: Session, actor: Actor, code: str, permission: Permission = Permission.SEE) -> Region:
+    """Return a region the actor may see; to a stranger it does not exist."""
+    region = session.get(Region, code)
+    if region is None or not actor.may(permission, region.path):
+        raise NotFound("region_unknown", code_given=code)
+    return region
+
+
+def forest(session: Session, actor: Actor, permission: Permission = Permission.SEE) -> tuple[Node, ...]:
+    """Return the parts of the tree where the actor holds `permission`, each as a tree of its own."""
+    paths = actor.paths(permission)
+    if not paths:
+        return ()
+    query = select(Region).order_by(Region.path).where(or_(*(Region.path.like(like_below(p)) for p in paths)))
+    below: dict[str | None, list[Region]] = {}
+    tops = []
+    seen: set[str] = set()
+    for region in session.scalars(query):
+        seen.add(region.code)
+        if region.parent_code in seen:
+            below.setdefault(region.parent_code, []).append(region)
+        else:
+            tops.append(region)
+    return tuple(_node(region, below) for region in tops)
+
+
+def _node(region: Region, below: dict[str | None, list[Region]]) -> Node:
+    children = sorted(below.get(region.code, []), key=lambda r: (r.position, r.code))
+    return Node(
+        region.code,
+        region.name,
+        region.level,
+        region.path,
+        region.outline,
+        tuple(_node(child, below) for child in children),
+    )
+
+
+def require_known(session: Session, codes: Sequence[str]) -> None:
+    """Raise BadInput unless every code names a region: a code that matches nothing must never be skipped silently."""
+    unknown = set(codes) - names(session, set(codes)).keys()
+    if unknown:
+        raise BadInput("region_unknown", field="region", code_given=min(unknown))
+
+
+def names(session: Session, codes: set[str]) -> dict[str, str]:
+    """Return the names of some codes, for showing; no permission is asked because a name alone tells nothing."""
+    if not codes:
+        return {}
+    rows = session.execute(select(Region.code, Region.name).where(Region.code.in_(codes)))
+    return {row.code: row.name for row in rows}
+
+
+def full_name(session: Session, path: str, *, without_county: bool = False) -> str:
+    """Return 云岭县 青石镇 石桥村 for a path."""
+    codes = codes_in(path)
+    known = names(session, set(codes))
+    shown = codes[1:] if without_county and len(codes) > 1 else codes
+    return " ".join(known.get(code, code) for code in shown)

@@ -1,0 +1,1 @@
+"""Residents, their phones and what they agreed to."""

@@ -1,0 +1,1 @@
+"""Loudspeakers: registry, protocol, MQTT link, reference device."""

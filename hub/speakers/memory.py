@@ -1,0 +1,101 @@
+"""What a loudspeaker must not forget over a power cut."""
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hub.speakers.protocol import ENDED, Command, Play, Reached, Settings, Stop
+
+MAX_SEEN: Final = 512
+RECENT: Final = 8
+DAY_MS: Final = 86_400_000
+
+
+class Seen(BaseModel):
+    """One accepted command."""
+
+    state: Reached
+    exp: int
+    issuer: str
+    seq: int
+
+
+class Queued(BaseModel):
+    """A play that has not ended: its command, and how often and how long it has sounded."""
+
+    command: Play
+    fetched: bool = False
+    attempts: int = 0
+    next_try: int = 0
+    interrupted: int = 0
+    played_ms: int = 0
+
+
+class StoppedAll(BaseModel):
+    """The newest `stop all` of one issuer."""
+
+    seq: int
+    iat: int
+
+
+class Memory(BaseModel):
+    """The persistent state of one device."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    settings: Settings | None = None
+    volume: int = 80
+    receipts: int = 0
+    hub_time: int = 0
+    not_before: int = 0
+    last_seq: int = -1
+    playing: str | None = None
+    seen: dict[str, Seen] = Field(default_factory=dict)
+    floors: dict[str, int] = Field(default_factory=dict)
+    stopped: dict[str, int] = Field(default_factory=dict)
+    stopped_all: dict[str, StoppedAll] = Field(default_factory=dict)
+    queue: list[Queued] = Field(default_factory=list)
+    recent: list[tuple[str, Reached]] = Field(default_factory=list)
+
+    def item(self, command_id: str | None) -> Queued | None:
+        """The waiting or sounding play of that id."""
+        return next((item for item in self.queue if item.command.id == command_id), None)
+
+    def note(self, command: Command, state: Reached) -> None:
+        """Remember how far a command has come."""
+        self.seen[command.id] = Seen(state=state, exp=command.exp, issuer=command.issuer, seq=command.seq)
+        self.recent = [pair for pair in self.recent if pair[0] != command.id][1 - RECENT :]
+        self.recent.append((command.id, state))
+        self._forget()
+
+    def is_too_old(self, command: Command) -> bool:
+        """Whether it may have been seen and forgotten."""
+        return command.seq <= self.floors.get(command.issuer, -1) or command.iat < self.not_before
+
+    def take_stop(self, stop: Stop) -> None:
+        """Remember what must not sound any more, also when it arrives later."""
+        for name in (*stop.ids, *stop.broadcasts):
+            self.stopped[name] = max(stop.exp, stop.iat + DAY_MS, self.stopped.get(name, 0))
+        before = self.stopped_all.get(stop.issuer)
+        if stop.all and (before is None or before.seq < stop.seq):
+            self.stopped_all[stop.issuer] = StoppedAll(seq=stop.seq, iat=stop.iat)
+
+    def was_stopped(self, play: Play) -> bool:
+        """Whether a stop has named it, or has stopped everything issued before and so it."""
+        if play.id in self.stopped or play.broadcast in self.stopped:
+            return True
+        return any(
+            play.seq < stop.seq if issuer == play.issuer else play.iat <= stop.iat
+            for issuer, stop in self.stopped_all.items()
+        )
+
+    def _forget(self) -> None:
+        """Forget what can never be accepted again: expired by signed time, or pushed out by newer ones."""
+        over = [key for key, seen in self.seen.items() if seen.exp <= self.hub_time and seen.state in ENDED]
+        for key in over:
+            del self.seen[key]
+        self.stopped = {name: exp for name, exp in self.stopped.items() if exp > self.hub_time}
+        while len(self.seen) > MAX_SEEN:
+            ended = (key for key, seen in self.seen.items() if seen.state in ENDED)
+            gone = self.seen.pop(min(ended, key=lambda key: self.seen[key].seq))
+            self.floors[gone.issuer] = max(gone.seq, self.floors.get(gone.issuer, -1))

@@ -1,0 +1,189 @@
+"""Which loudspeakers there are, where they hang, and how they were when last heard of."""
+
+from collections import Counter as Tally
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from hub.audit import log
+from hub.core.actor import Actor, Permission
+from hub.core.db import like_below
+from hub.core.errors import BadInput, NotFound, WrongState
+from hub.regions.models import Region
+from hub.regions.tree import Level, codes_in
+from hub.speakers.accounts import BrokerAccount, hash_password, new_secret
+from hub.speakers.models import Counter, Speaker, SpeakerState
+from hub.speakers.topics import is_device_id
+
+ENROLMENTS = "speaker_number"
+COMMANDS = "command_seq"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A new loudspeaker and the password it must be given; the password is kept nowhere."""
+
+    speaker: Speaker
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many loudspeakers there are, and how many of them are silent."""
+
+    total: int
+    online: int
+
+    @property
+    def offline(self) -> int:
+        """Those that are not connected."""
+        return self.total - self.online
+
+
+def next_value(session: Session, name: str, step: int = 1) -> int:
+    """Return the first of `step` numbers that nobody else gets. Numbers only grow, across restarts."""
+    found = session.execute(
+        update(Counter).where(Counter.name == name).values(value=Counter.value + step).returning(Counter.value)
+    ).scalar()
+    if found is None:
+        session.add(Counter(name=name, value=step))
+        session.flush()
+        found = step
+    return int(found) - step + 1
+
+
+def enrol(
+    session: Session,
+    actor: Actor,
+    *,
+    speaker_id: str,
+    name: str,
+    region_code: str,
+    now: datetime,
+    simulated: bool = False,
+    secret: str | None = None,
+) -> Enrolled:
+    """Add a loudspeaker to a village or group and make its broker password."""
+    region = session.get(Region, region_code)
+    if region is None or not actor.may(Permission.EDIT_SPEAKERS, region.path):
+        raise NotFound("region_unknown", code_given=region_code)
+    if region.level not in (Level.VILLAGE, Level.GROUP):
+        raise BadInput("speaker_needs_village", field="region_code")
+    speaker_id = speaker_id.strip().lower()
+    if not is_device_id(speaker_id) or len(speaker_id) > 32:
+        raise BadInput("speaker_id_malformed", field="speaker_id")
+    if session.get(Speaker, speaker_id):
+        raise BadInput("speaker_exists", field="speaker_id", speaker=speaker_id)
+    if not name.strip():
+        raise BadInput("name_missing", field="name")
+    secret = secret or new_secret()
+    speaker = Speaker(
+        id=speaker_id,
+        number=next_value(session, ENROLMENTS),
+        name=name.strip()[:60],
+        region_code=region.code,
+        region_path=region.path,
+        password_hash=hash_password(secret),
+        enrolled_at=now,
+        simulated=simulated,
+    )
+    session.add(speaker)
+    session.flush()
+    log.record(session, actor, "speaker.enrol", f"speaker:{speaker_id}", region.path, now, number=speaker.number)
+    return Enrolled(speaker, secret)
+
+
+def retire(session: Session, actor: Actor, speaker_id: str, *, now: datetime) -> Speaker:
+    """Take a loudspeaker out of service; the broker will refuse it from now on."""
+    speaker = get(session, actor, speaker_id)
+    actor.require(Permission.EDIT_SPEAKERS, speaker.region_path)
+    if speaker.state is SpeakerState.RETIRED:
+        raise WrongState("speaker_retired_already", speaker=speaker_id)
+    speaker.state = SpeakerState.RETIRED
+    speaker.online = False
+    log.record(session, actor, "speaker.retire", f"speaker:{speaker_id}", speaker.region_path, now)
+    return speaker
+
+
+def set_volume(session: Session, actor: Actor, speaker_id: str, volume: int, *, now: datetime) -> Speaker:
+    """Set the volume of routine items, 0 to 100."""
+    speaker = get(session, actor, speaker_id)
+    actor.require(Permission.EDIT_SPEAKERS, speaker.region_path)
+    if not 0 <= volume <= 100:
+        raise BadInput("volume_range", field="volume")
+    before, speaker.volume = speaker.volume, volume
+    log.record(
+        session, actor, "speaker.volume", f"speaker:{speaker_id}", speaker.region_path, now, before=before, after=volume
+    )
+    return speaker
+
+
+def get(session: Session, actor: Actor, speaker_id: str) -> Speaker:
+    """Return a loudspeaker the actor may see; to a stranger it does not exist."""
+    speaker = session.get(Speaker, speaker_id)
+    if speaker is None or not actor.may(Permission.SEE, speaker.region_path):
+        raise NotFound("speaker_unknown", speaker=speaker_id)
+    return speaker
+
+
+def page(
+    session: Session,
+    actor: Actor,
+    *,
+    path: str | None = None,
+    only_offline: bool = False,
+    query: str = "",
+    after: str = "",
+    limit: int = 50,
+) -> list[Speaker]:
+    """Return loudspeakers the actor may see, offline ones first, one page after `after` (an id seen last)."""
+    wanted = select(Speaker).where(_visible(actor, path), Speaker.state == SpeakerState.ACTIVE)
+    if only_offline:
+        wanted = wanted.where(Speaker.online.is_(False))
+    if query:
+        wanted = wanted.where(
+            or_(Speaker.id.contains(query.lower(), autoescape=True), Speaker.name.contains(query, autoescape=True))
+        )
+    if after:
+        last = session.get(Speaker, after)
+        if last is not None:
+            later = and_(Speaker.online.is_(last.online), Speaker.id > last.id)
+            wanted = wanted.where(later if last.online else or_(later, Speaker.online.is_(True)))
+    return list(session.scalars(wanted.order_by(Speaker.online, Speaker.id).limit(limit)))
+
+
+def count_by_region(session: Session, actor: Actor, permission: Permission = Permission.SEE) -> dict[str, Count]:
+    """Return counts for every region code the actor may see, each including everything below it."""
+    paths = actor.paths(permission)
+    if not paths:
+        return {}
+    rows = session.execute(
+        select(Speaker.region_path, Speaker.online, func.count())
+        .where(or_(*(Speaker.region_path.like(like_below(p)) for p in paths)), Speaker.state == SpeakerState.ACTIVE)
+        .group_by(Speaker.region_path, Speaker.online)
+    )
+    total: Tally[str] = Tally()
+    online: Tally[str] = Tally()
+    for region_path, is_online, number in rows:
+        for code in region_path.strip("/").split("/"):
+            total[code] += number
+            online[code] += number if is_online else 0
+    return {code: Count(total[code], online[code]) for code in total}
+
+
+def _visible(actor: Actor, path: str | None) -> Any:
+    paths = actor.paths(Permission.SEE)
+    if path is not None:
+        paths = (path,) if actor.may(Permission.SEE, path) else ()
+    return or_(*(Speaker.region_path.like(like_below(p)) for p in paths)) if paths else Speaker.id.is_(None)
+
+
+def broker_accounts(session: Session) -> list[BrokerAccount]:
+    """Return every loudspeaker in service as the broker must know it."""
+    rows = session.execute(
+        select(Speaker.id, Speaker.password_hash, Speaker.region_path).where(Speaker.state == SpeakerState.ACTIVE)
+    )
+    return [BrokerAccount(row.id, row.password_hash, regions=codes_in(row.region_path)) for row in rows]

@@ -1,0 +1,262 @@
+"""Thousands of loudspeakers in one process and one loop: for demonstrations, tests and measurements."""
+
+import heapq
+import itertools
+import logging
+import random
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from hub.speakers.actions import Action
+from hub.speakers.audio import AudioCache
+from hub.speakers.broker_child import raise_file_limit
+from hub.speakers.client import now_ms
+from hub.speakers.crowd import Memories, MemoryOf, SharedAudio
+from hub.speakers.device_file import DeviceFile, load_devices
+from hub.speakers.player import FileSink, SilentSink, Sink
+from hub.speakers.simulated import Event, Shelf, SimulatedSpeaker
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE_EVERY_MS: Final = 5_000
+MAX_WAIT_S: Final = 0.5
+FLAKY_UP_MS: Final = (5_000, 60_000)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationOptions:
+    """How the crowd behaves. Shares are 0-1; which devices they fall on follows from `seed`."""
+
+    state_dir: Path
+    keep_audio: int = 0
+    offline: float = 0.0
+    flaky: float = 0.0
+    failing: float = 0.0
+    fetch_per_device: bool = False
+    connects_per_s: int = 300
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How the simulation stands."""
+
+    devices: int
+    up: int
+    sounding: int
+
+
+class Simulation:
+    """The loop. `run` blocks; `halt` may be called from another thread or a signal handler."""
+
+    def __init__(self, devices: list[DeviceFile], options: SimulationOptions) -> None:
+        self._options = options
+        self._selector = selectors.DefaultSelector()
+        self._inner, self._outer = socket.socketpair()
+        self._inner.setblocking(False)
+        self._outer.setblocking(False)
+        self._halt = threading.Event()
+        self._timers: list[tuple[int, int, Callable[[int], None]]] = []
+        self._order = itertools.count()
+        self._happened: list[tuple[SimulatedSpeaker, Event]] = []
+        self._audio = SharedAudio(options.state_dir / "audio", self._wake)
+        self._devices = devices
+        self._speakers: list[SimulatedSpeaker] = []
+
+    # ---- for the outside
+
+    def run(self) -> None:
+        """Until `halt`."""
+        raise_file_limit()
+        memories = Memories(self._options.state_dir / "memories.sqlite")
+        self._selector.register(self._inner, selectors.EVENT_READ, None)
+        try:
+            self._populate(memories)
+            while not self._halt.is_set():
+                self._turn(memories)
+        finally:
+            for speaker in self._speakers:
+                speaker.leave()
+            self._audio.close()
+            memories.close()
+            self._selector.close()
+            self._inner.close()
+            self._outer.close()
+
+    def halt(self) -> None:
+        """End soon."""
+        self._halt.set()
+        self._wake()
+
+    def crowd(self) -> Crowd:
+        """How many there are, are connected, and sound."""
+        speakers = list(self._speakers)
+        return Crowd(
+            devices=len(speakers),
+            up=sum(speaker.is_up for speaker in speakers),
+            sounding=sum(speaker.body.is_sounding for speaker in speakers),
+        )
+
+    def speakers(self) -> list[SimulatedSpeaker]:
+        """The devices; touch them only by `call_soon`."""
+        return list(self._speakers)
+
+    def call_soon(self, what: Callable[[int], None]) -> None:
+        """Have the loop call it; the one way in from another thread."""
+        self._audio.ready.put((lambda _reason: what(now_ms()), None))
+        self._wake()
+
+    # ---- for the speakers
+
+    def happened(self, speaker: SimulatedSpeaker, event: Event) -> None:
+        """Handle this event in the present turn."""
+        self._happened.append((speaker, event))
+
+    def opened(self, speaker: SimulatedSpeaker, sock: Any) -> None:
+        """A socket is there."""
+        self._selector.register(sock, selectors.EVENT_READ, speaker)
+
+    def closed(self, sock: Any) -> None:
+        """A socket goes."""
+        try:
+            self._selector.unregister(sock)
+        except (KeyError, ValueError):
+            log.debug("socket_was_gone")
+
+    def wants_to_write(self, speaker: SimulatedSpeaker, sock: Any, wants: bool) -> None:
+        """There is, or is no longer, something to write."""
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wants else 0)
+        try:
+            self._selector.modify(sock, events, speaker)
+        except (KeyError, ValueError):
+            log.debug("socket_was_gone")
+
+    def call_at(self, when: int, what: Callable[[int], None]) -> None:
+        """Call it in the turn in which that time has come."""
+        heapq.heappush(self._timers, (when, next(self._order), what))
+
+    # ---- the loop
+
+    def _populate(self, memories: Memories) -> None:
+        """Create all devices; let the powered ones connect, spread over time."""
+        chance = random.Random(self._options.seed)  # noqa: S311
+        now, options = now_ms(), self._options
+        for index, device in enumerate(self._devices):
+            offline, fails, flaky = (
+                chance.random() < share for share in (options.offline, options.failing, options.flaky)
+            )
+            speaker = self._create(index, device, memories, fails, now)
+            self._speakers.append(speaker)
+            if offline:
+                continue
+            at = now + index * 1000 // max(1, options.connects_per_s)
+            speaker.boot()
+            self.call_at(at, speaker.connect)
+            self._repeat(speaker.keep_alive, at + chance.randrange(KEEP_ALIVE_EVERY_MS), KEEP_ALIVE_EVERY_MS)
+            if flaky:
+                self._repeat(speaker.drop, at + chance.randint(*FLAKY_UP_MS), chance.randint(*FLAKY_UP_MS))
+
+    def _create(self, index: int, device: DeviceFile, memories: Memories, fails: bool, now: int) -> SimulatedSpeaker:
+        folder, sink = self._options.state_dir, SilentSink()
+        kept: Sink = FileSink(folder / "sounded" / device.id) if index < self._options.keep_audio else sink
+        own = AudioCache(folder / "own" / device.id) if self._options.fetch_per_device else None
+        shelf = Shelf(self._audio, own, fails)
+        return SimulatedSpeaker(device, kept, MemoryOf(memories, device.id), shelf, self, now)
+
+    def _repeat(self, what: Callable[[int], None], at: int, every: int) -> None:
+        def again(now: int) -> None:
+            what(now)
+            self.call_at(now + every, again)
+
+        self.call_at(at, again)
+
+    def _turn(self, memories: Memories) -> None:
+        """Hear, decide for all, make all memories safe at once, then act for all."""
+        for key, events in self._selector.select(self._patience()):
+            self._serve(key.data, events)
+        self._collect_audio()
+        now = now_ms()
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2](now)
+        happened, self._happened = self._happened, []
+        decided = [(speaker, self._decide(speaker, event, now)) for speaker, event in happened]
+        memories.commit()
+        for speaker, actions in decided:
+            self._act(speaker, actions, now)
+
+    def _decide(self, speaker: SimulatedSpeaker, event: Event, now: int) -> list[Action]:
+        try:
+            actions = event(now)
+        except Exception:  # one device's fault must not end the others
+            log.exception("simulated_speaker_failed", extra={"device": speaker.id})
+            return []
+        speaker.body.save()
+        return actions
+
+    def _act(self, speaker: SimulatedSpeaker, actions: list[Action], now: int) -> None:
+        sounded = speaker.body.sounding
+        try:
+            speaker.body.carry_out(actions, now)
+        except Exception:  # as above
+            log.exception("simulated_speaker_failed", extra={"device": speaker.id})
+        sounding = speaker.body.sounding
+        item = speaker.body.core.memory.item(sounding)
+        if sounding is not None and sounding != sounded and item is not None:
+            speaker.listen_at(now + item.command.audio.duration_ms, sounding)
+        speaker.settle(now)
+
+    def _serve(self, speaker: SimulatedSpeaker | None, events: int) -> None:
+        if speaker is None:
+            self._drain_wakes()
+            return
+        if events & selectors.EVENT_READ:
+            speaker.client.loop_read()
+        if events & selectors.EVENT_WRITE:
+            speaker.client.loop_write()
+
+    def _collect_audio(self) -> None:
+        while not self._audio.ready.empty():
+            tell, reason = self._audio.ready.get()
+            tell(reason)
+
+    def _patience(self) -> float:
+        if self._happened or not self._audio.ready.empty():
+            return 0
+        if not self._timers:
+            return MAX_WAIT_S
+        return min(MAX_WAIT_S, max(0.0, (self._timers[0][0] - now_ms()) / 1000))
+
+    def _wake(self) -> None:
+        try:
+            self._outer.send(b"x")
+        except (BlockingIOError, OSError):
+            log.debug("already_awake")
+
+    def _drain_wakes(self) -> None:
+        try:
+            self._inner.recv(65_536)
+        except BlockingIOError:
+            log.debug("nothing_to_drain")
+
+
+def run_simulation(devices: Path, options: SimulationOptions, report: Callable[[Crowd], None] | None = None) -> None:
+    """Run all devices of a file (one JSON object per line) until Ctrl-C; `report` is called every second."""
+    simulation = Simulation(load_devices(devices), options)
+    thread = threading.Thread(target=simulation.run, name="simulation")
+    thread.start()
+    try:
+        while thread.is_alive():
+            if report is not None:
+                report(simulation.crowd())
+            time.sleep(1)
+    except KeyboardInterrupt:
+        log.info("simulation_stopping")
+    finally:
+        simulation.halt()
+        thread.join()

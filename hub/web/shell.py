@@ -1,0 +1,116 @@
+"""The frame around every page, the static files' addresses, health, and the language switch."""
+
+import gzip
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, jsonify, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import text
+
+from hub.core.runtime import runtime
+from hub.web.i18n import COOKIE, day, language
+from hub.web.menu import Menu
+from hub.web.work import Identity, now, reading, visitor
+
+bp = Blueprint("shell", __name__)
+STATIC = Path(__file__).resolve().parents[1] / "static"
+YEAR_S = 31_536_000
+WORTH_PACKING = 1_000
+PACKED_TYPES = ("text/", "application/json", "application/problem+json", "image/svg+xml", "application/javascript")
+
+
+def install(app: Flask) -> None:
+    """Give every template its frame."""
+    app.register_blueprint(bp)
+    app.context_processor(_frame)
+    app.jinja_env.globals["asset"] = asset
+    app.after_request(_static_for_ever)
+    app.after_request(_pack)
+
+
+@bp.get("/healthz")
+def health() -> ResponseReturnValue:
+    """Say whether the database answers."""
+    with reading() as session:
+        session.execute(text("SELECT 1"))
+    return jsonify(status="ok")
+
+
+@bp.post("/language")
+def switch_language() -> ResponseReturnValue:
+    """Switch between Chinese and English and go back to where the person was."""
+    chosen = "en" if request.form.get("language") == "en" else "zh"
+    person = visitor()
+    if person is not None:
+        runtime().get(Identity).remember_language(person.actor, chosen)
+    answer = redirect(local_path(request.form.get("back", "")))
+    answer.set_cookie(COOKIE, chosen, max_age=YEAR_S, samesite="Lax", httponly=True)
+    return answer
+
+
+def local_path(wanted: str, otherwise: str = "/") -> str:
+    """Return `wanted` if it is a path on this hub, so that nobody can be sent elsewhere by a link."""
+    parts = urlsplit(wanted)
+    safe = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    return wanted if safe else otherwise
+
+
+def asset(name: str) -> str:
+    """Return the address of a static file with its content's hash, so that it may be kept for ever."""
+    return url_for("static", filename=name, v=_digest(name))
+
+
+@cache
+def _digest(name: str) -> str:
+    path = STATIC / name
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else "0"
+
+
+def _frame() -> dict[str, Any]:
+    return {"shell": _shell(), "language": language()}
+
+
+def _shell() -> dict[str, Any]:
+    person = visitor()
+    frame: dict[str, Any] = {
+        "account_name": person.name if person else "",
+        "unit_name": person.unit_name if person else "",
+        "county_name": person.county_name if person else "",
+        "mode": "demo" if runtime().settings.mode == "demo" else "live",
+        "now_text": day(now()),
+        "language": language(),
+        "theme": person.theme if person else "auto",
+        "menu": [],
+    }
+    if person is not None and request.headers.get("HX-Request") != "true":
+        with reading() as session:
+            frame["menu"] = runtime().get(Menu).shown_to(session, person.actor)
+    return frame
+
+
+def _static_for_ever(response: Response) -> Response:
+    if request.endpoint == "static" and request.args.get("v"):
+        response.cache_control.public = True
+        response.cache_control.no_cache = None
+        response.cache_control.max_age = YEAR_S
+        response.cache_control.immutable = True
+    return response
+
+
+def _pack(response: Response) -> Response:
+    """Compress text; waitress does not, and a page over a bad line is mostly text."""
+    wanted = "gzip" in request.headers.get("Accept-Encoding", "") and response.status_code == 200
+    if not wanted or "Content-Encoding" in response.headers or not (response.mimetype or "").startswith(PACKED_TYPES):
+        return response
+    response.direct_passthrough = False
+    body = response.get_data()
+    if len(body) < WORTH_PACKING:
+        return response
+    response.set_data(gzip.compress(body, compresslevel=5, mtime=0))
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers.add("Vary", "Accept-Encoding")
+    return response

@@ -1,0 +1,35 @@
+"""Plug the timetable into the hub."""
+
+from datetime import timedelta
+
+from flask import Flask
+
+from broadcasts.announcements.timing import Timetable
+from broadcasts.delivery.rules import Rules
+from broadcasts.pumps import Pumps
+from broadcasts.settings import BroadcastSettings
+from hub.core.background import Background
+from hub.core.feature import Feature
+from hub.core.runtime import Runtime
+from schedules import timetable
+from schedules.runner import Runner
+from schedules.timetable import Firing
+
+
+def plug_in(app: Flask, runtime: Runtime) -> None:
+    """Open the timetable's doors to announcements."""
+    runtime.provide(Timetable, timetable.doors(runtime.zone))
+
+
+def start(runtime: Runtime) -> list[Background]:
+    """Return the clock."""
+    settings = runtime.config.section(BroadcastSettings)
+    firing = Firing(
+        sessions=runtime.sessions,
+        rules=runtime.get(Rules),
+        ahead=timedelta(seconds=settings.prepare_seconds),
+    )
+    return [Runner(runtime.sessions, firing, clock=runtime.clock, fired=runtime.get(Pumps).kick)]
+
+
+feature = Feature(name="schedules", plug_in=plug_in, start=start)

@@ -1,0 +1,266 @@
+"""Approved announcements at their times: plan occurrences ahead, fire each exactly once, record what was missed."""
+
+import logging
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+from uuid6 import uuid7
+
+from broadcasts.announcements import service as announcements
+from broadcasts.announcements.lifecycle import State
+from broadcasts.announcements.models import Announcement, When
+from broadcasts.announcements.timing import Busy, Timetable
+from broadcasts.delivery.rules import Rules
+from hub.core.actor import SYSTEM, Actor, Permission
+from hub.core.db import Sessions, like_below
+from hub.core.errors import HubError
+from hub.regions.tree import contains
+from schedules.calendar import Rule, occurrences
+from schedules.models import Occurrence, OccurrenceState, Rhythm, Slot
+
+log = logging.getLogger(__name__)
+HORIZON = timedelta(hours=36)
+LATE_TOLERANCE = timedelta(minutes=15)
+
+
+def book(session: Session, announcement: Announcement, now: datetime, *, zone: ZoneInfo) -> Slot:
+    """Give an approved announcement its slot and plan its first occurrences."""
+    slot = Slot(
+        announcement_id=announcement.id,
+        home_path=announcement.home_path,
+        rhythm=Rhythm.ONCE if announcement.when is When.ONCE else Rhythm.DAILY,
+        once_at=announcement.at,
+        daily_at=announcement.daily_at,
+        first_day=announcement.first_day,
+        last_day=announcement.last_day,
+        zone=zone.key,
+        late_tolerance_s=int(LATE_TOLERANCE.total_seconds()),
+        planned_until=now,
+        created_at=now,
+    )
+    session.add(slot)
+    session.flush()
+    _plan(session, slot, now)
+    return slot
+
+
+def unbook(session: Session, announcement_id: UUID, now: datetime) -> bool:
+    """Take an announcement out of the timetable; what was planned goes. Return whether anything was."""
+    slot = session.scalar(select(Slot).where(Slot.announcement_id == announcement_id).with_for_update())
+    if slot is None:
+        return False
+    slot.enabled = False
+    gone = session.execute(
+        delete(Occurrence)
+        .where(Occurrence.slot_id == slot.id, Occurrence.state == OccurrenceState.PLANNED)
+        .returning(Occurrence.id)
+    ).all()
+    return bool(gone)
+
+
+def plan_ahead(session: Session, *, now: datetime) -> int:
+    """Write the occurrences of the next day and a half; return how many slots were looked at.
+
+    Goes on from where each slot was planned to, so nothing is left out however long the hub was down.
+    """
+    slots = session.scalars(
+        select(Slot)
+        .where(Slot.enabled, Slot.planned_until < now + HORIZON / 2)
+        .with_for_update(skip_locked=True)
+        .limit(500)
+    ).all()
+    for slot in slots:
+        _plan(session, slot, now)
+    return len(slots)
+
+
+def _plan(session: Session, slot: Slot, now: datetime) -> None:
+    rule = Rule(
+        zone=ZoneInfo(slot.zone),
+        once_at=slot.once_at,
+        daily_at=time.fromisoformat(slot.daily_at) if slot.daily_at else None,
+        first_day=slot.first_day,
+        last_day=slot.last_day,
+    )
+    # A clock that was years behind must not bring decades of programmes back.
+    since = max(slot.planned_until, now - timedelta(days=7))
+    until = now + HORIZON
+    rows = [
+        {"id": uuid7(), "slot_id": slot.id, "due_at": due, "state": OccurrenceState.PLANNED, "note": ""}
+        for due in occurrences(rule, since, until)
+    ]
+    if rows:
+        insert = pg_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+        session.execute(insert(Occurrence).on_conflict_do_nothing(), rows)
+    slot.planned_until = until
+    once_planned = slot.once_at is not None and slot.once_at <= until
+    daily_over = slot.last_day is not None and until.astimezone(rule.zone).date() > slot.last_day
+    if once_planned or daily_over:
+        slot.enabled = False
+
+
+@dataclass(frozen=True)
+class Firing:
+    """What firing needs: units of work, the county's rules, and how long before its start an item is sent out."""
+
+    sessions: Sessions
+    rules: Rules
+    ahead: timedelta
+
+    def fire_due(self, *, now: datetime) -> int:
+        """Release everything that is due, each in a unit of work of its own; return how many went out."""
+        with self.sessions.read() as session:
+            due = session.scalars(
+                select(Occurrence.id)
+                .where(Occurrence.state == OccurrenceState.PLANNED, Occurrence.due_at <= now + self.ahead)
+                .order_by(Occurrence.due_at)
+                .limit(200)
+            ).all()
+        return sum(self._fire(occurrence_id, now) for occurrence_id in due)
+
+    def _fire(self, occurrence_id: UUID, now: datetime) -> bool:
+        try:
+            with self.sessions.begin() as session:
+                return _fire_one(session, occurrence_id, self.rules, now)
+        except HubError as error:
+            # The release was rolled back whole; what stays is the reason, for people to read.
+            log.warning("occurrence %s did not go out: %s", occurrence_id, error.code)
+            with self.sessions.begin() as session:
+                _end(session, occurrence_id, OccurrenceState.SKIPPED, error.code, now)
+        except Exception:
+            # It stays planned and is tried again until its tolerance is over; the others must not wait for it.
+            log.exception("occurrence %s could not be released", occurrence_id)
+        return False
+
+
+def _fire_one(session: Session, occurrence_id: UUID, rules: Rules, now: datetime) -> bool:
+    claimed = session.scalar(
+        update(Occurrence)
+        .where(Occurrence.id == occurrence_id, Occurrence.state == OccurrenceState.PLANNED)
+        .values(state=OccurrenceState.FIRED, fired_at=now)
+        .returning(Occurrence.id)
+    )
+    if claimed is None:
+        return False
+    occurrence = session.get_one(Occurrence, occurrence_id)
+    slot = session.get_one(Slot, occurrence.slot_id)
+    announcement = session.get(Announcement, slot.announcement_id, with_for_update=True)
+    if announcement is None or announcement.state is not State.APPROVED:
+        _end(session, occurrence_id, OccurrenceState.SKIPPED, "announcement_withdrawn", now)
+        return False
+    if now > occurrence.due_at + timedelta(seconds=slot.late_tolerance_s):
+        _end(session, occurrence_id, OccurrenceState.MISSED, "hub_was_down", now)
+        return False
+    starts_at = max(occurrence.due_at, now)
+    broadcast = announcements.release(
+        session,
+        SYSTEM,
+        announcement,
+        source=f"{occurrence.due_at:%Y%m%dT%H%M}",
+        starts_at=starts_at,
+        rules=rules,
+        now=now,
+    )
+    occurrence.broadcast_id = broadcast.id
+    return True
+
+
+def _end(session: Session, occurrence_id: UUID, state: OccurrenceState, note: str, now: datetime) -> None:
+    session.execute(
+        update(Occurrence).where(Occurrence.id == occurrence_id).values(state=state, note=note[:60], fired_at=now)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the timetable as people see it."""
+
+    due_at: datetime
+    announcement_id: UUID
+    title: str
+    home_path: str
+    audio_ms: int
+    rhythm: Rhythm
+    state: OccurrenceState
+    note: str
+    broadcast_id: UUID | None
+
+
+def lines(session: Session, actor: Actor, *, since: datetime, until: datetime, limit: int = 100) -> list[Line]:
+    """Return what is planned, went out or was missed in that time where the actor may see it."""
+    paths = actor.paths(Permission.SEE)
+    if not paths:
+        return []
+    rows = session.execute(
+        select(Occurrence, Slot.rhythm, Announcement)
+        .join(Slot, Slot.id == Occurrence.slot_id)
+        .join(Announcement, Announcement.id == Slot.announcement_id)
+        .where(
+            Occurrence.due_at >= since,
+            Occurrence.due_at < until,
+            or_(*(Slot.home_path.like(like_below(p)) for p in paths)),
+        )
+        .order_by(Occurrence.due_at)
+        .limit(limit)
+    )
+    return [
+        Line(o.due_at, a.id, a.title, a.home_path, a.audio_ms, rhythm, o.state, o.note, o.broadcast_id)
+        for o, rhythm, a in rows
+    ]
+
+
+def next_of(session: Session, announcement_id: UUID, now: datetime) -> datetime | None:
+    """Return when an announcement comes next."""
+    return session.scalar(
+        select(Occurrence.due_at)
+        .join(Slot, Slot.id == Occurrence.slot_id)
+        .where(
+            Slot.announcement_id == announcement_id,
+            Occurrence.state == OccurrenceState.PLANNED,
+            Occurrence.due_at >= now,
+        )
+        .order_by(Occurrence.due_at)
+        .limit(1)
+    )
+
+
+def busy_on(session: Session, paths: tuple[str, ...], day: date, *, zone: ZoneInfo) -> list[Busy]:
+    """Return what is planned on a local day on loudspeakers that also hang below one of `paths`."""
+    start = datetime.combine(day, time(), tzinfo=zone)
+    rows = session.execute(
+        select(Occurrence.due_at, Announcement.title, Announcement.audio_ms, Announcement.home_path)
+        .join(Slot, Slot.id == Occurrence.slot_id)
+        .join(Announcement, Announcement.id == Slot.announcement_id)
+        .where(
+            Occurrence.due_at >= start,
+            Occurrence.due_at < start + timedelta(days=1),
+            Occurrence.state.in_((OccurrenceState.PLANNED, OccurrenceState.FIRED)),
+        )
+        .order_by(Occurrence.due_at)
+    )
+    found = []
+    for due, title, ms, path in rows:
+        if not any(contains(p, path) or contains(path, p) for p in paths):
+            continue
+        local = due.astimezone(zone)
+        minute = local.hour * 60 + local.minute
+        found.append(Busy(minute, minute + max(1, round(ms / 60000 + 0.5)), title, path))
+    return found
+
+
+def doors(zone: ZoneInfo) -> Timetable:
+    """Return the timetable as announcements know it."""
+
+    def book_(session: Session, announcement: Announcement, now: datetime) -> None:
+        book(session, announcement, now, zone=zone)
+
+    def busy(session: Session, paths: tuple[str, ...], day: date) -> list[Busy]:
+        return busy_on(session, paths, day, zone=zone)
+
+    return Timetable(book=book_, unbook=unbook, next_of=next_of, busy_on=busy)

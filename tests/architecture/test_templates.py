@@ -1,0 +1,123 @@
+"""Templates hold to the content security policy, and name only icons and styles that exist."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import jinja2
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = ROOT / "templates"
+STATIC = ROOT / "hub" / "static"
+PAGES = sorted(TEMPLATES.rglob("*.html"))
+
+FORBIDDEN = {
+    "an inline style": re.compile(r"\sstyle\s*=", re.IGNORECASE),
+    "a style element": re.compile(r"<style[\s>]", re.IGNORECASE),
+    "an inline handler": re.compile(r"<[a-z][^<>]*\son[a-z]+\s*=", re.IGNORECASE),
+    "an htmx handler": re.compile(r"\shx-on[:-]", re.IGNORECASE),
+    "an htmx trigger filter": re.compile(r"hx-trigger=\"[^\"]*\["),
+    "a javascript: address": re.compile(r"javascript:|\bjs:", re.IGNORECASE),
+    "an outside address": re.compile(r"(?:src|href|action|url\()\s*=?\s*[\"'(]?\s*(?:https?:)?//", re.IGNORECASE),
+    "unescaped output": re.compile(r"\|\s*safe\b"),
+}
+SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<code>.*?)</script>", re.IGNORECASE | re.DOTALL)
+ICON_USES = (
+    re.compile(r"(?:\bicon|_picture)\(\s*'([a-z0-9-]+)'"),
+    re.compile(r"\bicon\s*=\s*'([a-z0-9-]+)'"),
+    re.compile(r"(?:'(?:ok|warn|bad|info)'|mode)\s*:\s*'([a-z0-9-]+)'(?=[,}])"),
+)
+CSS_BEYOND_FLOOR = re.compile(
+    r":has\(|color-mix\(|oklch\(|@layer|@container|\b\d+dvh\b|(?<![\w-])inset\s*:|(?<![\w-])&"
+)
+JS_BEYOND_FLOOR = re.compile(r"\?\.(?!\d)|\?\?=|\|\|=|&&=|\beval\(|new Function\(")
+
+
+def without_comments(text: str) -> str:
+    return re.sub(r"\{#.*?#\}", "", text, flags=re.DOTALL)
+
+
+def faults(text: str) -> list[str]:
+    """What a template does that our content security policy would refuse."""
+    shown = without_comments(text)
+    found = [name for name, pattern in FORBIDDEN.items() if pattern.search(shown)]
+    for script in SCRIPT.finditer(shown):
+        data = 'type="application/json"' in script["attributes"]
+        if script["code"].strip() and not data:
+            found.append("an inline script")
+    return found
+
+
+def sprite_icons() -> set[str]:
+    return set(re.findall(r'<symbol id="([^"]+)"', (STATIC / "icons.svg").read_text("utf-8")))
+
+
+def icons_in(text: str) -> set[str]:
+    shown = without_comments(text)
+    named = {name for pattern in ICON_USES for name in pattern.findall(shown)}
+    return named - {"auto"}  # a macro's default: the icon that goes with the tone
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(TEMPLATES).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_template_has_nothing_our_content_security_policy_refuses(page: Path) -> None:
+    assert faults(page.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_icon_a_template_names_is_in_the_sprite(page: Path) -> None:
+    assert icons_in(page.read_text("utf-8")) - sprite_icons() == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_template_is_well_formed(page: Path) -> None:
+    jinja2.Environment(extensions=["jinja2.ext.i18n"], autoescape=True).parse(page.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('<p style="color:red">', "an inline style"),
+        ("<style>p{}</style>", "a style element"),
+        ('<button onclick="go()">', "an inline handler"),
+        ('<div hx-on:click="go()">', "an htmx handler"),
+        ('<div hx-trigger="every 5s [seen]">', "an htmx trigger filter"),
+        ("<script>go()</script>", "an inline script"),
+        ('<script src="https://cdn.example/x.js"></script>', "an outside address"),
+        ('<img src="//cdn.example/x.png">', "an outside address"),
+        ('<a href="javascript:go()">', "a javascript: address"),
+        ("{{ words|safe }}", "unescaped output"),
+    ],
+)
+def test_the_lint_sees_each_fault(text: str, fault: str) -> None:
+    assert fault in faults(text)
+
+
+def test_the_lint_lets_data_scripts_and_comments_pass() -> None:
+    assert faults('<script type="application/json">{"a": 1}</script>{# style="x" #}') == []
+
+
+def test_the_lint_sees_an_unknown_icon() -> None:
+    assert "no-such-icon" in icons_in("{{ ui.icon('no-such-icon') }}") - sprite_icons()
+    assert "no-such-icon" in icons_in("{{ ui.button(_('存'), icon='no-such-icon') }}") - sprite_icons()
+
+
+def test_the_style_sheet_keeps_to_the_oldest_browser_we_serve() -> None:
+    css = re.sub(r"/\*.*?\*/", "", (STATIC / "app.css").read_text("utf-8"), flags=re.DOTALL)
+    assert CSS_BEYOND_FLOOR.findall(css) == []
+
+
+def test_the_script_keeps_to_the_oldest_browser_we_serve() -> None:
+    js = re.sub(r"/\*.*?\*/", "", (STATIC / "app.js").read_text("utf-8"), flags=re.DOTALL)
+    assert JS_BEYOND_FLOOR.findall(js) == []
+
+
+def test_vendored_files_are_the_locked_ones() -> None:
+    lock = json.loads((STATIC / "vendor" / "vendor.lock.json").read_text("utf-8"))
+    found = {name: hashlib.sha256((STATIC / name).read_bytes()).hexdigest() for name in lock["sha256"]}
+    assert found == lock["sha256"]

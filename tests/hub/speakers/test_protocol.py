@@ -1,0 +1,188 @@
+"""What goes over the wire: strict in, stable out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from speakerlab import KEY, NOON, VILLAGE, a_play, a_stop
+
+from hub.speakers.envelope import MAX_MESSAGE, KeyRing, Opened, Refused, SigningKey, open_envelope, seal
+from hub.speakers.protocol import (
+    Beat,
+    Presence,
+    QuietTime,
+    Receipt,
+    Settings,
+    ToRegion,
+    read_answer,
+    read_command,
+    seal_command,
+)
+from hub.speakers.topics import Kind, device_topic, read_device_topic, region_command
+
+RING = KeyRing.of({"h1": KEY.public()})
+VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text(encoding="utf-8"))
+PAGE = (Path(__file__).parents[3] / "docs" / "speaker-protocol.md").read_text(encoding="utf-8")
+
+
+@given(st.binary(max_size=2000))
+def test_what_is_sealed_opens_unchanged(payload: bytes) -> None:
+    assert open_envelope(seal(payload, KEY), RING) == Opened("h1", payload)
+
+
+@given(st.integers(0, 400), st.integers(1, 255))
+def test_no_single_wrong_byte_of_payload_or_signature_passes(position: int, change: int) -> None:
+    message = bytearray(seal_command(a_play(), KEY))
+    index = position % len(message)
+    before = read_command(bytes(message), RING)
+    message[index] ^= change
+    after = read_command(bytes(message), RING)
+    assert isinstance(after, Refused) or after == before
+
+
+def test_a_key_name_cannot_be_exchanged() -> None:
+    ring = KeyRing.of({"h1": KEY.public(), "h2": KEY.public()})
+    wrapped = json.loads(seal(b"x", KEY)) | {"kid": "h2"}
+    refused = open_envelope(json.dumps(wrapped).encode(), ring)
+    assert isinstance(refused, Refused)
+    assert refused.reason == "bad_signature"
+
+
+def test_too_much_cannot_be_sealed() -> None:
+    names = tuple(f"device-with-a-long-name-{number:06}" for number in range(500))
+    with pytest.raises(ValueError, match=str(MAX_MESSAGE)):
+        seal_command(a_play(to=ToRegion(region=VILLAGE, upto=9, excluded=names)), KEY)
+
+
+def test_three_hundred_exclusions_fit() -> None:
+    names = tuple(f"horn-{number:06}" for number in range(300))
+    play = a_play(to=ToRegion(region=VILLAGE, upto=9, excluded=names))
+    assert read_command(seal_command(play, KEY), RING) == play
+
+
+def test_a_signing_key_survives_its_file_and_hides_in_logs() -> None:
+    key = SigningKey.generate("h9")
+    assert SigningKey.from_secret("h9", key.secret()).public() == key.public()
+    assert key.secret() not in repr(key)
+    with pytest.raises(ValueError, match="h9"):
+        SigningKey.from_secret("h9", "AAAA")
+
+
+@pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda vector: vector["name"])
+def test_the_vectors_open_as_they_say(vector: dict[str, Any]) -> None:
+    ring = KeyRing.of(VECTORS["keys"])
+    message = vector["message"].encode()
+    if "refused" in vector:
+        refused = read_command(message, ring)
+        assert isinstance(refused, Refused)
+        assert refused.reason == vector["refused"]
+        return
+    opened = open_envelope(message, ring)
+    assert isinstance(opened, Opened)
+    assert opened.payload == vector["payload"].encode()
+    command = read_command(message, ring)
+    assert not isinstance(command, Refused)
+    assert command.op == vector["op"]
+    key = SigningKey.from_secret(VECTORS["signing"]["kid"], VECTORS["signing"]["secret"])
+    assert seal_command(command, key) == message
+
+
+@pytest.mark.parametrize("vector", VECTORS["answers"], ids=lambda vector: vector["name"])
+def test_the_answers_of_the_vectors_are_understood(vector: dict[str, Any]) -> None:
+    kind = {"receipt": Receipt, "beat": Beat, "presence": Presence}[vector["kind"]]
+    answer = read_answer(kind, vector["message"].encode())
+    assert not isinstance(answer, Refused)
+    assert answer.to_bytes().decode() == vector["message"]
+
+
+def test_the_page_shows_the_bytes_of_the_vectors() -> None:
+    play = VECTORS["messages"][0]
+    for text in (play["payload"], play["message"], VECTORS["keys"]["h1"], VECTORS["signing"]["secret"]):
+        assert text in PAGE
+    for vector in VECTORS["answers"]:
+        assert vector["message"] in PAGE
+
+
+def test_the_page_names_every_topic_reason_and_state() -> None:
+    for kind in Kind:
+        assert f"cx/1/dev/<id>/{kind}" in PAGE
+    for reason in [
+        "malformed", "unknown_key", "bad_signature", "not_yet", "replayed", "quiet_hours", "busy",
+        "fetch_failed", "bad_audio", "http_404", "playback", "stuck", "interrupted", "power_lost", "stopped_before",
+    ]:  # fmt: skip
+        assert f"`{reason}`" in PAGE
+    for state in ["received", "fetched", "started", "interrupted", "finished", "failed", "stopped", "refused"]:
+        assert f"`{state}`" in PAGE
+
+
+def test_a_stop_must_say_what_it_stops() -> None:
+    for given_fields in ({}, {"all": True, "ids": ("0" * 8 + "-0000-0000-0000-" + "0" * 12,)}):
+        with pytest.raises(ValueError, match="a stop names"):
+            a_stop(**given_fields)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("pri", 4), ("pri", True), ("volume", 101), ("volume", "50"), ("mode", "test"), ("exp", NOON),
+        ("seq", -1), ("id", "ABC"), ("broadcast", ""), ("issuer", "a b"), ("v", 2),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_refused_by_name(field: str, value: object) -> None:
+    payload = json.loads(a_play().to_bytes()) | {field: value}
+    refused = read_command(seal(json.dumps(payload).encode(), KEY), RING)
+    assert isinstance(refused, Refused)
+    assert refused.reason == "malformed"
+    assert field in refused.detail
+
+
+def test_unknown_fields_are_passed_over() -> None:
+    play = a_play()
+    payload = json.loads(play.to_bytes()) | {"text": "later versions may add this"}
+    assert read_command(seal(json.dumps(payload).encode(), KEY), RING) == play
+
+
+def test_a_url_that_is_no_web_address_is_refused() -> None:
+    payload = json.loads(a_play().to_bytes())
+    payload["audio"]["url"] = "file:///etc/passwd"
+    assert isinstance(read_command(seal(json.dumps(payload).encode(), KEY), RING), Refused)
+
+
+@given(st.integers(0, 1440), st.integers(0, 1440), st.integers(0, 1439))
+def test_quiet_time_and_its_opposite_share_the_day(start: int, end: int, minute: int) -> None:
+    if start != end and {start, end} != {0, 1440}:
+        inside = QuietTime(start=start, end=end).holds(minute)
+        assert inside != QuietTime(start=end, end=start).holds(minute)
+
+
+def test_quiet_hours_follow_the_local_clock() -> None:
+    settings = Settings(
+        version=1, number=1, regions=(VILLAGE,), keys={"h1": KEY.public()}, quiet=(QuietTime(start=720, end=721),)
+    )
+    assert settings.is_quiet(NOON)
+    assert not settings.is_quiet(NOON + 60_000)
+
+
+def test_settings_without_a_usable_key_are_refused() -> None:
+    with pytest.raises(ValueError, match="h1"):
+        Settings(version=1, number=1, regions=(VILLAGE,), keys={"h1": "AAAA"})
+
+
+def test_topics_are_read_back_and_strangers_are_not() -> None:
+    assert read_device_topic(device_topic("horn-7", Kind.RECEIPT)) == ("horn-7", Kind.RECEIPT)
+    for topic in ["", "cx/1/dev/horn-7", "cx/2/dev/horn-7/ack", "cx/1/dev/horn-7/other", "cx/1/dev/A/ack",
+                  "cx/1/dev/horn-7/ack/x", "cx/1/region/990101000000/cmd"]:  # fmt: skip
+        assert read_device_topic(topic) is None
+    with pytest.raises(ValueError, match="12 digits"):
+        region_command("#")
+    with pytest.raises(ValueError, match="device name"):
+        device_topic("a/b", Kind.COMMAND)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_from_a_device_make_the_hub_stumble(message: bytes) -> None:
+    for kind in (Receipt, Beat, Presence):
+        assert read_answer(kind, message) is not None

@@ -1,0 +1,349 @@
+"""A bench for loudspeakers: builders for commands, a device under test, recordings over HTTP."""
+
+import hashlib
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import av
+import numpy as np
+
+from hub.speakers.accounts import BrokerAccount, hash_password, new_secret, write_accounts
+from hub.speakers.actions import Action, Fetch, Send, Silence, Sound
+from hub.speakers.broker import Kind, RunningBroker, start_broker
+from hub.speakers.core import SpeakerCore
+from hub.speakers.device_file import DeviceFile
+from hub.speakers.envelope import SigningKey
+from hub.speakers.link import BrokerAddress, SpeakerLink
+from hub.speakers.memory import Memory
+from hub.speakers.protocol import (
+    Audio,
+    Beat,
+    Command,
+    Play,
+    Presence,
+    Priority,
+    QuietTime,
+    Reached,
+    Receipt,
+    Settings,
+    Stop,
+    ToDevice,
+    ToRegion,
+    seal_command,
+)
+
+COUNTY, TOWNSHIP, VILLAGE = "990101000000", "990101001000", "990101001001"
+NOON = 1_795_406_400_000
+"""A noon in China: 2026-11-23 12:00 at UTC+8, in ms UTC."""
+DAY = 86_400_000
+MINUTE = 60_000
+KEY = SigningKey.from_secret("h1", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+SILENCE_SHA = "0" * 64
+
+
+def an_audio(**given: Any) -> Audio:
+    """A ten-second recording that need not exist."""
+    fields = {
+        "sha256": SILENCE_SHA,
+        "url": "http://127.0.0.1:9/a.mp3",
+        "size": 1000,
+        "duration_ms": 10_000,
+        "codec": "mp3",
+    }
+    return Audio(**(fields | given))
+
+
+def a_play(**given: Any) -> Play:
+    """A routine play to the village, issued at noon, good for ten minutes."""
+    iat = given.pop("iat", NOON)
+    fields = {
+        "id": str(uuid4()),
+        "issuer": "hub",
+        "iat": iat,
+        "nbf": iat,
+        "exp": iat + 10 * MINUTE,
+        "seq": 1,
+        "to": ToRegion(region=VILLAGE, upto=100),
+        "pri": Priority.ROUTINE,
+        "mode": "live",
+        "broadcast": str(uuid4()),
+        "audio": an_audio(),
+    }
+    return Play(**(fields | given))
+
+
+def a_stop(**given: Any) -> Stop:
+    """A stop to the village, issued at noon."""
+    iat = given.pop("iat", NOON)
+    fields = {
+        "id": str(uuid4()),
+        "issuer": "hub",
+        "iat": iat,
+        "nbf": iat,
+        "exp": iat + 10 * MINUTE,
+        "seq": 1000,
+        "to": ToRegion(region=VILLAGE, upto=100),
+    }
+    return Stop(**(fields | given))
+
+
+def some_settings(**given: Any) -> Settings:
+    """Device number 7 of the village, with the quiet hours of a night and no others."""
+    fields = {
+        "version": 0,
+        "number": 7,
+        "regions": (COUNTY, TOWNSHIP, VILLAGE),
+        "keys": {"h1": KEY.public()},
+        "quiet": (QuietTime(start=21 * 60, end=6 * 60 + 30),),
+    }
+    return Settings(**(fields | given))
+
+
+class Bench:
+    """A core on a bench: collects what it says and does. `persisted` is what a power cut leaves."""
+
+    def __init__(self, *, settings: Settings | None = None, audio_at_once: bool = True, **options: Any) -> None:
+        self.settings = settings or some_settings()
+        self.audio_at_once = audio_at_once
+        self.options = options
+        self.persisted = Memory().model_dump_json()
+        self.receipts: list[Receipt] = []
+        self.sounds: list[Sound] = []
+        self.silences: list[str] = []
+        self.actions: list[Action] = []
+        self.now = NOON
+        self.core = self._new_core()
+
+    def restart(self) -> None:
+        """The power was cut: only what was persisted is left."""
+        self.core = self._new_core()
+        self.take(self.core.boot(self.now))
+
+    def hear(self, *commands: Command, key: SigningKey = KEY) -> None:
+        """These commands arrive."""
+        for command in commands:
+            self.hear_bytes(seal_command(command, key))
+
+    def hear_bytes(self, message: bytes) -> None:
+        """These bytes arrive."""
+        self.take(self.core.receive(message, self.now))
+
+    def wait(self, ms: int) -> None:
+        """Time passes; what sounds to its end, ends."""
+        self.now += ms
+        self.take(self.core.tick(self.now))
+
+    def sound_ends(self) -> None:
+        """What sounds has sounded to its end."""
+        playing = self.core.memory.item(self.core.memory.playing)
+        assert playing is not None, "nothing sounds"
+        duration = playing.command.audio.duration_ms
+        self.now += duration
+        self.take(self.core.sound_ended(playing.command.id, duration, None, self.now))
+
+    def said(self, command: Command) -> list[Reached]:
+        """The states it has reported for that command."""
+        return [receipt.st for receipt in self.receipts if receipt.id == command.id]
+
+    def last(self) -> Receipt:
+        """Its newest receipt."""
+        return self.receipts[-1]
+
+    def sounded(self, command: Command) -> int:
+        """How often that command began to sound."""
+        return sum(sound.command.id == command.id for sound in self.sounds)
+
+    def take(self, actions: list[Action]) -> None:
+        """Persist, then act, as the contract demands."""
+        if self.core.dirty:
+            self.persisted = self.core.memory.model_dump_json()
+            self.core.dirty = False
+        self.actions += actions
+        for action in actions:
+            match action:
+                case Send(receipt):
+                    self.receipts.append(receipt)
+                case Sound():
+                    self.sounds.append(action)
+                case Silence(command_id):
+                    self.silences.append(command_id)
+                case Fetch(audio) if self.audio_at_once:
+                    self.take(self.core.fetched(audio.sha256, self.now))
+
+    def _new_core(self) -> SpeakerCore:
+        memory = Memory.model_validate_json(self.persisted)
+        return SpeakerCore("horn-7", self.settings, memory, **self.options)
+
+
+def write_tone(path: Path, seconds: float) -> None:
+    """An MP3 of a tone."""
+    times = np.arange(int(24_000 * seconds)) / 24_000
+    samples = (np.sin(times * 2 * np.pi * 440) * 9000).astype(np.int16).reshape(1, -1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mp3", rate=24_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate = 24_000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+
+
+@dataclass
+class Recordings:
+    """Recordings served over HTTP, with what was asked for, and a way to make it fail."""
+
+    folder: Path
+    port: int = 0
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    break_after: int | None = None
+
+    def tone(self, name: str, seconds: float) -> Audio:
+        """A tone that can be fetched."""
+        path = self.folder / name
+        write_tone(path, seconds)
+        return self.offer(name, path.read_bytes(), int(seconds * 1000))
+
+    def offer(self, name: str, data: bytes, duration_ms: int = 1000) -> Audio:
+        """Any bytes that can be fetched."""
+        (self.folder / name).write_bytes(data)
+        return Audio(
+            sha256=hashlib.sha256(data).hexdigest(),
+            url=f"http://127.0.0.1:{self.port}/{name}",
+            size=len(data),
+            duration_ms=duration_ms,
+            codec="mp3",
+        )
+
+
+@contextmanager
+def recordings_served(folder: Path) -> Iterator[Recordings]:
+    """Serve a folder with ranges; `break_after` bytes the connection is cut, once."""
+    recordings = Recordings(folder)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = folder / self.path.lstrip("/")
+            wanted = self.headers.get("Range")
+            recordings.asked.append((self.path, wanted))
+            if not path.is_file():
+                self.send_error(404)
+                return
+            data = path.read_bytes()
+            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+            self.send_response(206 if wanted else 200)
+            self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            cut, recordings.break_after = recordings.break_after, None
+            self.wfile.write(data[start:] if cut is None else data[start : start + cut])
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that hangs up is no matter."""
+
+    server: socketserver.BaseServer = Server(("127.0.0.1", 0), Handler)
+    recordings.port = int(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield recordings
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass
+class Village:
+    """A running broker, the hub's link, and what it has heard."""
+
+    broker: RunningBroker
+    link: SpeakerLink
+    folder: Path
+    secrets: dict[str, str]
+    hub_secret: str
+    receipts: list[Receipt] = field(default_factory=list)
+    beats: list[Beat] = field(default_factory=list)
+    presences: list[Presence] = field(default_factory=list)
+
+    def device(self, name: str, number: int = 1) -> DeviceFile:
+        """A device file for one of the village's devices."""
+        return DeviceFile(
+            id=name,
+            number=number,
+            secret=self.secrets[name],
+            broker_host=self.broker.host,
+            broker_port=self.broker.port,
+            regions=(COUNTY, TOWNSHIP, VILLAGE),
+            state_dir=str(self.folder / name),
+            hub_keys={"h1": KEY.public()},
+        )
+
+    def account(self, name: str) -> BrokerAccount:
+        """The broker's account of one device."""
+        return BrokerAccount(name, hash_password(self.secrets[name]), regions=(COUNTY, TOWNSHIP, VILLAGE))
+
+    def hub_account(self) -> BrokerAccount:
+        """The broker's account of the hub."""
+        return BrokerAccount("hub", hash_password(self.hub_secret), is_hub=True)
+
+    def states(self, command: Command) -> list[Reached]:
+        """What was said about a command, in order."""
+        return [receipt.st for receipt in self.receipts if receipt.id == command.id]
+
+    def is_up(self, name: str) -> bool:
+        """Whether the newest presence says so and a heartbeat was heard."""
+        ups = [presence.up for presence in self.presences if presence.dev == name]
+        return bool(ups) and ups[-1]
+
+
+@contextmanager
+def a_village(kind: Kind, folder: Path, names: list[str]) -> Iterator[Village]:
+    """Start a broker with accounts for a hub and these devices, and connect the hub."""
+    secrets = {name: new_secret() for name in names}
+    hub_secret = new_secret()
+    accounts = [
+        BrokerAccount("hub", hash_password(hub_secret), is_hub=True),
+        BrokerAccount("hub-2", hash_password(hub_secret), is_hub=True),
+        *(
+            BrokerAccount(name, hash_password(secret), regions=(COUNTY, TOWNSHIP, VILLAGE))
+            for name, secret in secrets.items()
+        ),
+    ]
+    write_accounts(folder / "broker", accounts)
+    broker = start_broker(kind, folder / "broker")
+    link = SpeakerLink(BrokerAddress(broker.host, broker.port, "hub", hub_secret))
+    village = Village(broker, link, folder, secrets, hub_secret)
+    link.on_receipts(village.receipts.extend)
+    link.on_beats(village.beats.extend)
+    link.on_presences(village.presences.extend)
+    try:
+        assert link.start(wait_s=10), link.problem
+        yield village
+    finally:
+        link.stop()
+        broker.stop()
+
+
+def soon(condition: Callable[[], bool], within_s: float = 10.0) -> bool:
+    """Whether it becomes true in time."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return condition()
+
+
+def to_device(name: str) -> ToDevice:
+    """Addressed to exactly one."""
+    return ToDevice(device=name)
