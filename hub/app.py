@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from hub.accounts import service as accounts
 from hub.accounts import views as account_pages
 from hub.accounts.identity import IDENTITY
+from hub.audit import views as audit_pages
 from hub.core.clock import Clock, utc_now
 from hub.core.config import Config, HubSettings
 from hub.core.db import Base, Sessions, make_engine
@@ -18,6 +19,9 @@ from hub.core.feature import Feature
 from hub.core.migrating import upgrade
 from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
+from hub.regions import views as region_pages
+from hub.residents import views as resident_pages
+from hub.speakers import views as speaker_pages
 from hub.web import errors, guards, i18n, shell
 from hub.web.menu import Menu
 from hub.web.work import Identity
@@ -25,6 +29,7 @@ from hub.web.work import Identity
 log = logging.getLogger(__name__)
 VERSION = "0.1.0"
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+ROOMS = (account_pages, region_pages, resident_pages, speaker_pages, audit_pages)
 LARGEST_REQUEST = 6 * 1024 * 1024
 
 
@@ -73,7 +78,9 @@ def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
     guards.install(app)
     errors.install(app)
     shell.install(app)
-    app.register_blueprint(account_pages.bp)
+    for room in ROOMS:
+        app.register_blueprint(room.bp)
+        room.add_to_menu(runtime)
     for feature in features:
         feature.plug_in(app, runtime)
     return app

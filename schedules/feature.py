@@ -11,7 +11,7 @@ from broadcasts.settings import BroadcastSettings
 from hub.core.background import Background
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
-from schedules import timetable
+from schedules import timetable, views
 from schedules.runner import Runner
 from schedules.timetable import Firing
 
@@ -19,6 +19,8 @@ from schedules.timetable import Firing
 def plug_in(app: Flask, runtime: Runtime) -> None:
     """Open the timetable's doors to announcements."""
     runtime.provide(Timetable, timetable.doors(runtime.zone))
+    app.register_blueprint(views.bp)
+    views.add_to_menu(runtime)
 
 
 def start(runtime: Runtime) -> list[Background]:

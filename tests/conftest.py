@@ -1,1 +1,108 @@
-"""Fixtures every test may use."""
+"""Fixtures every test may use: an empty database, a small county, an application with people signed in."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import builders
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi3.openapi import OpenAPI
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+import cunxiang
+from hub.app import build, open_runtime
+from hub.commands.frame import sections
+from hub.core.config import load
+from hub.core.db import Base, Sessions, make_engine
+from hub.core.runtime import Runtime
+
+NOON = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+"""Monday, 10:00 in the villages: no quiet hours."""
+
+
+class SetClock:
+    """A clock that a test moves."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = make_engine(f"sqlite:///{tmp_path / 'test.db'}")
+    Base.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine: Engine) -> Sessions:
+    return Sessions(engine)
+
+
+@pytest.fixture
+def session(sessions: Sessions) -> Iterator[Session]:
+    with sessions.begin() as session:
+        yield session
+
+
+def open_hub(data_dir: Path, clock: SetClock) -> Runtime:
+    """Return a hub with the tone engine, the embedded broker and the local SMS gateway; nothing is started."""
+    overrides: dict[str, dict[str, object]] = {
+        "hub": {"data_dir": data_dir, "port": 8600},
+        "speech": {"engines": ("tone",)},
+        "mqtt": {"engine": "embedded", "port": 0},
+    }
+    return open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides), clock=clock)
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the small county of `builders.a_county`, made once; tests get copies."""
+    folder = tmp_path_factory.mktemp("prepared")
+    runtime = open_hub(folder, SetClock())
+    with runtime.sessions.begin() as session:
+        builders.a_county(session)
+    runtime.sessions.engine.dispose()
+    return folder
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, prepared: Path, clock: SetClock) -> Iterator[Runtime]:
+    """A hub of its own for this test, with the small county in it."""
+    folder = tmp_path / "var"
+    shutil.copytree(prepared, folder)
+    runtime = open_hub(folder, clock)
+    yield runtime
+    runtime.sessions.engine.dispose()
+
+
+@pytest.fixture
+def app(runtime: Runtime) -> OpenAPI:
+    app = build(runtime, cunxiang.FEATURES)
+    app.config["WTF_CSRF_ENABLED"] = False
+    return app
+
+
+@pytest.fixture
+def sign_in(app: OpenAPI) -> Callable[[str], FlaskClient]:
+    """Return a browser in which the person of that login is signed in (see `builders.PEOPLE`)."""
+
+    def browser(login: str) -> FlaskClient:
+        client = app.test_client()
+        answer = client.post("/sign-in", data={"login": login, "password": builders.PASSWORD})
+        assert answer.status_code == 302, answer.text
+        return client
+
+    return browser

@@ -108,9 +108,7 @@ def somebody(
         region_path=path_of(region),
         name=name,
         created_at=NOON,
-        phones=[
-            Phone(index=safe.index(n.e164), sealed=safe.seal(n.e164), masked=n.masked, kind=n.kind) for n in known
-        ],
+        phones=[Phone(index=safe.index(n.e164), sealed=safe.seal(n.e164), masked=n.masked, kind=n.kind) for n in known],
         tags=[ResidentTag(tag=tag) for tag in tags],
     )
     session.add(resident)

@@ -156,7 +156,7 @@ def progress(session: Session, broadcast_id: UUID) -> SmsProgress | None:
         select(SmsMessage.state, SmsMessage.reason, func.count(), func.sum(SmsMessage.parts))
         .where(SmsMessage.broadcast_id == broadcast_id)
         .group_by(SmsMessage.state, SmsMessage.reason)
-    ).tuples()
+    )
     counts = dict.fromkeys(MessageState, 0)
     why: dict[MessageState, dict[str, int]] = {MessageState.SUPPRESSED: {}, MessageState.FAILED: {}}
     parts = 0
@@ -205,7 +205,7 @@ def messages(
     )
     if state is not None:
         statement = statement.where(SmsMessage.state == state)
-    return [_line(message, name or "") for message, name in session.execute(statement).tuples()]
+    return [_line(message, name or "") for message, name in session.execute(statement)]
 
 
 def resume(session: Session, actor: Actor, broadcast_id: UUID, *, now: datetime) -> SmsRun:

@@ -114,7 +114,7 @@ def _messages(session: Session, rows: Sequence[dict[str, Any]]) -> dict[bytes, i
                 select(SmsMessage.id, SmsMessage.provider, SmsMessage.provider_ref).where(
                     tuple_(SmsMessage.provider, SmsMessage.provider_ref).in_(pairs)
                 )
-            ).tuples()
+            )
         }
         for row in rest:
             message_id = known.get((row["provider"], row["provider_ref"]))
@@ -132,6 +132,6 @@ def _by_our_id(session: Session, refs: dict[bytes, tuple[UUID, int]]) -> dict[by
             SmsMessage.id.in_(ids),
             or_(SmsMessage.submission_id.is_not(None), SmsMessage.attempts > 0),
         )
-    ).tuples()
+    )
     there = set(rows)
     return {key: ref[1] for key, ref in refs.items() if ref in there}

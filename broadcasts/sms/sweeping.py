@@ -87,7 +87,7 @@ def doubts(session: Session, *, now: datetime, limit: int) -> list[Doubt]:
             select(SmsMessage.id, SmsMessage.sealed).where(
                 SmsMessage.submission_id == submission.id, SmsMessage.state == MessageState.UNKNOWN
             )
-        ).tuples()
+        )
         found.append(
             Doubt(
                 id=submission.id,

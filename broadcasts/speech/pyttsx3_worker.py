@@ -20,7 +20,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import espeakng_loader
 import pyttsx3
@@ -103,15 +103,24 @@ def answer(request: dict[str, Any]) -> dict[str, object]:
     return {"ok": True}
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Never returns: `os._exit` spares the interpreter's teardown, which espeak's own thread does not survive."""
     result_pipe = os.dup(1)
     os.dup2(2, 1)  # the driver prints, and so does the C library
+
+    def finish(result: dict[str, object]) -> NoReturn:
+        os.write(result_pipe, json.dumps(result).encode() + b"\n")
+        os._exit(0 if result["ok"] else 1)
+
+    def swallowed(lost: "sys.UnraisableHookArgs") -> None:
+        """An error within espeak's callback reaches nobody else, and the driver would wait for ever."""
+        cause = getattr(lost.exc_value, "__context__", None) or lost.exc_value
+        finish({"ok": False, "problem": "failed", "detail": repr(cause)})
+
+    sys.unraisablehook = swallowed
     request = json.load(sys.stdin)
     restrict(request["cpu_s"], request["file_bytes"], int(request["wall_s"]) + 2)
-    result = answer(request)
-    os.write(result_pipe, json.dumps(result).encode() + b"\n")
-    os._exit(0 if result["ok"] else 1)
+    finish(answer(request))
 
 
 if __name__ == "__main__":

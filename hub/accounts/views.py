@@ -6,7 +6,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 
 from hub.accounts import service
-from hub.core.runtime import runtime
+from hub.core.runtime import Runtime, runtime
 from hub.web.guards import signed_in
 from hub.web.i18n import language
 from hub.web.shell import local_path
@@ -14,6 +14,10 @@ from hub.web.words import sentence
 from hub.web.work import COOKIE, actor, now, origin, reading, work
 
 bp = Blueprint("accounts", __name__)
+
+
+def add_to_menu(runtime: Runtime) -> None:
+    """Put this room's lines into the menu."""
 
 
 @bp.get("/sign-in")

@@ -330,4 +330,4 @@ def _blocked_among(session: Session, indexes: Iterable[bytes]) -> dict[bytes, Bl
     if not wanted:
         return {}
     statement = select(BlockedNumber.index, BlockedNumber.reason).where(BlockedNumber.index.in_(wanted))
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())

@@ -54,9 +54,7 @@ class RunningBroker:
     def stop(self) -> None:
         """End it and wait for its end."""
         self._stopping.set()
-        if self._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
+        self._close_input()
         try:
             self._process.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -101,7 +99,14 @@ class RunningBroker:
             if self._stopping.wait(RESTART_AFTER_S):
                 return
             log.error("broker_died", extra={"kind": self.kind, "last_words": self._last_words()})
+            self._close_input()
             self._process = self._spawn()
+
+    def _close_input(self) -> None:
+        """The child takes this as the sign to end."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
 
     def _log(self) -> Path:
         return self._folder / "broker.log"

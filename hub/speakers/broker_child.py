@@ -1,5 +1,6 @@
 """What every broker process does: open many files, and end when its parent ends."""
 
+import os
 import sys
 
 try:
@@ -20,5 +21,6 @@ def raise_file_limit() -> int:
 
 def stdin_closed() -> None:
     """Wait until the parent has closed our input: it does so when it stops us, and when it dies."""
-    while sys.stdin.buffer.read(1024):
+    stdin = sys.stdin.fileno()
+    while os.read(stdin, 1024):  # unbuffered: a buffer's lock would trouble the interpreter at its end
         pass

@@ -163,8 +163,9 @@ class SpeakerLink:
     def _disconnected(
         self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _p: Properties | None
     ) -> None:
+        if self._up.is_set():
+            self._problem = f"the connection to the broker was lost: {code}"
         self._up.clear()
-        self._problem = f"the connection to the broker was lost: {code}"
 
     def _heard(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         self._put(message.topic, bytes(message.payload))

@@ -50,7 +50,7 @@ def phones(
     )
     if before is not None:
         statement = statement.having(latest < before)
-    indexes = [index for index, _ in session.execute(statement).tuples()]
+    indexes = [index for index, _ in session.execute(statement)]
     return [_phone(session, index, visible, each) for index in indexes]
 
 

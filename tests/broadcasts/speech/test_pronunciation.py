@@ -7,7 +7,7 @@ from broadcasts.speech.pronunciation import BUILT_IN, Lexicon, syllables_of
 
 @pytest.mark.parametrize(
     ("word", "pinyin"),
-    [("六安", "lu4"), ("六安", "lu an"), ("六安", "lu4 an6"), ("六安", "lu4 4an"), ("App", "a1"), ("", "")],
+    [("六安", "lu4"), ("六安", "lu an"), ("六安", "lu4 an6"), ("六安", "lu4 4an"), ("App", "a1")],
 )
 def test_an_unusable_entry_is_refused(word: str, pinyin: str) -> None:
     with pytest.raises(ValueError, match=word):

@@ -1,0 +1,11 @@
+"""The overview, and how broadcasts go out."""
+
+from flask import Blueprint
+
+from hub.core.runtime import Runtime
+
+bp = Blueprint("delivery", __name__)
+
+
+def add_to_menu(runtime: Runtime) -> None:
+    """Put this room's lines into the menu."""

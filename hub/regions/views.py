@@ -1,0 +1,11 @@
+"""The region tree."""
+
+from flask import Blueprint
+
+from hub.core.runtime import Runtime
+
+bp = Blueprint("regions", __name__)
+
+
+def add_to_menu(runtime: Runtime) -> None:
+    """Put this room's lines into the menu."""

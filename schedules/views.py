@@ -1,0 +1,11 @@
+"""What goes out when."""
+
+from flask import Blueprint
+
+from hub.core.runtime import Runtime
+
+bp = Blueprint("timetable", __name__)
+
+
+def add_to_menu(runtime: Runtime) -> None:
+    """Put this room's lines into the menu."""
