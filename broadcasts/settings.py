@@ -1,11 +1,10 @@
 """The configuration sections of what is said."""
 
 import re
-from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from hub.core.config import Section
+from hub.core.config import OptionalPath, Section
 
 _RANGE = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 
@@ -50,5 +49,5 @@ class SpeechSettings(Section):
     engines: tuple[str, ...] = Field(("pyttsx3",), min_length=1, description="speech engines, the preferred one first")
     voice: str = Field("", description="voice of the first engine; empty = the engine's own Mandarin voice")
     rate: int = Field(150, ge=80, le=300, description="normal speed in the engine's words a minute")
-    cache_dir: Path | None = Field(None, description="where renderings are kept; empty = data_dir/sound")
+    cache_dir: OptionalPath = Field(None, description="where renderings are kept; empty = data_dir/sound")
     cache_mb: int = Field(2000, ge=50, description="how much room old renderings may take")

@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import builders
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
+from postgres import new_database, running_postgres
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -106,3 +108,18 @@ def sign_in(app: OpenAPI) -> Callable[[str], FlaskClient]:
         return client
 
     return browser
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server of our own."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+    """An empty database on it."""
+    engine = make_engine(new_database(postgres_url, f"t{uuid4().hex}"))
+    yield engine
+    engine.dispose()

@@ -15,18 +15,10 @@ from uuid6 import uuid7
 from broadcasts.audience.selection import Audience
 from broadcasts.sms import outbox
 from broadcasts.sms.gateways import local_models
-from broadcasts.sms.gateways.gateway import (
-    Accepted,
-    Caps,
-    Found,
-    Inbound,
-    Receipt,
-    Submission,
-    SubmitResult,
-    WebhookRequest,
-)
+from broadcasts.sms.gateways.gateway import Accepted, Caps, Found, Submission, SubmitResult, WebhookRequest
 from broadcasts.sms.models import SmsRun
 from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane, Priority
 from hub.audit import models as audit_models
@@ -211,6 +203,11 @@ def accept(submission: Submission) -> SubmitResult:
     return Accepted({person.ref: f"p-{person.ref[-12:]}-{submission.attempt}" for person in submission.people})
 
 
+def always(result: SubmitResult) -> Callable[[Submission], SubmitResult]:
+    """Return an answer that is the same for every call."""
+    return lambda _: result
+
+
 @dataclass
 class LabGateway:
     """A provider that answers as it is told, and remembers every call."""
@@ -220,7 +217,7 @@ class LabGateway:
     name: str = "lab"
     calls: list[Submission] = field(default_factory=list)
     asked: list[Submission] = field(default_factory=list)
-    knows: Callable[[Submission], Found | None] = lambda submission: None
+    knows: Callable[[Submission], Found | None] = lambda _: None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property

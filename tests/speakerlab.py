@@ -1,11 +1,12 @@
 """A bench for loudspeakers: builders for commands, a device under test, recordings over HTTP."""
 
 import hashlib
-import socketserver
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -51,7 +52,7 @@ SILENCE_SHA = "0" * 64
 
 def an_audio(**given: Any) -> Audio:
     """A ten-second recording that need not exist."""
-    fields = {
+    fields: dict[str, Any] = {
         "sha256": SILENCE_SHA,
         "url": "http://127.0.0.1:9/a.mp3",
         "size": 1000,
@@ -64,7 +65,7 @@ def an_audio(**given: Any) -> Audio:
 def a_play(**given: Any) -> Play:
     """A routine play to the village, issued at noon, good for ten minutes."""
     iat = given.pop("iat", NOON)
-    fields = {
+    fields: dict[str, Any] = {
         "id": str(uuid4()),
         "issuer": "hub",
         "iat": iat,
@@ -83,7 +84,7 @@ def a_play(**given: Any) -> Play:
 def a_stop(**given: Any) -> Stop:
     """A stop to the village, issued at noon."""
     iat = given.pop("iat", NOON)
-    fields = {
+    fields: dict[str, Any] = {
         "id": str(uuid4()),
         "issuer": "hub",
         "iat": iat,
@@ -97,7 +98,7 @@ def a_stop(**given: Any) -> Stop:
 
 def some_settings(**given: Any) -> Settings:
     """Device number 7 of the village, with the quiet hours of a night and no others."""
-    fields = {
+    fields: dict[str, Any] = {
         "version": 0,
         "number": 7,
         "regions": (COUNTY, TOWNSHIP, VILLAGE),
@@ -250,8 +251,8 @@ def recordings_served(folder: Path) -> Iterator[Recordings]:
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that hangs up is no matter."""
 
-    server: socketserver.BaseServer = Server(("127.0.0.1", 0), Handler)
-    recordings.port = int(server.server_address[1])
+    server = Server(("127.0.0.1", 0), Handler)
+    recordings.port = server.socket.getsockname()[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -300,6 +301,11 @@ class Village:
         """What was said about a command, in order."""
         return [receipt.st for receipt in self.receipts if receipt.id == command.id]
 
+    def knows(self, command: Command) -> set[Reached]:
+        """What it has learnt from receipts and from heartbeats, which heal lost receipts."""
+        healed = {state for beat in self.beats for name, state in beat.last if name == command.id}
+        return healed | set(self.states(command))
+
     def is_up(self, name: str) -> bool:
         """Whether the newest presence says so and a heartbeat was heard."""
         ups = [presence.up for presence in self.presences if presence.dev == name]
@@ -332,6 +338,30 @@ def a_village(kind: Kind, folder: Path, names: list[str]) -> Iterator[Village]:
     finally:
         link.stop()
         broker.stop()
+
+
+def kill_broker(broker: RunningBroker) -> None:
+    """SIGKILL to the broker and to whoever keeps it."""
+    for pid in [*descendants(broker.pid), broker.pid]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below one, deepest first (Linux)."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [*descendants(child), child]
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process still runs (Linux)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def soon(condition: Callable[[], bool], within_s: float = 10.0) -> bool:

@@ -1,7 +1,7 @@
-"""The approved words of emergencies, from `templates/messages/emergency/hazards.toml`."""
+"""The approved words of emergencies, from `templates/messages/emergency/`."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from broadcasts.alerts.models import Colour
 from hub.core.errors import BadInput
 
-FILE = Path(__file__).resolve().parents[2] / "templates" / "messages" / "emergency" / "hazards.toml"
+FOLDER = Path(__file__).resolve().parents[2] / "templates" / "messages" / "emergency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,34 @@ class Hazard:
     words: Mapping[Colour, Words]
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What an emergency is called, and how places are listed."""
+
+    title: str
+    between: str
+    colours: Mapping[Colour, str]
+
+    def title_of(self, hazard: Hazard, colour: Colour) -> str:
+        """Return the title of an emergency."""
+        return self.title.format(hazard=hazard.name, colour=self.colours[colour])
+
+    def listed(self, names: Sequence[str]) -> str:
+        """Return places as they stand in a sentence."""
+        return self.between.join(names)
+
+
+@cache
+def wording() -> Wording:
+    """Return titles and colours in words."""
+    raw = tomllib.loads((FOLDER / "wording.toml").read_text(encoding="utf-8"))
+    return Wording(raw["title"], raw["between"], {colour: raw["colours"][colour] for colour in Colour})
+
+
 @cache
 def hazards() -> Mapping[str, Hazard]:
     """Return all hazards in the order of the file."""
-    raw = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    raw = tomllib.loads((FOLDER / "hazards.toml").read_text(encoding="utf-8"))
     return {
         key: Hazard(
             key=key,

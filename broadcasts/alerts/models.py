@@ -19,6 +19,8 @@ class AlertState(StrEnum):
     FIRED = "fired"
     CANCELLED = "cancelled"
     STOPPED = "stopped"
+    MISSED = "missed"
+    """The hub did not run when it was due, and afterwards it was too late to be true."""
 
 
 class Colour(StrEnum):

@@ -1,14 +1,14 @@
 """Arm an emergency, cancel it in the countdown, fire it, stop it."""
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from broadcasts.alerts.hazards import Hazard, Words
+from broadcasts.alerts.hazards import Hazard, Words, wording
 from broadcasts.alerts.models import Alert, AlertState, Colour
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
@@ -16,14 +16,14 @@ from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.rules import Rules
 from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.orders import Sound
+from broadcasts.sms import outbox
 from hub.audit import log
-from hub.core.actor import Actor, Permission, Scope
+from hub.core.actor import SYSTEM, Actor, Permission, Scope
 from hub.core.db import Sessions, like_below
-from hub.core.errors import NotFound, WrongState
+from hub.core.errors import BadInput, NotFound, Unavailable, WrongState
 from hub.regions import service as regions
 from hub.regions.tree import common
 
-logger = logging.getLogger(__name__)
 REPEATS = 3
 
 
@@ -47,6 +47,28 @@ class Spoken:
     engine: str
 
 
+def armed_before(session: Session, actor: Actor, form_key: str) -> Alert | None:
+    """Return what this very form has started already, None if it was not sent yet."""
+    existing = session.scalar(select(Alert).where(Alert.form_key == form_key))
+    if existing is not None and existing.armed_by != actor.id:
+        raise NotFound("alert_unknown")
+    return existing
+
+
+def check(session: Session, actor: Actor, wish: Wish) -> int:
+    """Return how many loudspeakers will sound; raise if it may not go out like this. Changes nothing."""
+    regions.require_known(session, wish.audience.regions)
+    audience = wish.audience.checked()
+    for path in audience.paths:
+        actor.require(Permission.EMERGENCY, path)
+    reach = orders.meant(session, audience.paths)
+    if reach != wish.speakers_typed:
+        raise WrongState("alert_reach_differs", typed=wish.speakers_typed, reach=reach)
+    if not reach and not (audience.sms and outbox.reach(session, audience).emergency):
+        raise BadInput("alert_reaches_nobody", field="area")
+    return reach
+
+
 def arm(
     session: Session,
     actor: Actor,
@@ -57,25 +79,33 @@ def arm(
     now: datetime,
 ) -> Alert:
     """Start the countdown. The same form sent twice arms once; a reach that changed meanwhile arms nothing."""
-    existing = session.scalar(select(Alert).where(Alert.form_key == wish.form_key))
+    existing = armed_before(session, actor, wish.form_key)
     if existing is not None:
-        if existing.armed_by != actor.id:
-            raise NotFound("alert_unknown")
         return existing
-    regions.require_known(session, wish.audience.regions)
-    audience = wish.audience.checked()
-    for path in audience.paths:
-        actor.require(Permission.EMERGENCY, path)
-    reach = orders.meant(session, audience.paths)
-    if reach != wish.speakers_typed:
-        raise WrongState("alert_reach_differs", typed=wish.speakers_typed, reach=reach)
+    reach = check(session, actor, wish)
+    if spoken.sound is None and not wish.audience.sms:
+        raise Unavailable("alert_has_no_sound")
     if actor.id is None:
         raise NotFound("alert_unknown")
-    alert = Alert(
+    alert = _row(actor, actor.id, wish, spoken, reach, rules, now)
+    try:
+        with session.begin_nested():
+            session.add(alert)
+    except IntegrityError:  # the other press of the same button was quicker
+        return session.scalars(select(Alert).where(Alert.form_key == wish.form_key, Alert.armed_by == actor.id)).one()
+    _record(session, actor, "alert.arm", alert, now)
+    return alert
+
+
+def _row(
+    actor: Actor, actor_id: UUID, wish: Wish, spoken: Spoken, reach: int, rules: Rules, now: datetime
+) -> Alert:
+    audience = wish.audience.checked()
+    return Alert(
         form_key=wish.form_key,
         hazard=wish.hazard.key,
         colour=wish.colour,
-        title=f"{wish.hazard.name}·{_COLOUR_WORD[wish.colour]}",
+        title=wording().title_of(wish.hazard, wish.colour),
         text=wish.words.speech,
         sms_text=wish.words.sms,
         audience=audience.as_json(),
@@ -88,34 +118,27 @@ def arm(
         armed_at=now,
         fires_at=now + rules.countdown,
         expires_at=now + rules.countdown + rules.emergency_valid,
-        armed_by=actor.id,
+        armed_by=actor_id,
         armed_by_name=actor.name,
     )
-    session.add(alert)
-    session.flush()
-    _record(session, actor, "alert.arm", alert, now)
-    return alert
-
-
-_COLOUR_WORD = {Colour.RED: "红色", Colour.ORANGE: "橙色", Colour.YELLOW: "黄色", Colour.BLUE: "蓝色"}
 
 
 def cancel(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Alert:
     """Call it off in the countdown: nothing has been sent. Too late is said plainly; then it has to be stopped."""
     alert = get(session, actor, alert_id)
-    actor.require(Permission.EMERGENCY, alert.home_path)
+    if not may(actor, Permission.STOP, alert):
+        actor.require(Permission.STOP, alert.home_path)
     won = session.scalar(
         update(Alert)
         .where(Alert.id == alert.id, Alert.state == AlertState.ARMED)
         .values(state=AlertState.CANCELLED, ended_at=now, ended_by_name=actor.name)
         .returning(Alert.id)
     )
-    if won is None:
-        if alert.state is AlertState.CANCELLED:
-            return alert
-        raise WrongState("alert_fired_already")
     session.refresh(alert)
-    _record(session, actor, "alert.cancel", alert, now)
+    if won is not None:
+        _record(session, actor, "alert.cancel", alert, now)
+    elif alert.state in (AlertState.FIRED, AlertState.STOPPED):
+        raise WrongState("alert_fired_already")
     return alert
 
 
@@ -133,21 +156,26 @@ def fire_due(sessions: Sessions, *, rules: Rules, now: datetime) -> int:
 
 
 def _fire(session: Session, alert_id: UUID, rules: Rules, now: datetime) -> bool:
+    in_time = Alert.expires_at > now
     claimed = session.scalar(
         update(Alert)
         .where(Alert.id == alert_id, Alert.state == AlertState.ARMED)
-        .values(state=AlertState.FIRED, fired_at=now)
+        .values(
+            state=case((in_time, AlertState.FIRED.value), else_=AlertState.MISSED.value),
+            fired_at=case((in_time, now), else_=None),
+            ended_at=case((in_time, None), else_=now),
+        )
         .returning(Alert.id)
     )
     if claimed is None:
         return False
     alert = session.get_one(Alert, alert_id, populate_existing=True)
-    # The person who armed it is who released it, whoever's thread counts down.
-    scope = Scope(alert.home_path, frozenset({Permission.EMERGENCY}))
-    officer = Actor(id=alert.armed_by, name=alert.armed_by_name, scopes=(scope,), via="system")
+    if alert.state is AlertState.MISSED:
+        _record(session, SYSTEM, "alert.missed", alert, now)
+        return False
     broadcast = delivery.release(
         session,
-        officer,
+        _officer(alert.armed_by, alert.armed_by_name, alert, "system"),
         delivery.Order(
             source=f"alert:{alert.id}",
             kind=Kind.EMERGENCY,
@@ -170,16 +198,21 @@ def _fire(session: Session, alert_id: UUID, rules: Rules, now: datetime) -> bool
 
 
 def stop(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Alert:
-    """Silence it, in the countdown or on air."""
+    """Silence it, in the countdown or on air. What is over or called off stays as it is."""
     alert = get(session, actor, alert_id)
-    actor.require(Permission.STOP, alert.home_path)
+    if not may(actor, Permission.STOP, alert):
+        actor.require(Permission.STOP, alert.home_path)
     if alert.state is AlertState.ARMED:
-        return cancel(session, actor, alert_id, now=now)
+        alert = session.get_one(Alert, alert_id, with_for_update=True, populate_existing=True)
+        if alert.state is AlertState.ARMED:
+            return cancel(session, actor, alert_id, now=now)
     if alert.state is not AlertState.FIRED or alert.broadcast_id is None:
         return alert
     broadcast = session.get_one(Broadcast, alert.broadcast_id)
-    if broadcast.state is BroadcastState.GOING:
-        delivery.stop(session, actor, broadcast.id, now=now)
+    if broadcast.state is not BroadcastState.GOING:
+        return alert
+    # Whoever may stop it in every place of it may stop it as a whole, also when no single right covers them all.
+    delivery.stop(session, _officer(actor.id, actor.name, alert, actor.via, actor.origin), broadcast.id, now=now)
     alert.state = AlertState.STOPPED
     alert.ended_at, alert.ended_by_name = now, actor.name
     _record(session, actor, "alert.stop", alert, now)
@@ -189,9 +222,14 @@ def stop(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Al
 def get(session: Session, actor: Actor, alert_id: UUID) -> Alert:
     """Return an alert the actor may see; to a stranger it does not exist."""
     alert = session.get(Alert, alert_id)
-    if alert is None or not actor.may(Permission.SEE, alert.home_path):
+    if alert is None or not may(actor, Permission.SEE, alert):
         raise NotFound("alert_unknown")
     return alert
+
+
+def may(actor: Actor, permission: Permission, alert: Alert) -> bool:
+    """Return whether the actor holds a permission in every place that is meant."""
+    return all(actor.may(permission, path) for path in Audience.from_json(alert.audience).paths)
 
 
 def live(session: Session, actor: Actor) -> list[Alert]:
@@ -209,6 +247,12 @@ def live(session: Session, actor: Actor) -> list[Alert]:
         .order_by(Alert.armed_at.desc())
     )
     return list(session.scalars(query))
+
+
+def _officer(actor_id: UUID | None, name: str, alert: Alert, via: str, origin: str = "") -> Actor:
+    """Return the person behind an alert, with no more rights than it takes for this one."""
+    scope = Scope(alert.home_path, frozenset({Permission.SEE, Permission.STOP, Permission.EMERGENCY}))
+    return Actor(id=actor_id, name=name, scopes=(scope,), origin=origin, via=via)
 
 
 def _record(session: Session, actor: Actor, deed: str, alert: Alert, now: datetime) -> None:

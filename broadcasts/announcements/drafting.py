@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from broadcasts.announcements.models import Announcement, Theme, When
@@ -15,6 +16,9 @@ SMS_LENGTH = 450
 MOST_REPEATS = 5
 SPEEDS = ("slow", "normal", "fast")
 FURTHEST = timedelta(days=366)
+STORED_TITLE = 60
+_READING = re.compile(r"[{｛][^{}｛｝\n]{0,60}[}｝]")
+"""行长{hang2 zhang3}: how a word is to be read aloud. For voices, not for telephones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,25 @@ class Draft:
 
     @property
     def message(self) -> str:
-        """The text message: its own words, or the spoken ones."""
-        return self.sms_text.strip() or self.text.strip()
+        """The text message: its own words, or the spoken ones without the notes on how to read them."""
+        return self.sms_text.strip() or _READING.sub("", self.text).strip()
+
+    @property
+    def settled(self) -> "Draft":
+        """The same as it is stored: blanks cut off, only what its `when` needs, no region inside another one."""
+        codes = tuple(path.rstrip("/").rpartition("/")[2] for path in self.audience.paths)
+        once, daily = self.when is When.ONCE, self.when is When.DAILY
+        return replace(
+            self,
+            title=self.title.strip()[:STORED_TITLE],
+            text=self.text.strip(),
+            sms_text=self.sms_text.strip(),
+            audience=replace(self.audience, regions=codes, tags=tuple(sorted(set(self.audience.tags)))),
+            at=self.at if once else None,
+            daily_at=self.daily_at[:5] if daily else "",
+            first_day=self.first_day if daily else None,
+            last_day=self.last_day if daily else None,
+        )
 
     def problems(self, *, now: datetime, today: date) -> list[BadInput]:
         """Return everything that keeps it from being submitted."""
@@ -61,11 +82,15 @@ class Draft:
             found.append(BadInput("text_missing", field="text"))
         elif len(self.text) > TEXT_LENGTH:
             found.append(BadInput("text_too_long", field="text", most=TEXT_LENGTH, over=len(self.text) - TEXT_LENGTH))
-        if self.audience.sms and len(self.message) > SMS_LENGTH:
-            found.append(
-                BadInput("sms_too_long", field="sms_text", most=SMS_LENGTH, over=len(self.message) - SMS_LENGTH)
-            )
-        return found
+        return [*found, *(self._sms_problems() if self.audience.sms else ())]
+
+    def _sms_problems(self) -> list[BadInput]:
+        over = len(self.message) - SMS_LENGTH
+        if over > 0:
+            return [BadInput("sms_too_long", field="sms_text", most=SMS_LENGTH, over=over)]
+        if "【" in self.message or "】" in self.message:
+            return [BadInput("sms_brackets", field="sms_text")]
+        return []
 
     def _sound_problems(self) -> list[BadInput]:
         found: list[BadInput] = []

@@ -5,7 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from uuid6 import uuid7
 
 from broadcasts.announcements.drafting import Draft, content_hash
 from broadcasts.announcements.lifecycle import State, step
@@ -36,11 +38,14 @@ class Spoken:
     spoken: str
 
 
-def create(session: Session, actor: Actor, draft: Draft, *, now: datetime) -> Announcement:
+def create(
+    session: Session, actor: Actor, draft: Draft, *, now: datetime, announcement_id: UUID | None = None
+) -> Announcement:
     """Start a draft."""
     if actor.id is None or not actor.may_somewhere(Permission.COMPOSE):
         raise NotAllowed("not_allowed", permission=Permission.COMPOSE.value)
     announcement = Announcement(
+        id=announcement_id or uuid7(),
         home_path=actor.paths(Permission.COMPOSE)[0],
         written_by=actor.id,
         written_by_name=actor.name,
@@ -57,6 +62,8 @@ def create(session: Session, actor: Actor, draft: Draft, *, now: datetime) -> An
 def save(session: Session, actor: Actor, announcement_id: UUID, draft: Draft, *, now: datetime) -> Announcement:
     """Change a draft. Changing something submitted or returned makes it a draft again and voids what went before."""
     announcement = _own(session, actor, announcement_id)
+    if draft.settled == as_draft(announcement):
+        return announcement
     if announcement.state is not State.DRAFT:
         announcement.state = step(announcement.state, State.DRAFT)
         announcement.submitted_by = announcement.submitted_at = None
@@ -65,6 +72,34 @@ def save(session: Session, actor: Actor, announcement_id: UUID, draft: Draft, *,
     announcement.version += 1
     announcement.changed_at = now
     return announcement
+
+
+def keep(session: Session, actor: Actor, announcement_id: UUID, draft: Draft, *, now: datetime) -> Announcement:
+    """Save under the id a form carries, starting the draft at its first time: one form is one announcement."""
+    if session.get(Announcement, announcement_id) is None:
+        try:
+            with session.begin_nested():
+                return create(session, actor, draft, now=now, announcement_id=announcement_id)
+        except IntegrityError:
+            session.expire_all()  # the same form came twice and the other was quicker
+    return save(session, actor, announcement_id, draft, now=now)
+
+
+def hand_in(
+    session: Session,
+    actor: Actor,
+    announcement_id: UUID,
+    draft: Draft,
+    spoken: Spoken | None,
+    *,
+    rules: Rules,
+    now: datetime,
+) -> Announcement:
+    """Keep and submit in one. The same form sent twice is submitted once."""
+    announcement = keep(session, actor, announcement_id, draft, now=now)
+    if announcement.state in (State.SUBMITTED, State.APPROVED):
+        return announcement
+    return submit(session, actor, announcement_id, spoken, rules=rules, now=now)
 
 
 def submit(
@@ -200,7 +235,7 @@ def release(
             kind=Kind.ROUTINE,
             title=announcement.title,
             text=announcement.text,
-            sms_text=announcement.sms_text or announcement.text,
+            sms_text=as_draft(announcement).message,
             audience=audience,
             home_path=announcement.home_path,
             sound=Sound(announcement.audio_sha256, announcement.audio_ms, announcement.audio_bytes)
@@ -306,20 +341,21 @@ def _fill(session: Session, announcement: Announcement, draft: Draft, actor: Act
     paths = draft.audience.paths
     for path in paths:
         actor.require(Permission.COMPOSE, path)
-    announcement.title = draft.title.strip()[:60]
-    announcement.text = draft.text.strip()
-    announcement.sms_text = draft.sms_text.strip()
-    announcement.theme = draft.theme
-    announcement.audience = draft.audience.as_json()
+    settled = draft.settled
+    announcement.title = settled.title
+    announcement.text = settled.text
+    announcement.sms_text = settled.sms_text
+    announcement.theme = settled.theme
+    announcement.audience = settled.audience.as_json()
     announcement.home_path = common(list(paths)) or actor.paths(Permission.COMPOSE)[0]
-    announcement.speed = draft.speed
-    announcement.repeats = draft.repeats
-    announcement.volume = draft.volume
-    announcement.when = draft.when
-    announcement.at = draft.at if draft.when is When.ONCE else None
-    announcement.daily_at = draft.daily_at[:5] if draft.when is When.DAILY else ""
-    announcement.first_day = draft.first_day if draft.when is When.DAILY else None
-    announcement.last_day = draft.last_day if draft.when is When.DAILY else None
+    announcement.speed = settled.speed
+    announcement.repeats = settled.repeats
+    announcement.volume = settled.volume
+    announcement.when = settled.when
+    announcement.at = settled.at
+    announcement.daily_at = settled.daily_at
+    announcement.first_day = settled.first_day
+    announcement.last_day = settled.last_day
 
 
 def _take_sound(announcement: Announcement, spoken: Spoken | None) -> None:

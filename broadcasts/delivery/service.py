@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.rules import Rules
+from broadcasts.delivery.visibility import first_seen, may_see
 from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.orders import Sound
 from broadcasts.sms import outbox
 from broadcasts.sms.states import Priority as SmsPriority
 from hub.audit import log
 from hub.core.actor import Actor, Permission
-from hub.core.db import like_below
 from hub.core.errors import NotFound, WrongState
 from hub.speakers.protocol import Priority
 
@@ -126,19 +126,21 @@ def _row(order: Order, actor: Actor, now: datetime) -> Broadcast:
 
 
 def stop(session: Session, actor: Actor, broadcast_id: UUID, *, now: datetime) -> Broadcast:
-    """Silence it everywhere and hold back every text message not yet handed over. Stopping twice is stopping once."""
-    broadcast = session.get(Broadcast, broadcast_id, with_for_update=True)
-    if broadcast is None or not actor.may(Permission.SEE, broadcast.home_path):
-        raise NotFound("broadcast_unknown")
+    """Silence it everywhere and hold back every text message not yet handed over. Stopping twice is stopping once.
+
+    When the sound is over and text messages still wait, for the morning say, those are held back.
+    """
+    broadcast = _seen(session, actor, broadcast_id, lock=True)
     actor.require(Permission.STOP, broadcast.home_path)
-    if broadcast.state is BroadcastState.DONE:
-        raise WrongState("broadcast_over")
     if broadcast.state is BroadcastState.STOPPED:
         return broadcast
+    if broadcast.state is BroadcastState.DONE and _texts_over(session, broadcast.id):
+        raise WrongState("broadcast_over")
     broadcast.state = BroadcastState.STOPPED
     broadcast.stopped_at = now
     broadcast.stopped_by_name = actor.name
-    orders.call_off(session, broadcast.id, now=now)
+    if broadcast.done_at is None:
+        orders.call_off(session, broadcast.id, now=now)
     outbox.call_off(session, broadcast.id, now)
     log.record(
         session, actor, "broadcast.stop", f"broadcast:{broadcast.id}", broadcast.home_path, now, title=broadcast.title
@@ -174,9 +176,13 @@ def _texts_over(session: Session, broadcast_id: UUID) -> bool:
 
 
 def get(session: Session, actor: Actor, broadcast_id: UUID) -> Broadcast:
-    """Return a broadcast the actor may see; to a stranger it does not exist."""
-    broadcast = session.get(Broadcast, broadcast_id)
-    if broadcast is None or not actor.may(Permission.SEE, broadcast.home_path):
+    """Return a broadcast the actor may see, whole or in part; to a stranger it does not exist."""
+    return _seen(session, actor, broadcast_id)
+
+
+def _seen(session: Session, actor: Actor, broadcast_id: UUID, *, lock: bool = False) -> Broadcast:
+    broadcast = session.get(Broadcast, broadcast_id, with_for_update=lock or None)
+    if broadcast is None or not may_see(actor, broadcast.home_path, Audience.from_json(broadcast.audience)):
         raise NotFound("broadcast_unknown")
     return broadcast
 
@@ -190,12 +196,9 @@ def page(
     limit: int = 20,
 ) -> list[Broadcast]:
     """Return broadcasts the actor may see, newest first, one page before a moment."""
-    paths = actor.paths(Permission.SEE)
-    if not paths:
-        return []
-    query = select(Broadcast).where(or_(*(Broadcast.home_path.like(like_below(p)) for p in paths)))
+    query = select(Broadcast)
     if states:
         query = query.where(Broadcast.state.in_(states))
     if before is not None:
         query = query.where(Broadcast.released_at < before)
-    return list(session.scalars(query.order_by(Broadcast.released_at.desc()).limit(limit)))
+    return first_seen(session, actor, query.order_by(Broadcast.released_at.desc(), Broadcast.id.desc()), limit)

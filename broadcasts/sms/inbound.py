@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.gateways.gateway import Inbound
 from broadcasts.sms.models import SmsInbound
+from broadcasts.sms.reports import Inbound
 from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
@@ -75,7 +75,13 @@ def receive(
 
 
 def inbox(
-    session: Session, actor: Actor, *, open_only: bool = True, before: UUID | None = None, limit: int = 50
+    session: Session,
+    actor: Actor,
+    *,
+    open_only: bool = True,
+    urgent_only: bool = False,
+    before: UUID | None = None,
+    limit: int = 50,
 ) -> list[SmsInbound]:
     """Return residents' messages the actor may see, newest first; a number nobody has is shown county-wide only."""
     paths = actor.paths(Permission.SEE_RESIDENTS)
@@ -87,6 +93,8 @@ def inbox(
     statement = select(SmsInbound).where(below).order_by(SmsInbound.id.desc()).limit(limit)
     if open_only:
         statement = statement.where(SmsInbound.handled_at.is_(None))
+    if urgent_only:
+        statement = statement.where(SmsInbound.urgent)
     if before is not None:
         statement = statement.where(SmsInbound.id < before)
     return list(session.scalars(statement))

@@ -1,6 +1,6 @@
 """The text messages of a broadcast: plan them, call them off, see how far they are, send the doubtful ones again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -147,14 +147,18 @@ def call_off(session: Session, broadcast_id: UUID, now: datetime) -> int:
     return len(spared.all())
 
 
-def progress(session: Session, broadcast_id: UUID) -> SmsProgress | None:
-    """Return how far a broadcast's messages are; None when it has none. The caller has checked who asks."""
+def progress(session: Session, broadcast_id: UUID, paths: Sequence[str] = ()) -> SmsProgress | None:
+    """Return how far a broadcast's messages are, all or those to people below `paths`; None when it has none.
+
+    The caller has checked who asks.
+    """
     run = session.get(SmsRun, broadcast_id)
     if run is None:
         return None
     rows = session.execute(
         select(SmsMessage.state, SmsMessage.reason, func.count(), func.sum(SmsMessage.parts))
         .where(SmsMessage.broadcast_id == broadcast_id)
+        .where(or_(*(SmsMessage.region_path.like(like_below(path)) for path in paths or ("",))))
         .group_by(SmsMessage.state, SmsMessage.reason)
     )
     counts = dict.fromkeys(MessageState, 0)

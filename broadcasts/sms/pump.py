@@ -19,8 +19,8 @@ from broadcasts.sms.gateways.gateway import (
     Submission,
     SubmitResult,
     Unknown,
-    message_ref,
 )
+from broadcasts.sms.reports import message_ref
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.settling import settle, unreadable
 from broadcasts.sms.states import Lane

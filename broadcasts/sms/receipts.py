@@ -11,8 +11,8 @@ from sqlalchemy import or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.gateways.gateway import Receipt, parse_message_ref
 from broadcasts.sms.models import SmsMessage, SmsReceipt
+from broadcasts.sms.reports import Receipt, parse_message_ref
 from broadcasts.sms.states import MessageState, lower
 
 ORPHAN_PATIENCE = timedelta(minutes=10)

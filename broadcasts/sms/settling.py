@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.gateways.gateway import Accepted, Refusal, Refused, SubmitResult, Unknown, parse_message_ref
+from broadcasts.sms.gateways.gateway import Accepted, Refusal, Refused, SubmitResult, Unknown
 from broadcasts.sms.leasing import Call
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
+from broadcasts.sms.reports import parse_message_ref
 from broadcasts.sms.states import MessageState, Priority, Reason, RunState, SubmissionState, lower
 from hub.residents.models import BlockReason
 from hub.residents.service import block

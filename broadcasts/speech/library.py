@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -155,7 +156,7 @@ class Library:
         key = self._key(order, reading)
         try:
             with self._store.lock("final", key):
-                return self.find(key) or self._render(order, reading, key)
+                return self._render(order, reading, key)
         except OSError as problem:
             raise SpeechFailed(
                 N_("读好的声音存不下来，请看看磁盘是不是满了"), retryable=True, detail=repr(problem)
@@ -207,7 +208,7 @@ class Library:
             "schema": SCHEMA,
             "spoken": reading.spoken,
             "pronounced": [*order.lexicon.hits(reading.spoken), *reading.chosen()],
-            "pypinyin": version("pypinyin"),
+            "pypinyin": _version("pypinyin"),
             "engine": order.voice.engine,
             "voice": self._engine(order).fingerprint(order.voice),
         }
@@ -218,7 +219,7 @@ class Library:
             "lufs": audio.TARGET_LUFS,
             "peak": audio.TRUE_PEAK_DB,
             "filters": audio.HORN2,
-            "encoder": f"mp3 {audio.RATE} {audio.BIT_RATE} av {version('av')}",
+            "encoder": f"mp3 {audio.RATE} {audio.BIT_RATE} av {_version('av')}",
         }
         return _hash({"words": self._words(order, reading), "plan": asdict(order.plan), "chain": chain})
 
@@ -226,3 +227,8 @@ class Library:
 def _hash(content: Mapping[str, object]) -> str:
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return sha256(canonical.encode()).hexdigest()
+
+
+@cache
+def _version(package: str) -> str:
+    return version(package)

@@ -52,7 +52,7 @@ class Reading:
             shift += len(change.spoken) - (change.end - change.start)
 
 
-_INLINE = re.compile(rf"(?P<word>[{HAN}]*)[{{｛](?P<pinyin>[^{{}}｛｝\n]{{0,60}})[}}｝]")
+_INLINE = re.compile(rf"(?P<word>[{HAN}]{{0,20}})[{{｛](?P<pinyin>[^{{}}｛｝\n]{{0,60}})[}}｝]")
 _LATIN = "A-Za-zÀ-ÖØ-öø-ɏ"
 _KEPT = re.compile(rf"[{HAN}{_LATIN}\s]")
 

@@ -85,8 +85,8 @@ _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕
 _CALLED_BY_DIGITS = {("11", "9"): "幺幺九"}  # the fire service's day is its telephone number
 
 _WEB = (
-    r"(?:https?|ftp)://[!-~]+|www\.[!-~]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|(?<![\w.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|cn|net|org|gov|edu|vip|top)(?![a-z0-9])(?:/[!-~]*)?"
+    r"(?:https?|ftp)://[!-~]+|www\.[!-~]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+    r"|(?<![\w.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}\.(?:com|cn|net|org|gov|edu|vip|top)(?![a-z0-9])(?:/[!-~]*)?"
 )
 
 
@@ -277,7 +277,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.])", lambda m: "点".join(spell(p) for p in m[0].split("."))),
     _rule(rf"(?<![\d.-])({_NUM}){_TO}({_NUM})(?!\d|[-.]\d)({_PAIR}|{_AFTER})?", _range),
     _rule(r"(?<![\d:])(\d+):(\d+)(?![\d:])", lambda m: f"{cardinal(m[1])}比{cardinal(m[2])}"),
-    _rule(r"(?a:(?=[A-Za-z-]*\d)(?=[\d.-]*[A-Za-z])[A-Za-z0-9]+(?:[-./][A-Za-z0-9]+)*[²³]?)", _mixed),
+    _rule(r"(?a:(?=[A-Za-z-]{0,40}\d)(?=[\d.-]{0,40}[A-Za-z])[A-Za-z0-9]+(?:[-./][A-Za-z0-9]+)*[²³]?)", _mixed),
     _rule(r"(?<![\dA-Za-z])-(?=\d)", _fixed("负")),
     _rule(r"(?<=\d)-+(?=\d)", _fixed("杠")),
     _rule(r"[+](?=\d)", _fixed("加")),

@@ -42,6 +42,12 @@ def remember_language(actor: Actor, language: str) -> None:
         service.set_language(session, actor, language)
 
 
+def remember_theme(actor: Actor, theme: str) -> None:
+    """Keep whether a person likes it light, dark or as the device does."""
+    with runtime().sessions.begin() as session:
+        service.set_theme(session, actor, theme)
+
+
 def _visitor(session: Session, account: Account, *, via: str) -> Visitor:
     actor = service.actor_for(account, origin=origin(), via=via)
     home = min((scope.path for scope in actor.scopes), key=len, default="")
@@ -58,4 +64,6 @@ def _visitor(session: Session, account: Account, *, via: str) -> Visitor:
     )
 
 
-IDENTITY = Identity(by_cookie=by_cookie, by_token=by_token, remember_language=remember_language)
+IDENTITY = Identity(
+    by_cookie=by_cookie, by_token=by_token, remember_language=remember_language, remember_theme=remember_theme
+)

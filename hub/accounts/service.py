@@ -1,8 +1,9 @@
 """Make accounts, sign in and out, and turn a session or token into an Actor."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -13,12 +14,16 @@ from hub.accounts.models import Account, ApiToken, RoleGrant, SignIn
 from hub.accounts.roles import PERMISSIONS_OF, Role
 from hub.audit import log
 from hub.core.actor import Actor, Permission, Scope
-from hub.core.errors import BadInput, NotFound
+from hub.core.errors import BadInput, NotFound, Problems, WrongState
 
 SESSION_LENGTH = timedelta(hours=12)
 TOUCH_EVERY = timedelta(minutes=2)
 FREE_FAILURES = 5
 LONGEST_LOCK = timedelta(minutes=15)
+DOUBLINGS = 5
+NAME_LENGTH = 40
+KEY_DAYS = (30, 90, 365)
+"""How long a new key may live, as the page offers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +55,15 @@ def create_account(
 ) -> Account:
     """Make an account whose roles all lie where the actor may hand them out."""
     login = login.strip()
-    if not login or not login.isascii() or len(login) > 40 or " " in login:
-        raise BadInput("login_malformed", field="login")
-    if session.scalar(select(Account.id).where(Account.login == login)):
-        raise BadInput("login_taken", field="login", login=login)
-    if not name.strip():
-        raise BadInput("name_missing", field="name")
-    if not demo:
-        passwords.check_new(password, login)
     wanted = list(grants)
-    if not wanted:
-        raise BadInput("role_missing", field="role")
+    checks: list[Callable[[], None]] = [
+        partial(_check_login, session, login),
+        partial(_check_name, name),
+        partial(_check_roles, wanted),
+    ]
+    if not demo:
+        checks.append(partial(passwords.check_new, password, login))
+    _all_of(checks)
     for _, path in wanted:
         actor.require(Permission.EDIT_ACCOUNTS, path)
     account = Account(
@@ -72,6 +75,37 @@ def create_account(
     roles = [f"{role.value}@{path}" for role, path in wanted]
     log.record(session, actor, "account.create", f"account:{login}", wanted[0][1], now, name=account.name, roles=roles)
     return account
+
+
+def _all_of(checks: Iterable[Callable[[], None]]) -> None:
+    """Run every check and raise everything that is wrong at once."""
+    problems = []
+    for check in checks:
+        try:
+            check()
+        except BadInput as problem:
+            problems.append(problem)
+    if problems:
+        raise problems[0] if len(problems) == 1 else Problems(problems)
+
+
+def _check_login(session: Session, login: str) -> None:
+    if not login or not login.isascii() or not login.isprintable() or len(login) > 40 or " " in login:
+        raise BadInput("login_malformed", field="login")
+    if session.scalar(select(Account.id).where(Account.login == login)):
+        raise BadInput("login_taken", field="login", login=login)
+
+
+def _check_name(name: str) -> None:
+    if not name.strip():
+        raise BadInput("name_missing", field="name")
+    if len(name.strip()) > NAME_LENGTH:
+        raise BadInput("name_too_long", field="name", most=NAME_LENGTH)
+
+
+def _check_roles(grants: Sequence[tuple[Role, str]]) -> None:
+    if not grants:
+        raise BadInput("role_missing", field="role")
 
 
 def sign_in(session: Session, login: str, password: str, *, origin: str, now: datetime) -> SignedIn | SignInRefused:
@@ -109,7 +143,7 @@ def sign_in(session: Session, login: str, password: str, *, origin: str, now: da
 def _note_failure(session: Session, account: Account, origin: str, now: datetime) -> None:
     account.failures += 1
     if account.failures >= FREE_FAILURES:
-        wait = timedelta(seconds=30 * 2 ** (account.failures - FREE_FAILURES))
+        wait = timedelta(seconds=30 * 2 ** min(account.failures - FREE_FAILURES, DOUBLINGS))
         account.locked_until = now + min(wait, LONGEST_LOCK)
     log.record(
         session,
@@ -165,8 +199,7 @@ def issue_token(session: Session, actor: Actor, *, name: str, days: int | None, 
     """Make an API token for the actor's own account; it is shown this once."""
     if actor.id is None:
         raise BadInput("token_needs_account")
-    if not name.strip():
-        raise BadInput("name_missing", field="name")
+    _check_name(name)
     token = "cx_" + passwords.new_token()
     expires = now + timedelta(days=days) if days else None
     row = ApiToken(
@@ -215,20 +248,38 @@ def account_by_token(session: Session, token: str, *, now: datetime) -> Account 
 
 
 def set_password(session: Session, actor: Actor, login: str, password: str, *, now: datetime) -> None:
-    """Give an account a new password and end all its sessions."""
-    account = session.scalar(select(Account).where(Account.login == login).options(selectinload(Account.grants)))
-    if account is None:
-        raise NotFound("account_unknown", login=login)
+    """Give an account a new password, lift its lock and end all its sessions."""
+    account = _by_login(session, login)
     if actor.id != account.id:
-        for grant in account.grants:
-            actor.require(Permission.EDIT_ACCOUNTS, grant.region_path)
-    passwords.check_new(password, login)
+        _require_over(actor, account)
+    _renew_password(session, actor, account, password, now)
+
+
+def change_own_password(
+    session: Session, actor: Actor, *, old: str, new: str, origin: str, now: datetime
+) -> SignInRefused | None:
+    """Give oneself a new password, which ends all one's sessions. A wrong old one counts like a wrong sign-in."""
+    account = session.get(Account, actor.id, with_for_update=True) if actor.id else None
+    if account is None:
+        raise NotFound("account_unknown", login=actor.name)
+    if account.locked_until and account.locked_until > now:
+        return SignInRefused("sign_in_locked", wait_s=round((account.locked_until - now).total_seconds()) + 1)
+    if not passwords.matches(account.password_hash, old):
+        _note_failure(session, account, origin, now)
+        return SignInRefused("password_wrong")
+    _renew_password(session, actor, account, new, now)
+    return None
+
+
+def _renew_password(session: Session, actor: Actor, account: Account, password: str, now: datetime) -> None:
+    passwords.check_new(password, account.login)
     account.password_hash = passwords.hashed(password)
     account.demo = False
+    account.failures, account.locked_until = 0, None
     session.execute(
         update(SignIn).where(SignIn.account_id == account.id, SignIn.revoked_at.is_(None)).values(revoked_at=now)
     )
-    log.record(session, actor, "account.password", f"account:{login}", _home(account), now)
+    log.record(session, actor, "account.password", f"account:{account.login}", _home(account), now)
 
 
 def set_language(session: Session, actor: Actor, language: str) -> None:
@@ -236,17 +287,56 @@ def set_language(session: Session, actor: Actor, language: str) -> None:
     session.execute(update(Account).where(Account.id == actor.id).values(language="en" if language == "en" else "zh"))
 
 
+def set_theme(session: Session, actor: Actor, theme: str) -> None:
+    """Remember whether an account likes it light, dark, or as the device is (`auto`)."""
+    chosen = theme if theme in ("light", "dark") else "auto"
+    session.execute(update(Account).where(Account.id == actor.id).values(theme=chosen))
+
+
 def set_active(session: Session, actor: Actor, login: str, active: bool, *, now: datetime) -> None:
-    """Switch an account on or off; off ends all its sessions."""
-    account = session.scalar(select(Account).where(Account.login == login).options(selectinload(Account.grants)))
-    if account is None:
-        raise NotFound("account_unknown", login=login)
-    for grant in account.grants:
-        actor.require(Permission.EDIT_ACCOUNTS, grant.region_path)
+    """Switch an account on or off; off ends all its sessions. Nobody can switch themselves off and lock the door."""
+    account = _by_login(session, login)
+    _require_over(actor, account)
+    if actor.id == account.id:
+        raise WrongState("account_own")
     account.active = active
     if not active:
         session.execute(update(SignIn).where(SignIn.account_id == account.id).values(revoked_at=now))
     log.record(session, actor, "account.active", f"account:{login}", _home(account), now, active=active)
+
+
+def get_account(session: Session, actor: Actor, account_id: UUID) -> Account:
+    """Return an account the actor may edit; to a stranger it does not exist."""
+    account = session.get(Account, account_id, options=[selectinload(Account.grants)])
+    if account is None or not _is_over(actor, account):
+        raise NotFound("account_gone")
+    return account
+
+
+def own_account(session: Session, actor: Actor) -> Account:
+    """Return the account of whoever asks."""
+    account = session.get(Account, actor.id, options=[selectinload(Account.grants)]) if actor.id else None
+    if account is None:
+        raise NotFound("account_gone")
+    return account
+
+
+def _by_login(session: Session, login: str) -> Account:
+    account = session.scalar(select(Account).where(Account.login == login).options(selectinload(Account.grants)))
+    if account is None:
+        raise NotFound("account_unknown", login=login)
+    return account
+
+
+def _is_over(actor: Actor, account: Account) -> bool:
+    """Return whether every role of the account lies where the actor may edit accounts."""
+    paths = [grant.region_path for grant in account.grants] or [""]
+    return all(actor.may(Permission.EDIT_ACCOUNTS, path) for path in paths)
+
+
+def _require_over(actor: Actor, account: Account) -> None:
+    if not _is_over(actor, account):
+        raise NotFound("account_unknown", login=account.login)
 
 
 def active_demo_logins(session: Session) -> list[str]:
@@ -257,7 +347,7 @@ def active_demo_logins(session: Session) -> list[str]:
 def list_accounts(session: Session, actor: Actor) -> list[Account]:
     """Return the accounts all of whose roles lie where the actor may edit accounts."""
     accounts = session.scalars(select(Account).options(selectinload(Account.grants)).order_by(Account.login))
-    return [a for a in accounts if all(actor.may(Permission.EDIT_ACCOUNTS, g.region_path) for g in a.grants)]
+    return [account for account in accounts if _is_over(actor, account)]
 
 
 def _actor(account: Account, *, origin: str, via: str) -> Actor:

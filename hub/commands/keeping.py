@@ -5,11 +5,12 @@ import click
 from hub.accounts import service as accounts
 from hub.accounts.roles import Role
 from hub.audit import log
-from hub.commands.frame import Frame, guarded, pass_frame
+from hub.commands.example import example
+from hub.commands.frame import Frame, guarded, pass_frame, sections
 from hub.core import migrating
 from hub.core.actor import SYSTEM
 from hub.core.clock import utc_now
-from hub.core.config import Section
+from hub.core.config import HUB_SECTIONS, Section
 from hub.core.db import Base, Sessions, make_engine
 from hub.regions.tree import path_of
 
@@ -75,6 +76,14 @@ def config_show(frame: Frame) -> None:
     for section in frame.config():
         click.secho(f"[{section.table}]", bold=True)
         _show(section)
+
+
+@config.command("example")
+@pass_frame
+@guarded
+def config_example(frame: Frame) -> None:
+    """Print a configuration file with every key, its meaning and its default."""
+    click.echo(example((*HUB_SECTIONS, *sections(frame.features))), nl=False)
 
 
 def _show(section: Section) -> None:

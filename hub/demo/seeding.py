@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
+from hub.accounts import passwords
 from hub.accounts import service as accounts
 from hub.accounts.roles import Role
 from hub.core.actor import SYSTEM
@@ -24,7 +25,7 @@ from hub.speakers import registry
 from hub.speakers.device_file import DeviceFile
 from hub.speakers.station import KEY_ID, signing_key
 
-PASSWORD = "cunxiang-demo"  # noqa: S105 - known to everybody on purpose; production refuses to start with it
+PASSWORD = passwords.DEMO
 RESIDENTS = 5000
 DEVICES = "devices.jsonl"
 Step = Callable[[str, int, int], None]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from hub.audit import log
@@ -15,6 +15,12 @@ from hub.regions.models import Region
 from hub.regions.tree import Level, codes_in, level_of, parent_code, path_of
 
 NAME_LENGTH = 60
+_ROOM_BELOW: dict[Level, tuple[int, int, str]] = {
+    Level.COUNTY: (6, 3, "000"),
+    Level.TOWNSHIP: (9, 3, ""),
+    Level.VILLAGE: (12, 2, ""),
+}
+"""How many digits of a code stay, how many number what lies below, and what follows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,37 @@ def _node(region: Region, below: dict[str | None, list[Region]]) -> Node:
         region.outline,
         tuple(_node(child, below) for child in children),
     )
+
+
+def choices(
+    session: Session, actor: Actor, permission: Permission, *, levels: frozenset[Level]
+) -> list[tuple[str, str]]:
+    """Return (code, 青石镇 石桥村) of every region of these levels where the actor holds `permission`, for a list."""
+    found = []
+    for top in forest(session, actor, permission):
+        above = "" if top.level is Level.COUNTY else _names_above(session, top)
+        found += _choices(top, above, levels)
+    return found
+
+
+def _names_above(session: Session, node: Node) -> str:
+    codes = codes_in(node.path)[1:-1]
+    known = names(session, set(codes))
+    return "".join(known.get(code, code) + " " for code in codes)
+
+
+def _choices(node: Node, above: str, levels: frozenset[Level]) -> list[tuple[str, str]]:
+    found = [(node.code, above + node.name)] if node.level in levels else []
+    inside = "" if node.level is Level.COUNTY else f"{above}{node.name} "
+    return found + [choice for child in node.children for choice in _choices(child, inside, levels)]
+
+
+def next_code(session: Session, code: str) -> str:
+    """Return the first free code after the highest one below a region; nothing when no number is left."""
+    head, digits, tail = _ROOM_BELOW[level_of(code)]
+    highest = session.scalar(select(func.max(Region.code)).where(Region.parent_code == code))
+    number = int(highest[head : head + digits]) + 1 if highest else 1
+    return f"{code[:head]}{number:0{digits}d}{tail}" if number < 10**digits else ""
 
 
 def require_known(session: Session, codes: Sequence[str]) -> None:

@@ -10,14 +10,9 @@ from uuid6 import uuid7
 
 from hub.core.db import Base, StateText
 from hub.regions.models import Region
+from hub.residents.phones import NumberKind
 
-
-class NumberKind(StrEnum):
-    """Whether a number can take a text message."""
-
-    MOBILE = "mobile"
-    LANDLINE = "landline"
-    OTHER = "other"
+__all__ = ["BlockReason", "BlockedNumber", "NumberKind", "Phone", "Resident", "ResidentTag"]
 
 
 class BlockReason(StrEnum):

@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import phonenumbers
 from cryptography.exceptions import InvalidTag
@@ -13,7 +14,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub.core.errors import BadInput, Unavailable
 from hub.core.secrets import Secrets
-from hub.residents.models import NumberKind
+
+
+class NumberKind(StrEnum):
+    """Whether a number can take a text message."""
+
+    MOBILE = "mobile"
+    LANDLINE = "landline"
+    OTHER = "other"
+
 
 _JOINTS = re.compile(r"[\s\-‐-―−.()()·'’_]+")
 _HOME_PREFIX = re.compile(r"(?:\+86|0086|86(?=1\d{10}$)|86(?=0\d{10}))")

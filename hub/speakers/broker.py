@@ -68,6 +68,7 @@ class RunningBroker:
         deadline = time.monotonic() + START_WITHIN_S
         while not self.is_answering():
             if self._process.poll() is not None:
+                self.stop()
                 raise BrokerFailed(f"the {self.kind} broker has ended: {self._last_words()}")
             if time.monotonic() > deadline:
                 self.stop()

@@ -128,6 +128,7 @@ class ReferenceSpeaker:
         topic, payload = self.body.presence(up=False, now=now_ms())
         self._client.publish(topic, payload, 1, retain=True)
         self._halt.set()
+        self._put(lambda _now: [])
         self._thread.join(timeout=5)
         self.body.hush()
         self._client.disconnect()

@@ -28,6 +28,7 @@ CLOCK_SLACK_MS: Final = 300_000
 MAX_QUEUE: Final = 64
 ANSWER_WITHIN_MS: Final = 10_000
 COMPLAIN_EVERY_MS: Final = 10_000
+SECOND_BEAT_MS: Final = 10_000
 
 Read = Callable[[bytes, KeyRing], Command | Refused]
 
@@ -62,9 +63,14 @@ class SpeakerCore(Playing):
     # ---- what happens to the device
 
     def connected(self, now: int) -> list[Action]:
-        """The broker has let the device in: say so with a heartbeat."""
+        """The broker has let the device in: say so with a heartbeat, and again soon.
+
+        After a broker's fall the hub may come back later than the device and miss the first one.
+        """
         self._next_beat = now
-        return self.tick(now)
+        actions = self.tick(now)
+        self._next_beat = now + min(SECOND_BEAT_MS, self.settings.beat_s * 1000)
+        return actions
 
     def disconnected(self) -> None:
         """No heartbeats until the next connection; sounds go on."""
@@ -211,6 +217,9 @@ class SpeakerCore(Playing):
             actions.append(Resubscribe(tuple(sorted(gone)), tuple(sorted(come))))
         if self.memory.playing is None:
             actions.append(SetLevel(self._lasting_volume()))
+        if self._next_beat is not None:
+            self._next_beat = now - self._offset + new.beat_s * 1000
+            actions.append(SendBeat())
         return actions + self._advance(now)
 
     def _set_clock(self, answer: TimeAnswer, local: int) -> list[Action]:

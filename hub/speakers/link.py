@@ -126,7 +126,12 @@ class SpeakerLink:
 
     def _new_client(self) -> mqtt.Client:
         broker = self.broker
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=broker.username, protocol=mqtt.MQTTv311)
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=broker.username,
+            clean_session=False,  # where the broker can, it keeps receipts while the hub is away
+            protocol=mqtt.MQTTv311,
+        )
         client.username_pw_set(broker.username, broker.password)
         client.max_inflight_messages_set(MAX_IN_FLIGHT)
         client.max_queued_messages_set(MAX_UNSENT)

@@ -47,6 +47,10 @@ class Reached(StrEnum):
 ENDED: Final = frozenset({Reached.FINISHED, Reached.FAILED, Reached.STOPPED, Reached.REFUSED, Reached.EXPIRED})
 
 
+PASSING: Final = frozenset({"not_yet", "busy"})
+"""Refusals that are not the last word: the same command may be sent again."""
+
+
 class Doing(StrEnum):
     """What a device is doing at the moment of its heartbeat."""
 
@@ -232,6 +236,11 @@ class Receipt(Wire):
     reason: str | None = Field(default=None, max_length=200)
     played_ms: int | None = Field(default=None, ge=0)
     reached: Annotated[Reached, Field(strict=False)] | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more is to come from this device about this command."""
+        return self.st in ENDED and not (self.st is Reached.REFUSED and self.reason in PASSING)
 
 
 class Beat(Wire):

@@ -1,11 +1,10 @@
 """How loudspeakers are reached."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from hub.core.config import Section
+from hub.core.config import OptionalPath, Section
 
 
 class MqttSettings(Section):
@@ -24,5 +23,5 @@ class MqttSettings(Section):
         SecretStr(""), description="its password there; the own broker makes one. Better: CUNXIANG_MQTT_PASSWORD"
     )
     tls: bool = Field(False, description="speak TLS to an external broker")
-    ca_file: Path | None = Field(None, description="the authority that signed the broker's certificate")
+    ca_file: OptionalPath = Field(None, description="the authority that signed the broker's certificate")
     heartbeat_seconds: int = Field(60, ge=5, le=3600, description="how often loudspeakers report")

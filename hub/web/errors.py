@@ -12,8 +12,18 @@ from werkzeug.exceptions import HTTPException
 from hub.core.errors import BadInput, HubError, NotSignedIn, Problems
 from hub.web.i18n import language
 from hub.web.words import explain, sentence
+from hub.web.work import is_api
 
 log = logging.getLogger(__name__)
+MOST_ERRORS = 50
+API_CODES = {
+    400: "request_malformed",
+    404: "address_unknown",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "json_needed",
+}
+"""What a program is told where a person would read of pages and buttons."""
 
 
 def install(app: Flask) -> None:
@@ -22,11 +32,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _bug)
-
-
-def is_api() -> bool:
-    """Return whether a program is asking, not a browser."""
-    return request.path.startswith("/api/")
 
 
 def is_fragment() -> bool:
@@ -48,6 +53,8 @@ def problem(status: int, code: str, detail: str, *, errors: list[dict[str, str]]
     answer = jsonify(body)
     answer.status_code = status
     answer.mimetype = "application/problem+json"
+    answer.headers["Content-Language"] = language()
+    answer.vary.add("Accept-Language")
     return answer
 
 
@@ -56,22 +63,41 @@ def field_errors(error: HubError, language_: str) -> list[dict[str, str]]:
     items = error.problems if isinstance(error, Problems) else (error,)
     return [
         {"field": e.field, "code": e.code, "detail": explain(e, language_)}
-        for e in items
+        for e in items[:MOST_ERRORS]
         if isinstance(e, BadInput) and e.field
     ]
 
 
+def refusal(error: HubError) -> Response:
+    """Return a broken rule as a problem document, with the headers its status calls for."""
+    words = language()
+    answer = problem(error.status, error.code, explain(error, words), errors=field_errors(error, words))
+    if isinstance(error, NotSignedIn):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    wait = error.params.get("retry_after_s")
+    if wait is not None:
+        answer.headers["Retry-After"] = str(wait)
+    return answer
+
+
+def mistakes(error: BadInput) -> dict[str, str]:
+    """Return field → sentence for the summary above a refused form; what belongs to no field stands under ''."""
+    items = error.problems if isinstance(error, Problems) else (error,)
+    found: dict[str, str] = {}
+    for item in items:
+        found.setdefault(item.field, explain(item, language()))
+    return found
+
+
 def _rule(error: HubError) -> ResponseReturnValue:
+    if is_api():
+        return refusal(error)
     if isinstance(error, NotSignedIn):
         return _to_sign_in(error)
     return _answer(error.status, error.code, explain(error, language()), field_errors(error, language()))
 
 
 def _to_sign_in(error: NotSignedIn) -> ResponseReturnValue:
-    if is_api():
-        answer = problem(401, error.code, explain(error, language()))
-        answer.headers["WWW-Authenticate"] = "Bearer"
-        return answer
     back = request.full_path.rstrip("?") if request.method == "GET" and not is_fragment() else None
     where = url_for("accounts.sign_in", next=back)
     if is_fragment():
@@ -88,7 +114,17 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     if status < 400:
         return error
     code = f"http_{status}"
+    if is_api():
+        return _http_problem(error, status, API_CODES.get(status, code))
     return _answer(status, code, sentence(code, language()))
+
+
+def _http_problem(error: HTTPException, status: int, code: str) -> Response:
+    answer = problem(status, code, sentence(code, language()))
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            answer.headers[name] = value
+    return answer
 
 
 def _bug(error: Exception) -> ResponseReturnValue:

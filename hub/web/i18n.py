@@ -6,14 +6,19 @@ from flask import Flask, request
 from flask_babel import Babel, format_datetime
 
 from hub.core.runtime import runtime
-from hub.web.work import visitor
+from hub.web.work import is_api, visitor
 
 COOKIE = "cunxiang_language"
 LOCALES = {"zh": "zh_Hans_CN", "en": "en"}
 
 
 def language() -> str:
-    """Return `zh` or `en` for this request: the account's choice, else the cookie, else Chinese."""
+    """Return `zh` or `en` for this request: the account's choice, else the cookie, else Chinese.
+
+    A program says what it wants by Accept-Language.
+    """
+    if is_api():
+        return request.accept_languages.best_match(list(LOCALES), default="zh")
     chosen = request.cookies.get(COOKIE, "")
     person = visitor()
     if person is not None:

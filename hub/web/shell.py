@@ -19,6 +19,8 @@ from hub.web.work import Identity, now, reading, visitor
 bp = Blueprint("shell", __name__)
 STATIC = Path(__file__).resolve().parents[1] / "static"
 YEAR_S = 31_536_000
+THEMES = ("light", "dark")
+THEME_COOKIE = "theme"
 WORTH_PACKING = 1_000
 PACKED_TYPES = ("text/", "application/json", "application/problem+json", "image/svg+xml", "application/javascript")
 
@@ -47,16 +49,39 @@ def switch_language() -> ResponseReturnValue:
     person = visitor()
     if person is not None:
         runtime().get(Identity).remember_language(person.actor, chosen)
-    answer = redirect(local_path(request.form.get("back", "")))
+    answer = redirect(_where_from())
     answer.set_cookie(COOKIE, chosen, max_age=YEAR_S, samesite="Lax", httponly=True)
+    return answer
+
+
+@bp.post("/theme")
+def switch_theme() -> ResponseReturnValue:
+    """Switch to light, dark, or as the device is (empty), and go back to where the person was."""
+    wanted = request.form.get("theme", "")
+    chosen = wanted if wanted in THEMES else ""
+    person = visitor()
+    if person is not None:
+        runtime().get(Identity).remember_theme(person.actor, chosen or "auto")
+    answer = redirect(_where_from())
+    # Not httponly: the page's script reads and writes it, so that the switch works at once.
+    answer.set_cookie(THEME_COOKIE, chosen, max_age=YEAR_S if chosen else 0, samesite="Lax")
     return answer
 
 
 def local_path(wanted: str, otherwise: str = "/") -> str:
     """Return `wanted` if it is a path on this hub, so that nobody can be sent elsewhere by a link."""
     parts = urlsplit(wanted)
-    safe = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    # Browsers read a backslash as a slash and drop tabs and line ends, so none of them may stand in it.
+    plain = not any(c == "\\" or c < " " for c in wanted)
+    safe = plain and wanted.startswith("/") and not wanted.startswith("//") and not parts.scheme and not parts.netloc
     return wanted if safe else otherwise
+
+
+def _where_from() -> str:
+    """Return the page a form was sent from: what the form says, else what the browser says."""
+    came = urlsplit(request.referrer or "")
+    behind = came.path + (f"?{came.query}" if came.query else "") if came.netloc == request.host else ""
+    return local_path(request.form.get("back", "") or behind)
 
 
 def asset(name: str) -> str:
@@ -71,7 +96,14 @@ def _digest(name: str) -> str:
 
 
 def _frame() -> dict[str, Any]:
-    return {"shell": _shell(), "language": language()}
+    return {"shell": _shell(), "language": language(), "theme": _theme()}
+
+
+def _theme() -> str:
+    """Return `light`, `dark` or nothing (as the device is): the account's choice, else this browser's."""
+    person = visitor()
+    chosen = person.theme if person else request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else ""
 
 
 def _shell() -> dict[str, Any]:
@@ -83,9 +115,14 @@ def _shell() -> dict[str, Any]:
         "mode": "demo" if runtime().settings.mode == "demo" else "live",
         "now_text": day(now()),
         "language": language(),
-        "theme": person.theme if person else "auto",
+        "language_url": url_for("shell.switch_language"),
+        "theme": _theme(),
+        "theme_url": url_for("shell.switch_theme"),
         "menu": [],
     }
+    if person is not None:
+        frame["account_href"] = url_for("accounts.own")
+        frame["sign_out_url"] = url_for("accounts.sign_out")
     if person is not None and request.headers.get("HX-Request") != "true":
         with reading() as session:
             frame["menu"] = runtime().get(Menu).shown_to(session, person.actor)

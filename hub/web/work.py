@@ -35,6 +35,7 @@ class Identity:
     by_cookie: Callable[[str], Visitor | None]
     by_token: Callable[[str], Visitor | None]
     remember_language: Callable[[Actor, str], None]
+    remember_theme: Callable[[Actor, str], None]
 
 
 def work() -> AbstractContextManager[Session]:
@@ -68,6 +69,11 @@ def visitor() -> Visitor | None:
     return found if isinstance(found, Visitor) else None
 
 
+def is_api() -> bool:
+    """Return whether a program is asking, not a browser."""
+    return request.path.startswith("/api/")
+
+
 def origin() -> str:
     """Return the address the request came from, for the log."""
     return request.remote_addr or ""
@@ -80,6 +86,6 @@ def _identify() -> Visitor | None:
         return identity.by_token(token.strip())
     # The cookie never speaks for the JSON API: a page of another site could send it along.
     cookie = request.cookies.get(COOKIE, "")
-    if not cookie or request.path.startswith("/api/"):
+    if not cookie or is_api():
         return None
     return identity.by_cookie(cookie)

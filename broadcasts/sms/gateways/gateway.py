@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.segments import Policy
 from broadcasts.sms.settings import SmsSettings
-from broadcasts.sms.states import MessageState
 from hub.core.clock import Clock
 from hub.core.db import Sessions
 from hub.residents.phones import PhoneSafe
@@ -118,27 +118,6 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """One report on one message. It is found by our `message_ref` if the provider echoes it, else by `provider_ref`."""
-
-    provider_ref: str
-    state: MessageState
-    message_ref: str = ""
-    code: str = ""
-    reported_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Inbound:
-    """One message from a resident."""
-
-    number: str = field(repr=False)
-    text: str = field(repr=False)
-    provider_ref: str
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class WebhookRequest:
     """What a provider sent to the hub. `url` is path and query exactly as they were requested."""
 
@@ -188,19 +167,3 @@ def receipts_path(name: str) -> str:
 def inbound_path(name: str) -> str:
     """Return the path under which a provider hands over residents' messages."""
     return f"/hooks/sms/{name}/inbound"
-
-
-def message_ref(broadcast_id: UUID, message_id: int) -> str:
-    """Return the id by which a provider may speak of a message: unguessable, and unique across databases."""
-    return f"{broadcast_id.hex}.{message_id}"
-
-
-def parse_message_ref(ref: str) -> tuple[UUID, int] | None:
-    """Return broadcast and message of such an id; None when it is none of ours."""
-    broadcast, dot, number = ref.partition(".")
-    if len(broadcast) != 32 or not dot or not (number.isascii() and number.isdigit()) or len(number) > 18:
-        return None
-    try:
-        return UUID(hex=broadcast), int(number)
-    except ValueError:
-        return None

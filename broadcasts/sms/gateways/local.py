@@ -18,8 +18,6 @@ from broadcasts.sms.gateways.gateway import (
     Caps,
     Found,
     GatewayContext,
-    Inbound,
-    Receipt,
     Refusal,
     Refused,
     Submission,
@@ -28,6 +26,7 @@ from broadcasts.sms.gateways.gateway import (
     WebhookRequest,
 )
 from broadcasts.sms.gateways.local_models import LocalGatewaySwitches, LocalSms
+from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.segments import parts_of
 from broadcasts.sms.states import MessageState
 from hub.residents.phones import PhoneSafe, mask, normalise

@@ -20,8 +20,6 @@ from broadcasts.sms.gateways.gateway import (
     Caps,
     Found,
     GatewayContext,
-    Inbound,
-    Receipt,
     Refusal,
     Refused,
     Submission,
@@ -30,6 +28,7 @@ from broadcasts.sms.gateways.gateway import (
     WebhookRequest,
     receipts_path,
 )
+from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.segments import Policy
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import MessageState

@@ -229,8 +229,10 @@ def test_a_hub_can_say_words_its_own_way() -> None:
 
 
 POLYPHONES = """重庆 chong2 qing4|重点 zhong4 dian3|涨水 zhang2 shui3|上涨 shang4 zhang3|银行 yin2 hang2
-行动 xing2 dong4|乡长 xiang1 zhang3|长江 chang2 jiang1|都江堰 du1 jiang1 yan4|六安 lu4 an1|六安市 lu4 an1 shi4|蚌埠 beng4 bu4
-番禺 pan1 yu2|周六安排 zhou1 liu4 an1 pai2|城乡长期 cheng2 xiang1 chang2 qi1|还款 huan2 kuan3|猪圈 zhu1 juan4|女儿 nv3 er2
+行动 xing2 dong4|乡长 xiang1 zhang3|长江 chang2 jiang1|都江堰 du1 jiang1 yan4
+六安 lu4 an1|六安市 lu4 an1 shi4|蚌埠 beng4 bu4
+番禺 pan1 yu2|周六安排 zhou1 liu4 an1 pai2|城乡长期 cheng2 xiang1 chang2 qi1|还款 huan2 kuan3
+猪圈 zhu1 juan4|女儿 nv3 er2
 一月一日 yi1 yue4 yi1 ri4|第一组 di4 yi1 zu3|一点五 yi4 dian3 wu3|一起 yi4 qi3|不是 bu2 shi4|你好 ni2 hao3"""
 
 
@@ -288,3 +290,10 @@ def test_feedback_while_typing_is_instant() -> None:
     for extra in "一二三四五":
         estimate_seconds(as_read(text + extra), VoiceSpec())
     assert (time.process_time() - started) / 5 < 0.020
+
+
+@pytest.mark.parametrize("piece", ["-", "a-", "-a", "a.", "a@", "9", "1-", "1,", "{", "停", "电话", " ", "😀"])
+def test_a_strange_text_is_read_in_time_too(piece: str) -> None:
+    started = time.process_time()
+    as_read(piece * 3000)
+    assert time.process_time() - started < 2.0

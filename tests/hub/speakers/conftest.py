@@ -12,7 +12,7 @@ from hub.speakers.broker import find_mosquitto
 NAMES = ["horn-1", "horn-2"]
 
 
-@pytest.fixture(params=["embedded", "mosquitto"])
+@pytest.fixture(params=["embedded", pytest.param("mosquitto", marks=pytest.mark.slow)])
 def kind(request: pytest.FixtureRequest) -> Literal["embedded", "mosquitto"]:
     """Each broker in turn."""
     if request.param == "embedded":

@@ -1,6 +1,5 @@
 """The brokers we start: who gets in, who hears what, and what happens when one dies."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -11,11 +10,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
-from speakerlab import VILLAGE, Village, a_village, soon
+from speakerlab import VILLAGE, Village, a_village, descendants, is_alive, kill_broker, soon
 
 from hub.speakers.accounts import write_accounts
 from hub.speakers.broker import BrokerFailed, start_broker
@@ -73,6 +71,8 @@ def test_nobody_gets_in_without_an_account(village: Village) -> None:
         clients = [stack.enter_context(a_client(village, name, secret)) for name, secret in strangers]
         assert soon(lambda: all(client.refused for client in clients))
         assert not any(client.let_in for client in clients)
+        for client in clients:
+            client.paho.disconnect()
 
 
 def test_a_device_hears_its_own_topics_and_its_regions_only(village: Village) -> None:
@@ -145,6 +145,7 @@ def test_a_newcomer_is_sent_nothing_that_others_keep(village: Village) -> None:
             assert len(one.heard) == len(two.heard) == 1
 
 
+@pytest.mark.slow
 def test_who_loses_the_account_is_cut_off_within_two_seconds(village: Village) -> None:
     with a_client(village, "horn-1") as gone, a_client(village, "horn-2") as stays:
         assert soon(lambda: gone.let_in and stays.let_in)
@@ -192,10 +193,10 @@ def test_the_accounts_files_hold_no_secret(village: Village) -> None:
         assert not any(secret.encode() in content for secret in village.secrets.values())
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_broker_that_dies_comes_back_and_the_link_with_it(village: Village) -> None:
-    process = psutil.Process(village.broker.pid)
-    for each in [*process.children(), process]:
-        each.kill()
+    kill_broker(village.broker)
     assert soon(lambda: not village.link.connected)
     assert not village.link.publish("cx/1/dev/horn-1/cmd", b"x")
     assert village.link.problem is not None
@@ -233,15 +234,16 @@ time.sleep(60)
 """
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_broker_ends_with_its_parent(kind: Any, tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT, kind, str(tmp_path)], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         port = int(parent.stdout.readline())
-        children = psutil.Process(parent.pid).children(recursive=True)
+        children = descendants(parent.pid)
         assert children
         parent.send_signal(signal.SIGKILL)
-    assert soon(lambda: not any(child.is_running() and child.status() != "zombie" for child in children))
+    assert soon(lambda: not any(map(is_alive, children)))
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port), timeout=1)
 

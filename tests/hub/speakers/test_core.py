@@ -21,7 +21,7 @@ from speakerlab import (
     to_device,
 )
 
-from hub.speakers.actions import Fetch, Resubscribe, SetLevel
+from hub.speakers.actions import Fetch, Resubscribe, SendBeat, SetLevel
 from hub.speakers.envelope import SigningKey
 from hub.speakers.protocol import (
     Configure,
@@ -466,6 +466,14 @@ def test_new_settings_move_the_device_and_old_ones_do_not_move_it_back() -> None
     assert bench.sounds == []
 
 
+def test_new_settings_are_confirmed_by_a_heartbeat_and_set_its_period() -> None:
+    bench = Bench()
+    bench.take(bench.core.connected(bench.now))
+    bench.hear(Configure(**a_command(settings=some_settings(version=1, beat_s=5))))
+    assert isinstance(bench.actions[-1], SendBeat)
+    assert bench.core.next_wake(bench.now) == bench.now + 5000
+
+
 def test_settings_can_change_the_keys() -> None:
     bench, fresh = Bench(), SigningKey.generate("h2")
     bench.hear(Configure(**a_command(settings=some_settings(version=1, keys={"h2": fresh.public()}))))
@@ -513,13 +521,15 @@ def test_the_heartbeat_repeats_the_newest_states() -> None:
     assert beat.last == (*((play.id, Reached.FINISHED) for play in plays[3:]), (last.id, Reached.STARTED))
 
 
-def test_heartbeats_come_after_connecting_and_in_their_period_and_not_without_a_connection() -> None:
+def test_heartbeats_come_twice_after_connecting_then_in_their_period_and_not_without_a_connection() -> None:
     bench = Bench(settings=some_settings(beat_s=30))
     assert bench.core.tick(bench.now) == []
     assert len(bench.core.connected(bench.now)) == 1
-    assert bench.core.tick(bench.now + 29_999) == []
-    assert bench.core.next_wake(bench.now) == bench.now + 30_000
-    assert len(bench.core.tick(bench.now + 30_000)) == 1
+    assert bench.core.tick(bench.now + 9_999) == []
+    assert len(bench.core.tick(bench.now + 10_000)) == 1
+    assert bench.core.tick(bench.now + 39_999) == []
+    assert bench.core.next_wake(bench.now + 10_000) == bench.now + 40_000
+    assert len(bench.core.tick(bench.now + 40_000)) == 1
     bench.core.disconnected()
     assert bench.core.tick(bench.now + 99_000) == []
 

@@ -20,7 +20,7 @@ from hub.speakers.player import (
 
 def seconds_of(path: Path) -> float:
     with wave.open(str(path)) as file:
-        return file.getnframes() / file.getframerate()
+        return float(file.getnframes() / file.getframerate())
 
 
 def loudness_of(path: Path) -> float:

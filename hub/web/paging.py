@@ -1,0 +1,24 @@
+"""Where a page of a long list ended, as a word that a program hands back to get the next one."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+from hub.core.errors import BadInput
+
+T = TypeVar("T")
+
+
+def cursor(*place: str | int) -> str:
+    """Return the word for a place. It is no secret and holds no right: whoever brings it still sees only their own."""
+    return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def place_of(word: str, read: Callable[..., T]) -> T:
+    """Return what `read` makes of the parts of a cursor; BadInput when it is none of ours."""
+    try:
+        parts = json.loads(base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True))
+        return read(*parts)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise BadInput("cursor_malformed", field="cursor") from None

@@ -1,0 +1,70 @@
+"""The configuration of text messages, and the gateway it names."""
+
+from pathlib import Path
+
+import pytest
+from smslab import LabClock, lab_safe, lab_settings
+
+from broadcasts.sms.gateways.finding import find_gateway, names
+from broadcasts.sms.gateways.gateway import GatewayContext, GatewayError
+from broadcasts.sms.settings import SmsSettings
+from hub.core.config import ConfigError, load
+from hub.core.db import Sessions
+
+
+def test_every_key_says_what_it_is_for() -> None:
+    assert all(field.description for field in SmsSettings.model_fields.values())
+
+
+def test_the_defaults_are_a_working_configuration() -> None:
+    assert SmsSettings.model_validate({}).gateway == "local"
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"signature": "【镇】"}, "brackets"),
+        ({"window_from": "22:00"}, "before"),
+        ({"lease_s": 10}, "lease_s"),
+        ({"gateway": "twilio"}, "twilio_account_sid"),
+        ({"fen_per_part": -1}, "price of one part"),
+        ({"signiture": "镇"}, "Did you mean 'signature'?"),
+        ({"window_from": "morning"}, "routine messages"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_to_do(tmp_path: Path, table: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigError, match="sms") as caught:
+        load(None, [SmsSettings], environ={"CUNXIANG_CONFIG": str(_empty(tmp_path))}, overrides={"sms": table})
+    assert says in str(caught.value)
+
+
+def test_the_token_is_not_shown() -> None:
+    settings = lab_settings(twilio_auth_token="very secret")
+    assert "very secret" not in repr(settings) + str(settings)
+
+
+def test_a_gateway_of_a_third_party_is_found_by_its_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sms_sessions: Sessions
+) -> None:
+    info = tmp_path / "carrier_pigeon-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: carrier-pigeon\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[cunxiang.sms_gateways]\npigeon = carrier_pigeon:open_gateway\n")
+    (tmp_path / "carrier_pigeon.py").write_text(
+        "class Pigeon:\n    name = 'pigeon'\n\n\ndef open_gateway(context):\n    return Pigeon()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "pigeon" in names()
+    assert find_gateway(_context("pigeon", sms_sessions)).name == "pigeon"
+    with pytest.raises(GatewayError, match="Did you mean 'pigeon'"):
+        find_gateway(_context("pidgeon", sms_sessions))
+
+
+def _context(gateway: str, sessions: Sessions) -> GatewayContext:
+    return GatewayContext(lab_settings(gateway=gateway), sessions, lab_safe(), LabClock(), "")
+
+
+def _empty(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text("")
+    return path
