@@ -6,6 +6,7 @@ from datetime import timedelta
 from flask import Flask
 
 from broadcasts.alerts import service as alerts
+from broadcasts.alerts.voice import Warmer
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
@@ -43,7 +44,8 @@ def plug_in(app: Flask, runtime: Runtime) -> None:
     rules = runtime.provide(Rules, rules_of(runtime))
     runtime.provide(Pumps, Pumps())
     runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
-    runtime.provide(Studio, open_studio(runtime))
+    studio = runtime.provide(Studio, open_studio(runtime))
+    runtime.provide(Warmer, Warmer(runtime.sessions, studio))
     runtime.provide(SmsProvider, open_provider(runtime, rules))
     station = runtime.provide(Station, Station(runtime, rules.quiet.as_day()))
     station.on_receipts(lambda found: _note_receipts(runtime, found))
@@ -109,6 +111,8 @@ def start(runtime: Runtime) -> Sequence[Background]:
             presence.sweep(session, now=runtime.now(), heartbeat_s=heartbeat)
         return SWEEP_S
 
+    warmer = runtime.get(Warmer)
+    warmer.kick = pumps.add("alarm-voices", warmer.step).kick
     pumps.add("emergencies", fire)
     pumps.add("closing", settle)
     pumps.add("presence", sweep)

@@ -132,7 +132,7 @@ class Firing:
             # The release was rolled back whole; what stays is the reason, for people to read.
             log.warning("occurrence %s did not go out: %s", occurrence_id, error.code)
             with self.sessions.begin() as session:
-                _end(session, occurrence_id, OccurrenceState.SKIPPED, error.code, now)
+                _end(session, occurrence_id, OccurrenceState.SKIPPED, error.code, now, was=OccurrenceState.PLANNED)
         except Exception:
             # It stays planned and is tried again until its tolerance is over; the others must not wait for it.
             log.exception("occurrence %s could not be released", occurrence_id)
@@ -171,9 +171,19 @@ def _fire_one(session: Session, occurrence_id: UUID, rules: Rules, now: datetime
     return True
 
 
-def _end(session: Session, occurrence_id: UUID, state: OccurrenceState, note: str, now: datetime) -> None:
+def _end(
+    session: Session,
+    occurrence_id: UUID,
+    state: OccurrenceState,
+    note: str,
+    now: datetime,
+    *,
+    was: OccurrenceState = OccurrenceState.FIRED,
+) -> None:
     session.execute(
-        update(Occurrence).where(Occurrence.id == occurrence_id).values(state=state, note=note[:60], fired_at=now)
+        update(Occurrence)
+        .where(Occurrence.id == occurrence_id, Occurrence.state == was)
+        .values(state=state, note=note[:60], fired_at=now)
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -126,8 +126,7 @@ def _row(
 def cancel(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Alert:
     """Call it off in the countdown: nothing has been sent. Too late is said plainly; then it has to be stopped."""
     alert = get(session, actor, alert_id)
-    if not may(actor, Permission.STOP, alert):
-        actor.require(Permission.STOP, alert.home_path)
+    _require(actor, Permission.STOP, alert)
     won = session.scalar(
         update(Alert)
         .where(Alert.id == alert.id, Alert.state == AlertState.ARMED)
@@ -148,29 +147,28 @@ def fire_due(sessions: Sessions, *, rules: Rules, now: datetime) -> int:
         due = session.scalars(
             select(Alert.id).where(Alert.state == AlertState.ARMED, Alert.fires_at <= now).order_by(Alert.fires_at)
         ).all()
-    fired = 0
+    fired, trouble = 0, None
     for alert_id in due:
-        with sessions.begin() as session:
-            fired += _fire(session, alert_id, rules, now)
+        try:
+            with sessions.begin() as session:
+                fired += _fire(session, alert_id, rules, now)
+        except Exception as error:  # noqa: BLE001 - one that cannot be fired must not keep back the others
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
     return fired
 
 
 def _fire(session: Session, alert_id: UUID, rules: Rules, now: datetime) -> bool:
-    in_time = Alert.expires_at > now
+    in_time = session.get_one(Alert, alert_id).expires_at > now
+    end = {"state": AlertState.FIRED, "fired_at": now} if in_time else {"state": AlertState.MISSED, "ended_at": now}
     claimed = session.scalar(
-        update(Alert)
-        .where(Alert.id == alert_id, Alert.state == AlertState.ARMED)
-        .values(
-            state=case((in_time, AlertState.FIRED.value), else_=AlertState.MISSED.value),
-            fired_at=case((in_time, now), else_=None),
-            ended_at=case((in_time, None), else_=now),
-        )
-        .returning(Alert.id)
+        update(Alert).where(Alert.id == alert_id, Alert.state == AlertState.ARMED).values(**end).returning(Alert.id)
     )
     if claimed is None:
         return False
     alert = session.get_one(Alert, alert_id, populate_existing=True)
-    if alert.state is AlertState.MISSED:
+    if not in_time:
         _record(session, SYSTEM, "alert.missed", alert, now)
         return False
     broadcast = delivery.release(
@@ -200,8 +198,7 @@ def _fire(session: Session, alert_id: UUID, rules: Rules, now: datetime) -> bool
 def stop(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Alert:
     """Silence it, in the countdown or on air. What is over or called off stays as it is."""
     alert = get(session, actor, alert_id)
-    if not may(actor, Permission.STOP, alert):
-        actor.require(Permission.STOP, alert.home_path)
+    _require(actor, Permission.STOP, alert)
     if alert.state is AlertState.ARMED:
         alert = session.get_one(Alert, alert_id, with_for_update=True, populate_existing=True)
         if alert.state is AlertState.ARMED:
@@ -230,6 +227,11 @@ def get(session: Session, actor: Actor, alert_id: UUID) -> Alert:
 def may(actor: Actor, permission: Permission, alert: Alert) -> bool:
     """Return whether the actor holds a permission in every place that is meant."""
     return all(actor.may(permission, path) for path in Audience.from_json(alert.audience).paths)
+
+
+def _require(actor: Actor, permission: Permission, alert: Alert) -> None:
+    for path in Audience.from_json(alert.audience).paths:
+        actor.require(permission, path)
 
 
 def live(session: Session, actor: Actor) -> list[Alert]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from broadcasts.announcements.models import Announcement, Theme, When
 from broadcasts.audience.selection import Audience
@@ -157,7 +157,7 @@ def content_hash(announcement: Announcement) -> str:
         "repeats": a.repeats,
         "volume": a.volume,
         "when": a.when,
-        "at": a.at.isoformat() if a.at else None,
+        "at": a.at.astimezone(UTC).isoformat() if a.at else None,
         "daily_at": a.daily_at,
         "first_day": str(a.first_day),
         "last_day": str(a.last_day),

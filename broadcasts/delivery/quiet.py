@@ -1,5 +1,6 @@
 """Quiet hours: local times in which nothing routine may sound."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,7 +33,7 @@ class QuietHours:
 
     def touches(self, start: datetime, seconds: float) -> bool:
         """Return whether any part of something that lasts so long would sound in quiet hours."""
-        minutes = int(seconds // 60) + 1
+        minutes = max(1, math.ceil(seconds / 60))
         return any(self.holds_at(start + timedelta(minutes=m)) for m in range(minutes)) or self.holds_at(
             start + timedelta(seconds=max(0.0, seconds - 1))
         )

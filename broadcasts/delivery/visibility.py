@@ -48,8 +48,8 @@ def below(actor: Actor, region_path: PathColumn) -> ColumnElement[bool]:
     return or_(*(region_path.like(like_below(path)) for path in paths)) if paths else false()
 
 
-def first_seen(session: Session, actor: Actor, query: Select[tuple[Broadcast]], limit: int) -> list[Broadcast]:
-    """Return the first broadcasts of an ordered query that the actor may see."""
+def first_seen(session: Session, actor: Actor, query: Select[Broadcast], limit: int | None) -> list[Broadcast]:
+    """Return the first broadcasts of an ordered query that the actor may see; all of them when `limit` is None."""
     found: list[Broadcast] = []
     rows = session.scalars(query.where(near(actor, Broadcast.home_path)).execution_options(yield_per=BATCH))
     for broadcast in rows:

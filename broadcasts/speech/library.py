@@ -6,8 +6,8 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from hashlib import sha256
 from functools import cache
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
@@ -156,7 +156,7 @@ class Library:
         key = self._key(order, reading)
         try:
             with self._store.lock("final", key):
-                return self._render(order, reading, key)
+                return self.find(key) or self._render(order, reading, key)
         except OSError as problem:
             raise SpeechFailed(
                 N_("读好的声音存不下来，请看看磁盘是不是满了"), retryable=True, detail=repr(problem)

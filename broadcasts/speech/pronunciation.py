@@ -44,6 +44,10 @@ class Lexicon:
                 raise ValueError(f"{written}: write out in words what is to be said")
 
     def __hash__(self) -> int:
+        return self._hashed
+
+    @cached_property
+    def _hashed(self) -> int:
         return hash((tuple(sorted(self.pinyin.items())), tuple(sorted(self.words.items()))))
 
     def merged_with(self, other: "Lexicon") -> "Lexicon":

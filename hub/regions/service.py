@@ -12,7 +12,7 @@ from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.core.errors import BadInput, NotFound
 from hub.regions.models import Region
-from hub.regions.tree import Level, codes_in, level_of, parent_code, path_of
+from hub.regions.tree import BELOW, Level, codes_in, level_of, parent_code, path_of
 
 NAME_LENGTH = 60
 _ROOM_BELOW: dict[Level, tuple[int, int, str]] = {
@@ -68,6 +68,18 @@ def add_region(
     return region
 
 
+def add_below(session: Session, actor: Actor, above: str, *, code: str, name: str, now: datetime) -> Region:
+    """Add a region directly below another one, after those that are there."""
+    region = get_region(session, actor, above, Permission.EDIT_REGIONS)
+    if region.level not in BELOW:
+        raise BadInput("region_has_nothing_below", field="code")
+    if level_of(code) is not BELOW[region.level] or parent_code(code) != above:
+        raise BadInput("region_not_below", field="code", code_given=code, above=region.name)
+    last = session.scalar(select(func.max(Region.position)).where(Region.parent_code == above))
+    position = 0 if last is None else last + 1
+    return add_region(session, actor, code=code, name=name, now=now, position=position)
+
+
 def rename_region(session: Session, actor: Actor, code: str, *, name: str, now: datetime) -> Region:
     """Give a region another name."""
     region = get_region(session, actor, code)
@@ -104,6 +116,15 @@ def forest(session: Session, actor: Actor, permission: Permission = Permission.S
         else:
             tops.append(region)
     return tuple(_node(region, below) for region in tops)
+
+
+def subtree(session: Session, actor: Actor, code: str, permission: Permission = Permission.SEE) -> Node:
+    """Return one region with everything below it; to a stranger it does not exist."""
+    top = get_region(session, actor, code, permission)
+    below: dict[str | None, list[Region]] = {}
+    for region in session.scalars(select(Region).where(Region.path.like(like_below(top.path)))):
+        below.setdefault(region.parent_code, []).append(region)
+    return _node(top, below)
 
 
 def _node(region: Region, below: dict[str | None, list[Region]]) -> Node:

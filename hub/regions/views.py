@@ -1,11 +1,101 @@
-"""The region tree."""
+"""The region tree: look, add below, rename."""
 
-from flask import Blueprint
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext, lazy_gettext
 
-from hub.core.runtime import Runtime
+from hub.audit.places import PlaceNames
+from hub.core.actor import Permission
+from hub.core.errors import BadInput
+from hub.core.runtime import Runtime, runtime
+from hub.regions import service
+from hub.regions.facts import LoudspeakerCounts
+from hub.regions.tree import BELOW
+from hub.web.errors import mistakes
+from hub.web.guards import permission_required
+from hub.web.menu import Entry, Menu
+from hub.web.work import actor, now, reading, work
 
 bp = Blueprint("regions", __name__)
 
 
 def add_to_menu(runtime: Runtime) -> None:
-    """Put this room's lines into the menu."""
+    """Put this room's line into the menu, and tell the log below what places are called."""
+    runtime.get(Menu).add(
+        Entry(
+            key="regions",
+            label=lazy_gettext("区划"),
+            icon="map-2",
+            endpoint="regions.tree",
+            permission=Permission.EDIT_REGIONS,
+            group=3,
+            position=10,
+        )
+    )
+    runtime.provide(PlaceNames, PlaceNames(service.names))
+
+
+@bp.get("/regions")
+@permission_required(Permission.EDIT_REGIONS)
+def tree() -> ResponseReturnValue:
+    """Show the tree."""
+    with reading() as session:
+        forest = service.forest(session, actor(), Permission.EDIT_REGIONS)
+        counts = _counts().by_region(session, actor())
+    return render_template("hub/regions/tree.html", forest=forest, counts=counts)
+
+
+@bp.get("/regions/<code>")
+@permission_required(Permission.EDIT_REGIONS)
+def one(code: str) -> ResponseReturnValue:
+    """Show one region, with the forms to rename it and to add one below."""
+    return _page(code, {})
+
+
+@bp.post("/regions/<code>/name")
+@permission_required(Permission.EDIT_REGIONS)
+def rename(code: str) -> ResponseReturnValue:
+    """Give it another name."""
+    name = request.form.get("new_name", "")
+    try:
+        with work() as session:
+            service.rename_region(session, actor(), code, name=name, now=now())
+    except BadInput as error:
+        return _page(code, {"new_name": text for text in mistakes(error).values()}, {"new_name": name}), 422
+    flash(gettext("改好了，现在叫%(name)s。", name=name.strip()), "ok")
+    return redirect(url_for("regions.one", code=code))
+
+
+@bp.post("/regions/<code>/below")
+@permission_required(Permission.EDIT_REGIONS)
+def add(code: str) -> ResponseReturnValue:
+    """Add a region below this one."""
+    given = {"code": request.form.get("code", "").strip(), "name": request.form.get("name", "")}
+    try:
+        with work() as session:
+            service.add_below(session, actor(), code, code=given["code"], name=given["name"], now=now())
+    except BadInput as error:
+        return _page(code, mistakes(error), given), 422
+    flash(gettext("%(name)s加上了。", name=given["name"].strip()), "ok")
+    return redirect(url_for("regions.one", code=code))
+
+
+def _page(code: str, errors: dict[str, str], given: dict[str, str] | None = None) -> str:
+    with reading() as session:
+        node = service.subtree(session, actor(), code, Permission.EDIT_REGIONS)
+        above = service.full_name(session, node.path)
+        suggestion = service.next_code(session, code) if node.level in BELOW else ""
+        counts = _counts().by_region(session, actor())
+    return render_template(
+        "hub/regions/one.html",
+        node=node,
+        above=above,
+        below=BELOW.get(node.level),
+        counts=counts,
+        errors=errors,
+        given={"code": suggestion, "name": "", "new_name": node.name} | (given or {}),
+    )
+
+
+def _counts() -> LoudspeakerCounts:
+    return runtime().get(LoudspeakerCounts)

@@ -59,12 +59,16 @@ class DeviceFile(BaseModel):
 
     def save(self, path: Path) -> None:
         """Write it for its owner alone: it holds the device's secret."""
-        lines = [f"{name} = {json.dumps(value)}" for name, value in self._plain().items()]
-        lines += ["", "[hub_keys]", *(f"{kid} = {json.dumps(key)}" for kid, key in self.hub_keys.items()), ""]
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines))
+            file.write(self.text())
+
+    def text(self) -> str:
+        """What stands in the file. It holds the device's secret."""
+        lines = [f"{name} = {json.dumps(value)}" for name, value in self._plain().items()]
+        lines += ["", "[hub_keys]", *(f"{kid} = {json.dumps(key)}" for kid, key in self.hub_keys.items()), ""]
+        return "\n".join(lines)
 
     def _plain(self) -> dict[str, object]:
         fields = self.model_dump(mode="json", exclude={"hub_keys"})

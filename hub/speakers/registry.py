@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
-from hub.core.errors import BadInput, NotFound, WrongState
+from hub.core.errors import BadInput, NotFound, Problems, WrongState
 from hub.regions.models import Region
 from hub.regions.tree import Level, codes_in
 from hub.speakers.accounts import BrokerAccount, hash_password, new_secret
@@ -20,6 +20,13 @@ from hub.speakers.topics import is_device_id
 
 ENROLMENTS = "speaker_number"
 COMMANDS = "command_seq"
+ID_LENGTH = 32
+RESERVED = frozenset({"hub", "new"})
+"""`hub` is the hub's own name at the broker, `new` the address of a page."""
+
+
+Place = tuple[int, str]
+"""Where a page of loudspeakers ended: 0 offline, 1 faulty, 2 well; and its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +77,8 @@ def enrol(
     region = session.get(Region, region_code)
     if region is None or not actor.may(Permission.EDIT_SPEAKERS, region.path):
         raise NotFound("region_unknown", code_given=region_code)
-    if region.level not in (Level.VILLAGE, Level.GROUP):
-        raise BadInput("speaker_needs_village", field="region_code")
     speaker_id = speaker_id.strip().lower()
-    if not is_device_id(speaker_id) or len(speaker_id) > 32:
-        raise BadInput("speaker_id_malformed", field="speaker_id")
-    if session.get(Speaker, speaker_id):
-        raise BadInput("speaker_exists", field="speaker_id", speaker=speaker_id)
-    if not name.strip():
-        raise BadInput("name_missing", field="name")
+    _check_new(session, speaker_id, name, region)
     secret = secret or new_secret()
     speaker = Speaker(
         id=speaker_id,
@@ -96,6 +96,20 @@ def enrol(
     return Enrolled(speaker, secret)
 
 
+def _check_new(session: Session, speaker_id: str, name: str, region: Region) -> None:
+    problems = []
+    if not is_device_id(speaker_id) or len(speaker_id) > ID_LENGTH or speaker_id in RESERVED:
+        problems.append(BadInput("speaker_id_malformed", field="speaker_id"))
+    elif session.get(Speaker, speaker_id):
+        problems.append(BadInput("speaker_exists", field="speaker_id", speaker=speaker_id))
+    if not name.strip():
+        problems.append(BadInput("name_missing", field="name"))
+    if region.level not in (Level.VILLAGE, Level.GROUP):
+        problems.append(BadInput("speaker_needs_village", field="region_code"))
+    if problems:
+        raise problems[0] if len(problems) == 1 else Problems(problems)
+
+
 def retire(session: Session, actor: Actor, speaker_id: str, *, now: datetime) -> Speaker:
     """Take a loudspeaker out of service; the broker will refuse it from now on."""
     speaker = get(session, actor, speaker_id)
@@ -108,12 +122,20 @@ def retire(session: Session, actor: Actor, speaker_id: str, *, now: datetime) ->
     return speaker
 
 
-def set_volume(session: Session, actor: Actor, speaker_id: str, volume: int, *, now: datetime) -> Speaker:
-    """Set the volume of routine items, 0 to 100."""
+def prepare_volume(session: Session, actor: Actor, speaker_id: str, volume: int) -> Speaker:
+    """Return the loudspeaker if its volume may be set to that, else raise; nothing is changed."""
     speaker = get(session, actor, speaker_id)
     actor.require(Permission.EDIT_SPEAKERS, speaker.region_path)
+    if speaker.state is SpeakerState.RETIRED:
+        raise WrongState("speaker_retired_already", speaker=speaker_id)
     if not 0 <= volume <= 100:
         raise BadInput("volume_range", field="volume")
+    return speaker
+
+
+def set_volume(session: Session, actor: Actor, speaker_id: str, volume: int, *, now: datetime) -> Speaker:
+    """Note the volume of routine items, 0 to 100. Telling the device is `hub.speakers.volume`'s."""
+    speaker = prepare_volume(session, actor, speaker_id, volume)
     before, speaker.volume = speaker.volume, volume
     log.record(
         session, actor, "speaker.volume", f"speaker:{speaker_id}", speaker.region_path, now, before=before, after=volume
@@ -136,23 +158,40 @@ def page(
     path: str | None = None,
     only_offline: bool = False,
     query: str = "",
-    after: str = "",
+    after: Place | None = None,
     limit: int = 50,
 ) -> list[Speaker]:
-    """Return loudspeakers the actor may see, offline ones first, one page after `after` (an id seen last)."""
+    """Return loudspeakers the actor may see, one page after `after`: offline ones first, then faulty, then the rest."""
     wanted = select(Speaker).where(_visible(actor, path), Speaker.state == SpeakerState.ACTIVE)
     if only_offline:
         wanted = wanted.where(Speaker.online.is_(False))
-    if query:
+    if query.strip():
+        text = query.strip()
         wanted = wanted.where(
-            or_(Speaker.id.contains(query.lower(), autoescape=True), Speaker.name.contains(query, autoescape=True))
+            or_(Speaker.id.contains(text.lower(), autoescape=True), Speaker.name.contains(text, autoescape=True))
         )
-    if after:
-        last = session.get(Speaker, after)
-        if last is not None:
-            later = and_(Speaker.online.is_(last.online), Speaker.id > last.id)
-            wanted = wanted.where(later if last.online else or_(later, Speaker.online.is_(True)))
-    return list(session.scalars(wanted.order_by(Speaker.online, Speaker.id).limit(limit)))
+    rank = case((Speaker.online.is_(False), 0), (Speaker.fault != "", 1), else_=2)
+    if after is not None:
+        last_rank, last_id = after
+        wanted = wanted.where(or_(rank > last_rank, and_(rank == last_rank, Speaker.id > last_id)))
+    return list(session.scalars(wanted.order_by(rank, Speaker.id).limit(limit)))
+
+
+def place_of(speaker: Speaker) -> Place:
+    """Return where a loudspeaker stands in the order of `page`."""
+    if not speaker.online:
+        return 0, speaker.id
+    return (1 if speaker.fault else 2), speaker.id
+
+
+def count(session: Session, actor: Actor, path: str | None = None) -> Count:
+    """Count the loudspeakers the actor may see, below `path` if one is given."""
+    row = session.execute(
+        select(func.count(), func.count().filter(Speaker.online.is_(True))).where(
+            _visible(actor, path), Speaker.state == SpeakerState.ACTIVE
+        )
+    ).one()
+    return Count(*row)
 
 
 def count_by_region(session: Session, actor: Actor, permission: Permission = Permission.SEE) -> dict[str, Count]:

@@ -46,7 +46,9 @@ class LocalLab:
     gateway: LocalGateway
     pumps: list[SmsPump]
 
-    def send(self, *, switches: Switches | None = None, priority: Priority = Priority.ROUTINE) -> SmsProgress:
+    def send(
+        self, *, switches: Switches | None = None, priority: Priority = Priority.ROUTINE, seconds: float = 8
+    ) -> SmsProgress:
         with self.sessions.begin() as session:
             if switches:
                 set_switches(session, switches)
@@ -54,7 +56,7 @@ class LocalLab:
         lane = Lane.EMERGENCY if priority is Priority.EMERGENCY else Lane.ORDINARY
         pump = SmsPump(self.sessions, lab_safe(), self.gateway, self.clock, lab_settings(), zone=SHANGHAI, lane=lane)
         self.pumps.append(pump)
-        for _ in range(120):
+        for _ in range(int(seconds * 2)):
             while pump.step() == 0:
                 pass
             while self.gateway.step() == 0:
@@ -145,7 +147,7 @@ def test_lost_answers_are_unknown_until_the_receipt_tells(phones_lab: LocalLab) 
 def test_an_emergency_with_lost_answers_is_found_by_asking_and_not_repeated(phones_lab: LocalLab) -> None:
     crowd(phones_lab.sessions, 30)
     switches = Switches(drop_percent=100, extra_delay_s=600)
-    progress = phones_lab.send(switches=switches, priority=Priority.EMERGENCY)
+    progress = phones_lab.send(switches=switches, priority=Priority.EMERGENCY, seconds=40)
     assert progress.counts[S.SENT] == 30
     with phones_lab.sessions.read() as session:
         assert len(session.scalars(select(LocalSms.id)).all()) == 30

@@ -77,6 +77,17 @@ def test_quiet_and_loud_voices_come_out_alike(voice: Samples, gain: float) -> No
     assert audio.true_peak_db(levelled) <= -1.45
 
 
+def test_the_limiter_holds_back_sharp_peaks() -> None:
+    """Clicks far above a quiet hum: at -16 LUFS without a limiter they would go beyond full scale."""
+    sound = np.random.default_rng(1).normal(0, 0.02, 3 * RATE).astype(np.float32)
+    sound[::2400] = 0.5
+    raised = sound * np.float32(10 ** ((-16 - loudness(sound, RATE)) / 20))
+    assert audio.true_peak_db(raised.astype(np.float32)) > 0
+    levelled = audio.level(sound)
+    assert -2.5 < audio.true_peak_db(levelled) <= -1.3
+    assert loudness(levelled, RATE) == pytest.approx(-16, abs=0.5)
+
+
 @pytest.mark.parametrize("silent", [np.zeros(0, np.float32), np.zeros(RATE, np.float32)])
 def test_silence_is_a_failure_and_not_an_announcement(silent: Samples) -> None:
     with pytest.raises(SpeechFailed, match="没有声音"):

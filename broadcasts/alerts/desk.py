@@ -1,0 +1,227 @@
+"""What the emergency desk shows: where one may call an emergency, what would be said, and whom it would reach."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from broadcasts.alerts.forms import OWN, Choice
+from broadcasts.alerts.hazards import Hazard, Words, hazards, wording
+from broadcasts.audience.selection import Audience
+from broadcasts.sms import outbox
+from hub.core.actor import Actor, Permission
+from hub.core.errors import BadInput
+from hub.regions import service as regions
+from hub.regions.outlines import Shape, fitted
+from hub.regions.service import Node
+from hub.regions.tree import Level, codes_in, level_of, outermost, parent_code, path_of
+from hub.speakers import registry
+from hub.speakers.registry import Count
+
+MAP_WIDTH, MAP_HEIGHT = 480, 290
+MOST_NAMED = 3
+"""More places than that are called by what lies above them: people must know at once whether they are meant."""
+MOST_NAMED_ON_MAP = 12
+_NONE = Count(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One line of the choice of areas. `depth` counts from the topmost one."""
+
+    code: str
+    name: str
+    speakers: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One village or township to tick."""
+
+    code: str
+    name: str
+    speakers: int
+    offline: int
+    checked: bool
+    open: bool
+    children: tuple["Branch", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A village that will sound."""
+
+    code: str
+    name: str
+    speakers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One village on the map."""
+
+    shape: Shape
+    name: str
+    speakers: int
+    meant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Whom it would reach: loudspeakers, those of them that are silent now, and telephones."""
+
+    speakers: int
+    offline: int
+    phones: int
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything on the page. `words` is None until hazard and area are chosen."""
+
+    choice: Choice
+    hazard: Hazard | None
+    words: Words | None
+    title: str
+    place: str
+    regions: tuple[str, ...]
+    unknown: tuple[str, ...]
+    areas: tuple[Area, ...]
+    branches: tuple[Branch, ...]
+    places: tuple[Place, ...]
+    drawn: tuple[Drawn, ...]
+    reached: Reached
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to send and somebody to send it to."""
+        phones = self.reached.phones if self.choice.sms else 0
+        return self.words is not None and bool(self.reached.speakers or phones)
+
+
+def lay_out(session: Session, actor: Actor, choice: Choice) -> Desk:
+    """Return the desk for a choice. What lies outside the actor's places counts as not chosen."""
+    ground = _Ground(regions.forest(session, actor, Permission.EMERGENCY))
+    counts = registry.count_by_region(session, actor, Permission.EMERGENCY)
+    chosen = ground.chosen(choice)
+    paths = Audience(chosen).paths
+    hazard = hazards().get(choice.hazard)
+    place = _place_name(session, chosen)
+    words = hazard.words[choice.colour].at(place) if hazard and chosen else None
+    return Desk(
+        choice=ground.settled(choice),
+        hazard=hazard,
+        words=words,
+        title=wording().title_of(hazard, choice.colour) if hazard else "",
+        place=place,
+        regions=chosen,
+        unknown=ground.unknown(choice),
+        areas=tuple(Area(n.code, n.name, counts.get(n.code, _NONE).total, depth) for n, depth in ground.flat),
+        branches=ground.branches(choice, counts) if choice.area == OWN else (),
+        places=tuple(_places(ground, paths, counts)),
+        drawn=_draw(ground, chosen, paths, counts),
+        reached=_reached(session, chosen, counts),
+    )
+
+
+class _Ground:
+    """The actor's part of the tree, down to villages."""
+
+    def __init__(self, tops: Sequence[Node]) -> None:
+        self.tops = tops
+        self.flat = [(node, depth) for top in tops for node, depth in _walk(top, 0)]
+        self.known = {node.code: node for node, _ in self.flat}
+
+    def settled(self, choice: Choice) -> Choice:
+        """Return the choice with the topmost area filled in where none was chosen."""
+        if choice.area == OWN or choice.area in self.known or not self.tops:
+            return choice
+        return Choice(choice.hazard, choice.colour, self.tops[0].code, (), choice.sms)
+
+    def chosen(self, choice: Choice) -> tuple[str, ...]:
+        """Return the regions a choice means, those inside others left out."""
+        area = self.settled(choice).area
+        codes = [code for code in (choice.villages if area == OWN else (area,)) if code in self.known]
+        return tuple(_outermost(codes))
+
+    def unknown(self, choice: Choice) -> tuple[str, ...]:
+        """Return what was asked for although it is not the actor's, or does not exist."""
+        asked = choice.villages if choice.area == OWN else (choice.area,)
+        return tuple(code for code in asked if code not in self.known)
+
+    def branches(self, choice: Choice, counts: Mapping[str, Count]) -> tuple[Branch, ...]:
+        """Return what can be ticked."""
+        return tuple(self._branch(top, set(choice.villages), counts) for top in self.tops)
+
+    def _branch(self, node: Node, ticked: set[str], counts: Mapping[str, Count]) -> Branch:
+        children = tuple(self._branch(c, ticked, counts) for c in node.children if c.code in self.known)
+        count = counts.get(node.code, _NONE)
+        fold = any(child.checked or child.open for child in children)
+        return Branch(node.code, node.name, count.total, count.offline, node.code in ticked, fold, children)
+
+
+def _walk(node: Node, depth: int) -> list[tuple[Node, int]]:
+    below = [] if node.level in (Level.VILLAGE, Level.GROUP) else node.children
+    return [(node, depth), *(found for child in below for found in _walk(child, depth + 1))]
+
+
+def _outermost(codes: Iterable[str]) -> list[str]:
+    return [codes_in(path)[-1] for path in outermost([path_of(code) for code in codes])]
+
+
+def _place_name(session: Session, codes: tuple[str, ...]) -> str:
+    wanted = list(codes)
+    while len(wanted) > MOST_NAMED and level_of(wanted[0]) is not Level.COUNTY:
+        wanted = _outermost(parent_code(code) or code for code in wanted)
+    known = regions.names(session, set(wanted))
+    return wording().listed([known[code] for code in wanted if code in known])
+
+
+def _places(ground: _Ground, paths: Sequence[str], counts: Mapping[str, Count]) -> list[Place]:
+    """Return the villages that will sound, and a township itself for what hangs in none of its villages."""
+    found = []
+    for node, _ in ground.flat:
+        if not any(node.path.startswith(path) for path in paths):
+            continue
+        below = sum(counts.get(child.code, _NONE).total for child in node.children if child.code in ground.known)
+        own = counts.get(node.code, _NONE).total - below
+        if own > 0:
+            found.append(Place(node.code, node.name, own))
+    return found
+
+
+def _draw(
+    ground: _Ground, chosen: tuple[str, ...], paths: Sequence[str], counts: Mapping[str, Count]
+) -> tuple[Drawn, ...]:
+    """Draw the township that is meant, or everything when several are."""
+    villages = [node for node, _ in ground.flat if node.outline]
+    near = {code[:9] for code in chosen}
+    if chosen and len(near) == 1 and level_of(chosen[0]) is not Level.COUNTY:
+        villages = [node for node in villages if node.code[:9] in near]
+    shapes = fitted(((n.code, n.outline) for n in villages), width=MAP_WIDTH, height=MAP_HEIGHT)
+    named = len(shapes) <= MOST_NAMED_ON_MAP
+    return tuple(
+        Drawn(
+            shape,
+            ground.known[shape.code].name if named else "",
+            counts.get(shape.code, _NONE).total,
+            any(ground.known[shape.code].path.startswith(path) for path in paths),
+        )
+        for shape in shapes
+    )
+
+
+def _reached(session: Session, chosen: tuple[str, ...], counts: Mapping[str, Count]) -> Reached:
+    if not chosen:
+        return Reached(0, 0, 0)
+    found = [counts.get(code, _NONE) for code in chosen]
+    phones = outbox.reach(session, Audience(chosen, sms=True)).emergency
+    return Reached(sum(c.total for c in found), sum(c.offline for c in found), phones)
+
+
+def audience_of(desk: Desk) -> Audience:
+    """Return who is meant; BadInput when no area was chosen, or one that is not the actor's."""
+    if desk.unknown or not desk.regions:
+        raise BadInput("no_region_chosen", field="area")
+    return Audience(desk.regions, speakers=True, sms=desk.choice.sms)

@@ -1,0 +1,173 @@
+"""How far an emergency has come: what the page shows while the villages are being woken."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Row, func, or_, select
+from sqlalchemy.orm import Session
+
+from broadcasts.alerts import service
+from broadcasts.alerts.forms import Choice, again
+from broadcasts.alerts.models import Alert, AlertState
+from broadcasts.audience.selection import Audience
+from broadcasts.delivery.models import Broadcast, BroadcastState
+from broadcasts.loudspeaker.models import SpeakerDelivery
+from broadcasts.loudspeaker.states import FINAL, PlayState
+from broadcasts.sms import outbox
+from broadcasts.sms.outbox import SmsProgress
+from hub.core.actor import Actor, Permission
+from hub.regions import service as regions
+from hub.regions.tree import codes_in
+from hub.speakers.models import Speaker
+
+PATIENCE = timedelta(seconds=15)
+"""A loudspeaker that is connected and makes no sound after that long counts as silent."""
+MOST_VILLAGES = 40
+"""More villages than that are shown by township."""
+
+
+class Phase(StrEnum):
+    """What the page is about."""
+
+    COUNTING = "counting"
+    LEAVING = "leaving"
+    SOUNDING = "sounding"
+    OVER = "over"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    MISSED = "missed"
+
+
+@dataclass
+class Line:
+    """One village: loudspeakers meant, heard by now, sounding at this moment, and those no sound can be expected of."""
+
+    name: str
+    meant: int = 0
+    heard: int = 0
+    sounding: int = 0
+    silent: int = 0
+    offline: int = 0
+
+
+@dataclass(frozen=True)
+class Going:
+    """One emergency as it stands."""
+
+    alert: Alert
+    phase: Phase
+    left_s: float
+    """Seconds left to call it off."""
+    phones: int
+    """Telephones meant; known before the first text message is written."""
+    place: str
+    villages: tuple[Line, ...]
+    sms: SmsProgress | None
+    ended_by: str
+    ended_at: datetime | None
+    choice: Choice
+    may_stop: bool
+
+    @property
+    def meant(self) -> int:
+        """Loudspeakers that are meant."""
+        return sum(line.meant for line in self.villages)
+
+    @property
+    def heard(self) -> int:
+        """Loudspeakers that have sounded."""
+        return sum(line.heard for line in self.villages)
+
+    @property
+    def sounding(self) -> int:
+        """Loudspeakers that sound right now."""
+        return sum(line.sounding for line in self.villages)
+
+    @property
+    def offline(self) -> int:
+        """Silent loudspeakers that are not connected."""
+        return sum(line.offline for line in self.villages)
+
+    @property
+    def to_phone(self) -> tuple[Line, ...]:
+        """Villages where somebody has to go by foot: they have silent loudspeakers."""
+        return tuple(line for line in self.villages if line.silent)
+
+
+def of(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Going:
+    """Return how far an alert is; to a stranger it does not exist."""
+    alert = service.get(session, actor, alert_id)
+    broadcast = session.get(Broadcast, alert.broadcast_id) if alert.broadcast_id else None
+    audience = Audience.from_json(alert.audience)
+    names = regions.names(session, set(audience.regions))
+    by_broadcast = broadcast is not None and broadcast.stopped_at is not None
+    return Going(
+        alert=alert,
+        phase=_phase(alert, broadcast, now),
+        left_s=max(0.0, (alert.fires_at - now).total_seconds()),
+        phones=outbox.reach(session, audience).emergency if audience.sms and broadcast is None else 0,
+        place=" ".join(names.get(code, code) for code in audience.regions),
+        villages=tuple(_lines(session, broadcast, now)) if broadcast else (),
+        sms=outbox.progress(session, broadcast.id) if broadcast else None,
+        ended_by=broadcast.stopped_by_name if broadcast and by_broadcast else alert.ended_by_name,
+        ended_at=broadcast.stopped_at if broadcast and by_broadcast else alert.ended_at,
+        choice=again(Choice(alert.hazard, alert.colour, sms=audience.sms), regions=audience.regions),
+        may_stop=service.may(actor, Permission.STOP, alert),
+    )
+
+
+def _phase(alert: Alert, broadcast: Broadcast | None, now: datetime) -> Phase:
+    match alert.state:
+        case AlertState.ARMED:
+            return Phase.COUNTING if now < alert.fires_at else Phase.LEAVING
+        case AlertState.CANCELLED:
+            return Phase.CANCELLED
+        case AlertState.MISSED:
+            return Phase.MISSED
+        case AlertState.FIRED | AlertState.STOPPED:
+            if broadcast is None:
+                return Phase.LEAVING
+            return {
+                BroadcastState.GOING: Phase.SOUNDING,
+                BroadcastState.DONE: Phase.OVER,
+                BroadcastState.STOPPED: Phase.STOPPED,
+            }[broadcast.state]
+
+
+def _lines(session: Session, broadcast: Broadcast, now: datetime) -> list[Line]:
+    has_started = or_(SpeakerDelivery.started_at.is_not(None), SpeakerDelivery.state == PlayState.FINISHED)
+    rows = session.execute(
+        select(
+            SpeakerDelivery.region_path,
+            SpeakerDelivery.state,
+            Speaker.online,
+            has_started.label("started"),
+            func.count().label("number"),
+        )
+        .join(Speaker, Speaker.id == SpeakerDelivery.speaker_id)
+        .where(SpeakerDelivery.broadcast_id == broadcast.id)
+        .group_by(SpeakerDelivery.region_path, SpeakerDelivery.state, Speaker.online, has_started)
+        .order_by(SpeakerDelivery.region_path)
+    ).all()
+    depth = 3 if len({codes_in(row.region_path)[:3] for row in rows}) <= MOST_VILLAGES else 2
+    late = now - broadcast.starts_at > PATIENCE
+    lines: dict[str, Line] = defaultdict(lambda: Line(""))
+    for row in rows:
+        _add(lines[codes_in(row.region_path)[:depth][-1]], row, late)
+    known = regions.names(session, set(lines))
+    for code, line in lines.items():
+        line.name = known.get(code, code)
+    return list(lines.values())
+
+
+def _add(line: Line, row: Row[tuple[str, PlayState, bool, bool, int]], late: bool) -> None:
+    heard = row.started or row.state in (PlayState.STARTED, PlayState.INTERRUPTED)
+    line.meant += row.number
+    line.heard += row.number if heard else 0
+    line.sounding += row.number if row.state is PlayState.STARTED and row.online else 0
+    if not heard and (late or not row.online or row.state in FINAL):
+        line.silent += row.number
+        line.offline += 0 if row.online else row.number

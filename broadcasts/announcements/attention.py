@@ -1,0 +1,31 @@
+"""What the approvals desk has to say on the overview."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from broadcasts.announcements import service
+from broadcasts.announcements.lifecycle import State
+from broadcasts.announcements.models import Announcement
+from broadcasts.delivery.desk import Waiting
+from broadcasts.delivery.visibility import below
+from hub.core.actor import Actor, Permission
+
+
+def waiting(session: Session, actor: Actor) -> Waiting:
+    """Return what waits for this person's approval; for who approves nothing, what waits for others'."""
+    if not actor.may_somewhere(Permission.APPROVE):
+        submitted = (Announcement.state == State.SUBMITTED) & below(actor, Announcement.home_path)
+        count, oldest = session.execute(
+            select(func.count(), func.min(Announcement.submitted_at)).where(submitted)
+        ).one()
+        return Waiting(count=count, mine=False, oldest_at=oldest)
+    found = [a for a in service.waiting(session, actor) if a.submitted_by != actor.id]
+    submitted_at = [a.submitted_at for a in found if a.submitted_at]
+    first = found[0] if found else None
+    return Waiting(
+        count=len(found),
+        mine=True,
+        oldest_at=min(submitted_at, default=None),
+        next_title=first.title if first else "",
+        next_at=first.at if first else None,
+    )

@@ -1,0 +1,129 @@
+"""What will happen if this goes out: where it sounds, how long, when, whom it texts, what that costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from broadcasts.announcements import fitting
+from broadcasts.announcements.drafting import Draft
+from broadcasts.announcements.fitting import Fit
+from broadcasts.announcements.sounding import Sounding
+from broadcasts.announcements.timing import Timetable
+from broadcasts.audience.selection import Audience
+from broadcasts.delivery.rules import Rules
+from broadcasts.sms import outbox
+from broadcasts.sms.segments import measure, signed
+from broadcasts.sms.settings import SmsSettings
+from hub.core.db import like_below
+from hub.regions import service as regions
+from hub.regions.tree import codes_in
+from hub.speakers.models import Speaker, SpeakerState
+
+VILLAGE_DEPTH = 3
+"""A village's path holds county, township and village."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where it sounds. `villages` are those with at least one loudspeaker."""
+
+    villages: int
+    speakers: int
+    offline: int
+    residents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Texting:
+    """The text messages. `cut` characters less would save one part for everybody, and `saved_fen` in all."""
+
+    people: int
+    opted_out: int
+    characters: int
+    parts: int
+    fen: int
+    cut: int
+    saved_fen: int
+    waits: bool
+    """At that time of day no ordinary message goes out; it waits for the morning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Everything a page says about an announcement before it goes out."""
+
+    draft: Draft
+    places: tuple[str, ...]
+    reach: Reach
+    texting: Texting | None
+    sounding: Sounding
+    fit: Fit
+    late: timedelta
+    """How late a loudspeaker that was away may still start."""
+
+
+def look(
+    session: Session, draft: Draft, sounding: Sounding, *, rules: Rules, timetable: Timetable, now: datetime
+) -> Outlook:
+    """Look ahead. Asks for no permission: the caller has checked the audience."""
+    paths = draft.audience.paths
+    busy = timetable.busy_on(session, paths, fitting.day_of(draft, rules.zone, now)) if paths else []
+    fit = fitting.fit(draft, busy, sounding.total_ms, quiet=rules.quiet, now=now)
+    return Outlook(
+        draft=draft,
+        places=_places(session, draft.audience),
+        reach=_reach(session, paths),
+        texting=_texting(session, draft, fit, rules, now) if draft.audience.sms else None,
+        sounding=sounding,
+        fit=fit,
+        late=rules.valid,
+    )
+
+
+def _places(session: Session, audience: Audience) -> tuple[str, ...]:
+    codes = [path.rstrip("/").rpartition("/")[2] for path in audience.paths]
+    names = regions.names(session, set(codes))
+    return tuple(names[code] for code in codes if code in names)
+
+
+def _reach(session: Session, paths: Sequence[str]) -> Reach:
+    if not paths:
+        return Reach(0, 0, 0, 0)
+    rows = session.execute(
+        select(Speaker.region_path, Speaker.online, func.count())
+        .where(Speaker.state == SpeakerState.ACTIVE, or_(*(Speaker.region_path.like(like_below(p)) for p in paths)))
+        .group_by(Speaker.region_path, Speaker.online)
+    ).all()
+    return Reach(
+        villages=len({codes_in(path)[:VILLAGE_DEPTH] for path, _, _ in rows}),
+        speakers=sum(number for _, _, number in rows),
+        offline=sum(number for _, online, number in rows if not online),
+        residents=outbox.reach(session, Audience(tuple(codes_in(p)[-1] for p in paths))).residents,
+    )
+
+
+def _texting(session: Session, draft: Draft, fit: Fit, rules: Rules, now: datetime) -> Texting:
+    found = outbox.reach(session, draft.audience)
+    settings = rules.sms
+    parts, fen = outbox.estimate(draft.message, found.routine, settings)
+    length = measure(signed(draft.message, settings.signature), settings.counting)
+    shorter = draft.message[: len(draft.message) - length.chars_over] if length.chars_over else draft.message
+    less = outbox.estimate(shorter, found.routine, settings)[1]
+    cuttable = 0 < length.chars_over < len(draft.message)
+    return Texting(
+        people=found.routine,
+        opted_out=found.opted_out,
+        characters=len(draft.message),
+        parts=parts if draft.message else 0,
+        fen=fen if draft.message else 0,
+        cut=length.chars_over if cuttable else 0,
+        saved_fen=fen - less if cuttable else 0,
+        waits=_waits(fit.start or now, settings, rules),
+    )
+
+
+def _waits(moment: datetime, settings: SmsSettings, rules: Rules) -> bool:
+    return not settings.window_from <= moment.astimezone(rules.zone).time() < settings.window_until

@@ -1,0 +1,77 @@
+"""What rooms above this one have to say on the overview. They provide it when they plug in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from hub.core.actor import Actor
+
+
+class Stage(StrEnum):
+    """What became of one time in the timetable."""
+
+    PLANNED = "planned"
+    OUT = "out"
+    MISSED = "missed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """One time something is, was or should have been heard. `note` is the code of why it was not."""
+
+    due_at: datetime
+    title: str
+    places: tuple[str, ...]
+    """Codes of the regions it is for."""
+    audio_ms: int
+    daily: bool
+    stage: Stage
+    note: str
+    broadcast_id: UUID | None
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    """The timetable: what lies from one moment up to another and touches what the actor may see, in order."""
+
+    between: Callable[[Session, Actor, datetime, datetime], list[Programme]]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for approval. `mine`: for the actor's own; else it only says what others still have to do."""
+
+    count: int
+    mine: bool
+    oldest_at: datetime | None = None
+    next_title: str = ""
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """The approvals desk."""
+
+    waiting: Callable[[Session, Actor], Waiting]
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """An emergency that will sound in a moment."""
+
+    alert_id: UUID
+    title: str
+    fires_at: datetime
+    speakers: int
+
+
+@dataclass(frozen=True)
+class Countdowns:
+    """The emergency desk."""
+
+    running: Callable[[Session, Actor], list[Countdown]]

@@ -1,0 +1,170 @@
+"""What somebody should do something about, the greatest danger to life first."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from broadcasts.delivery.desk import Countdown, Programme, Waiting
+from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
+from broadcasts.delivery.progress import numbers_of
+from broadcasts.delivery.visibility import below, first_seen
+from broadcasts.sms import inbound
+from broadcasts.sms.models import SmsRun
+from broadcasts.sms.states import RunState
+from hub.core.actor import Actor, Permission
+from hub.regions import service as regions
+from hub.regions.tree import codes_in
+from hub.speakers.models import Speaker, SpeakerState
+
+RECENT = timedelta(hours=24)
+OF_EACH = 3
+"""So many villages and programmes are named one by one; the rest is counted."""
+
+
+class Topic(StrEnum):
+    """What it is about. The order of this list is the order on the page: what endangers life stands first.
+
+    A hub that cannot reach loudspeakers or phones stands above approvals: nobody could be warned.
+    """
+
+    DANGER = "danger"
+    COUNTDOWN = "countdown"
+    EMERGENCY = "emergency"
+    BROKER = "broker"
+    TEXTS_PAUSED = "texts_paused"
+    WAITING = "waiting"
+    OFFLINE = "offline"
+    OFFLINE_MORE = "offline_more"
+    UNHEARD = "unheard"
+    MISSED = "missed"
+    MISSED_MORE = "missed_more"
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One thing to do something about; what each field means depends on the topic, the template has the words."""
+
+    topic: Topic
+    name: str = ""
+    place: str = ""
+    count: int = 0
+    total: int = 0
+    since: datetime | None = None
+    until: datetime | None = None
+    note: str = ""
+    target: UUID | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is already known and may need something to be done."""
+
+    connected: bool
+    waiting: Waiting
+    countdowns: Sequence[Countdown]
+    failed: Sequence[Programme]
+
+
+def all_matters(session: Session, actor: Actor, source: Source, *, now: datetime) -> list[Matter]:
+    """Return everything that concerns the actor's part of the tree, the most pressing first."""
+    found = [
+        *_danger(session, actor),
+        *(
+            Matter(Topic.COUNTDOWN, c.title, count=c.speakers, until=c.fires_at, target=c.alert_id)
+            for c in source.countdowns
+        ),
+        *_unheard(session, actor, now),
+        *_texts_paused(session, actor),
+        *_waiting(source.waiting),
+        *_offline(session, actor),
+        *_missed(source.failed),
+    ]
+    if not source.connected:
+        found.append(Matter(Topic.BROKER))
+    order = list(Topic)
+    return sorted(found, key=lambda matter: order.index(matter.topic))
+
+
+def _danger(session: Session, actor: Actor) -> Iterator[Matter]:
+    replies = inbound.inbox(session, actor, urgent_only=True)
+    names = regions.names(session, {code for r in replies for code in codes_in(r.region_path)[-1:]})
+    for reply in replies:
+        place = " ".join(names.get(code, code) for code in codes_in(reply.region_path)[-1:])
+        yield Matter(Topic.DANGER, reply.text[:60], place, since=reply.received_at, note=reply.masked, target=reply.id)
+
+
+def _unheard(session: Session, actor: Actor, now: datetime) -> Iterator[Matter]:
+    """Emergencies that some loudspeakers still owe, and anything of the last day that nobody heard at all."""
+    query = (
+        select(Broadcast)
+        .where(Broadcast.starts_at > now - RECENT, Broadcast.starts_at <= now, Broadcast.speakers_meant > 0)
+        .order_by(Broadcast.starts_at.desc())
+    )
+    recent = first_seen(session, actor, query, None)
+    numbers = numbers_of(session, actor, [b.id for b in recent])
+    for b in recent:
+        n = numbers[b.id]
+        if b.kind is Kind.EMERGENCY and b.state is BroadcastState.GOING:
+            yield Matter(Topic.EMERGENCY, b.title, count=n.unheard, total=n.meant, until=b.expires_at, target=b.id)
+        elif b.state is BroadcastState.DONE and n.meant and not n.heard:
+            yield Matter(Topic.UNHEARD, b.title, count=n.meant, since=b.starts_at, target=b.id)
+
+
+def _texts_paused(session: Session, actor: Actor) -> Iterator[Matter]:
+    query = (
+        select(Broadcast)
+        .join(SmsRun, SmsRun.broadcast_id == Broadcast.id)
+        .where(SmsRun.paused_reason != "", SmsRun.state.in_((RunState.EXPANDING, RunState.GOING)))
+        .order_by(Broadcast.released_at.desc())
+    )
+    for b in first_seen(session, actor, query, None):
+        if actor.may(Permission.STOP, b.home_path):
+            yield Matter(Topic.TEXTS_PAUSED, b.title, since=b.released_at, target=b.id)
+
+
+def _waiting(waiting: Waiting) -> Iterator[Matter]:
+    if waiting.mine and waiting.count:
+        yield Matter(
+            Topic.WAITING, waiting.next_title, count=waiting.count, since=waiting.oldest_at, until=waiting.next_at
+        )
+
+
+def _offline(session: Session, actor: Actor) -> Iterator[Matter]:
+    rows = session.execute(
+        select(Speaker.region_path, Speaker.online, func.count(), func.min(Speaker.online_since))
+        .where(Speaker.state == SpeakerState.ACTIVE, below(actor, Speaker.region_path))
+        .group_by(Speaker.region_path, Speaker.online)
+    )
+    totals: defaultdict[str, int] = defaultdict(int)
+    offline: defaultdict[str, int] = defaultdict(int)
+    oldest: dict[str, datetime] = {}
+    for path, online, number, since in rows:
+        code = codes_in(path)[:3][-1]
+        totals[code] += number
+        if not online:
+            offline[code] += number
+            if since is not None:
+                oldest[code] = min(since, oldest.get(code, since))
+    worst = sorted(offline, key=lambda code: (-offline[code] / totals[code], -offline[code], code))
+    names = regions.names(session, set(worst[:OF_EACH]))
+    for code in worst[:OF_EACH]:
+        yield Matter(
+            Topic.OFFLINE, names[code], count=offline[code], total=totals[code], since=oldest.get(code), target=code
+        )
+    if worst[OF_EACH:]:
+        rest = worst[OF_EACH:]
+        yield Matter(Topic.OFFLINE_MORE, count=sum(offline[code] for code in rest), total=len(rest))
+
+
+def _missed(failed: Sequence[Programme]) -> Iterator[Matter]:
+    newest = sorted(failed, key=lambda p: p.due_at, reverse=True)
+    for programme in newest[:OF_EACH]:
+        yield Matter(Topic.MISSED, programme.title, since=programme.due_at, note=programme.note)
+    if newest[OF_EACH:]:
+        yield Matter(Topic.MISSED_MORE, count=len(newest) - OF_EACH)

@@ -1,0 +1,36 @@
+"""The description of the JSON interface, OpenAPI 3.1, at /openapi.json."""
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+
+from hub.web.api import Problem
+from hub.web.mistakes import refused
+
+bp = Blueprint("openapi", __name__)
+ABOUT = (
+    "Announcements to village loudspeakers and phones. Every verb of the pages, for programs. "
+    "Moments are milliseconds since 1970 UTC; lists are paged by `limit` and `cursor`; "
+    "POST requests may carry an `Idempotency-Key`; errors are RFC 9457 problem documents."
+)
+
+
+def described(version: str) -> dict[str, Any]:
+    """Return the arguments an application needs to describe its interface."""
+    return {
+        "info": Info(title="Cunxiang", version=version, description=ABOUT),
+        "security_schemes": {"key": {"type": "http", "scheme": "bearer", "description": "a key, `cx_…`"}},
+        "validation_error_model": Problem,
+        "validation_error_callback": refused,
+        "doc_ui": False,
+    }
+
+
+@bp.get("/openapi.json")
+def document() -> Response:
+    """Answer with the description."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - a proxy is no OpenAPI
+    assert isinstance(app, OpenAPI)  # noqa: S101 - made by hub.app.build
+    return jsonify(app.api_doc)
