@@ -4,13 +4,14 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from hub.accounts import api as account_api
 from hub.accounts import service as accounts
 from hub.accounts import views as account_pages
 from hub.accounts.identity import IDENTITY
+from hub.accounts.keys import key_store
 from hub.audit import views as audit_pages
 from hub.core.clock import Clock, utc_now
 from hub.core.config import Config, HubSettings
@@ -19,10 +20,14 @@ from hub.core.feature import Feature
 from hub.core.migrating import upgrade
 from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
+from hub.regions import api as region_api
 from hub.regions import views as region_pages
+from hub.residents import api as resident_api
 from hub.residents import views as resident_pages
+from hub.speakers import api as speaker_api
 from hub.speakers import views as speaker_pages
-from hub.web import errors, guards, i18n, shell
+from hub.web import api, errors, guards, i18n, openapi, shell
+from hub.web.idempotency import KeyStore
 from hub.web.menu import Menu
 from hub.web.work import Identity
 
@@ -30,6 +35,7 @@ log = logging.getLogger(__name__)
 VERSION = "0.1.0"
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 ROOMS = (account_pages, region_pages, resident_pages, speaker_pages, audit_pages)
+VERBS = (account_api.open_bp, account_api.bp, region_api.bp, speaker_api.bp, resident_api.bp)
 LARGEST_REQUEST = 6 * 1024 * 1024
 
 
@@ -52,11 +58,10 @@ def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
     """Return the application; nothing is started and no port opened."""
     app = OpenAPI(
         "hub",
-        info=Info(title="Cunxiang", version=VERSION, description="Announcements to village loudspeakers and phones."),
         root_path=str(Path(__file__).parent),
         static_folder=str(shell.STATIC),
         template_folder=str(TEMPLATES),
-        doc_ui=False,
+        **openapi.described(VERSION),
     )
     app.extensions[KEY] = runtime
     app.config.update(
@@ -74,10 +79,15 @@ def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     runtime.provide(Menu, Menu())
     runtime.provide(Identity, IDENTITY)
+    runtime.provide(KeyStore, key_store(runtime.secrets))
     i18n.install(app)
     guards.install(app)
     errors.install(app)
     shell.install(app)
+    api.install(app, runtime)
+    app.register_blueprint(openapi.bp)
+    for verbs in VERBS:
+        app.register_api(verbs)
     for room in ROOMS:
         app.register_blueprint(room.bp)
         room.add_to_menu(runtime)

@@ -46,7 +46,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         state = self.server.state
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        length = int(self.headers.get("Content-Length", 0))
+        raw = self.rfile.read(length).decode()
+        if len(raw) < length:
+            # The client died while it was still sending: that was no request.
+            self.close_connection = True
+            return
         form = {key: values[0] for key, values in parse_qs(raw).items()}
         with state.lock:
             state.posts.append(form)

@@ -21,7 +21,6 @@ from hub.speakers.registry import Count
 MAP_WIDTH, MAP_HEIGHT = 480, 290
 MOST_NAMED = 3
 """More places than that are called by what lies above them: people must know at once whether they are meant."""
-MOST_NAMED_ON_MAP = 12
 _NONE = Count(0, 0)
 
 
@@ -62,8 +61,6 @@ class Drawn:
     """One village on the map."""
 
     shape: Shape
-    name: str
-    speakers: int
     meant: bool
 
 
@@ -120,7 +117,7 @@ def lay_out(session: Session, actor: Actor, choice: Choice) -> Desk:
         areas=tuple(Area(n.code, n.name, counts.get(n.code, _NONE).total, depth) for n, depth in ground.flat),
         branches=ground.branches(choice, counts) if choice.area == OWN else (),
         places=tuple(_places(ground, paths, counts)),
-        drawn=_draw(ground, chosen, paths, counts),
+        drawn=_draw(ground, chosen, paths),
         reached=_reached(session, chosen, counts),
     )
 
@@ -191,24 +188,15 @@ def _places(ground: _Ground, paths: Sequence[str], counts: Mapping[str, Count]) 
     return found
 
 
-def _draw(
-    ground: _Ground, chosen: tuple[str, ...], paths: Sequence[str], counts: Mapping[str, Count]
-) -> tuple[Drawn, ...]:
+def _draw(ground: _Ground, chosen: tuple[str, ...], paths: Sequence[str]) -> tuple[Drawn, ...]:
     """Draw the township that is meant, or everything when several are."""
     villages = [node for node, _ in ground.flat if node.outline]
     near = {code[:9] for code in chosen}
     if chosen and len(near) == 1 and level_of(chosen[0]) is not Level.COUNTY:
         villages = [node for node in villages if node.code[:9] in near]
     shapes = fitted(((n.code, n.outline) for n in villages), width=MAP_WIDTH, height=MAP_HEIGHT)
-    named = len(shapes) <= MOST_NAMED_ON_MAP
     return tuple(
-        Drawn(
-            shape,
-            ground.known[shape.code].name if named else "",
-            counts.get(shape.code, _NONE).total,
-            any(ground.known[shape.code].path.startswith(path) for path in paths),
-        )
-        for shape in shapes
+        Drawn(shape, any(ground.known[shape.code].path.startswith(path) for path in paths)) for shape in shapes
     )
 
 

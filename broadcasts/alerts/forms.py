@@ -52,7 +52,7 @@ def choice(form: Form) -> Choice:
 
 def pressed(form: Form) -> bool:
     """Return whether a tile or level was just pressed, and not a place ticked."""
-    return len(form.getlist("hazard")) > 1 or len(form.getlist("colour")) > 1
+    return form.get("before", "") != f"{_last(form, 'hazard')} {_last(form, 'colour')}"
 
 
 def confirmation(form: Form) -> Confirmation:

@@ -163,7 +163,7 @@ def _lines(session: Session, broadcast: Broadcast, now: datetime) -> list[Line]:
     return list(lines.values())
 
 
-def _add(line: Line, row: Row[tuple[str, PlayState, bool, bool, int]], late: bool) -> None:
+def _add(line: Line, row: Row[str, PlayState, bool, bool, int], late: bool) -> None:
     heard = row.started or row.state in (PlayState.STARTED, PlayState.INTERRUPTED)
     line.meant += row.number
     line.heard += row.number if heard else 0

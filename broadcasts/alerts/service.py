@@ -87,7 +87,7 @@ def arm(
         raise Unavailable("alert_has_no_sound")
     if actor.id is None:
         raise NotFound("alert_unknown")
-    alert = _row(actor, actor.id, wish, spoken, reach, rules, now)
+    alert = _row(actor, actor.id, wish, spoken, reach=reach, rules=rules, now=now)
     try:
         with session.begin_nested():
             session.add(alert)
@@ -97,9 +97,7 @@ def arm(
     return alert
 
 
-def _row(
-    actor: Actor, actor_id: UUID, wish: Wish, spoken: Spoken, reach: int, rules: Rules, now: datetime
-) -> Alert:
+def _row(actor: Actor, actor_id: UUID, wish: Wish, spoken: Spoken, *, reach: int, rules: Rules, now: datetime) -> Alert:
     audience = wish.audience.checked()
     return Alert(
         form_key=wish.form_key,

@@ -163,7 +163,8 @@ def _view(going: Going) -> dict[str, object]:
         "alert": going.alert,
         "seconds": SOUNDING_S if busy else QUIET_S,
         "voice": _voice(going.alert.engine, normal),
-        "again_url": url_for("alerts.desk", **_address(going.choice)),
+        "may_emergency": actor().may_somewhere(Permission.EMERGENCY),
+        "again_url": _address(going.choice),
         "simulated": runtime().get(SmsProvider).gateway.caps.simulated,
     }
 
@@ -177,11 +178,13 @@ def _voice(engine: str, normal: str) -> str:
     return "" if engine == normal else "other"
 
 
-def _address(choice: Choice) -> dict[str, str | list[str]]:
-    return {
-        "hazard": choice.hazard,
-        "colour": choice.colour.value,
-        "area": choice.area,
-        "village": list(choice.villages),
-        "sms": "1" if choice.sms else "0",
-    }
+def _address(choice: Choice) -> str:
+    """Return where the desk stands with this choice made."""
+    return url_for(
+        "alerts.desk",
+        hazard=choice.hazard,
+        colour=choice.colour.value,
+        area=choice.area,
+        village=choice.villages,
+        sms="1" if choice.sms else "0",
+    )

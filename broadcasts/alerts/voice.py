@@ -1,4 +1,4 @@
-"""Let an emergency be spoken, and have the usual ones spoken beforehand, so that pressing the button waits for nobody."""
+"""Speak emergencies, the usual ones beforehand, so that whoever presses the button waits for nothing."""
 
 import logging
 import threading
@@ -30,7 +30,7 @@ MOST_WANTED = 6
 
 
 def speak(studio: Studio, text: str, colour: Colour) -> Spoken:
-    """Return the recording of an alarm, made now or found. Call it with no database session open: it may take seconds."""
+    """Return the recording of an alarm, made now or found. It may take seconds: no database session may be open."""
     try:
         made = studio.render(studio.alarm(text, colour=colour, repeats=REPEATS))
     except SpeechFailed as failure:

@@ -1,7 +1,7 @@
 """Whether a wished time fits: quiet hours, what else is planned, and which time would be free."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -95,16 +95,11 @@ def fit(draft: Draft, busy: Sequence[Busy], ms: int, *, quiet: QuietHours, now: 
     free_ahead = _ahead(free, zone, now)
     if quiet.touches(start, seconds):
         hushed = _hushed(start, seconds, quiet)
-        return _with(found, verdict=Verdict.QUIET, hushed=hushed, free=free, free_days_ahead=free_ahead)
+        return replace(found, verdict=Verdict.QUIET, hushed=hushed, free=free, free_days_ahead=free_ahead)
     clash = _clash(_minute(start, zone), seconds, busy)
     if clash is not None and draft.when is not When.NOW:
-        return _with(found, verdict=Verdict.CLASH, clash=clash, free=free, free_days_ahead=free_ahead)
+        return replace(found, verdict=Verdict.CLASH, clash=clash, free=free, free_days_ahead=free_ahead)
     return found
-
-
-def _with(found: Fit, **changes: object) -> Fit:
-    fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
-    return Fit(**(fields | changes))
 
 
 def _verdict(draft: Draft, start: datetime | None, now: datetime) -> Verdict:
@@ -137,7 +132,7 @@ def _clash(minute: int, seconds: float, busy: Sequence[Busy]) -> Busy | None:
 
 
 def _free(start: datetime, seconds: float, day: date, busy: Sequence[Busy], quiet: QuietHours) -> datetime | None:
-    """Return the first time from `start` on that is neither quiet nor taken; on later days only quiet hours are known."""
+    """Return the first time from `start` on that is neither quiet nor taken; beyond `day` only quiet is known."""
     local = start.astimezone(quiet.zone).replace(second=0, microsecond=0)
     local += timedelta(minutes=-local.minute % STEP)
     while local.date() == day:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from broadcasts.announcements.drafting import Draft, content_hash
+from broadcasts.announcements.fitting import first_time
 from broadcasts.announcements.lifecycle import State, step
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
@@ -111,6 +112,8 @@ def submit(
     problems = draft.problems(now=now, today=now.astimezone(rules.zone).date())
     if problems:
         raise Problems(problems)
+    if first_time(draft, rules.zone, now) is None:
+        raise BadInput("daily_over", field="last_day")
     if draft.audience.speakers and spoken is None:
         raise BadInput("sound_missing", field="text")
     if draft.audience.speakers and orders.meant(session, draft.audience.paths) == 0 and not draft.audience.sms:

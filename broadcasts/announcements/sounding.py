@@ -22,7 +22,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording as a page plays it; `peaks` may be unknown. `stands_in` names the engine if it is not the usual one."""
+    """A recording as a page plays it; `peaks` may be unknown. `stands_in` names the engine if not the usual one."""
 
     sha256: str
     ms: int

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.delivery.desk import Countdown, Programme, Waiting
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
-from broadcasts.delivery.progress import numbers_of
+from broadcasts.delivery.progress import HEARD, numbers_of
 from broadcasts.delivery.visibility import below, first_seen
+from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.sms import inbound
 from broadcasts.sms.models import SmsRun
 from broadcasts.sms.states import RunState
@@ -101,9 +102,13 @@ def _danger(session: Session, actor: Actor) -> Iterator[Matter]:
 
 def _unheard(session: Session, actor: Actor, now: datetime) -> Iterator[Matter]:
     """Emergencies that some loudspeakers still owe, and anything of the last day that nobody heard at all."""
+    somebody = exists().where(SpeakerDelivery.broadcast_id == Broadcast.id, below(actor, SpeakerDelivery.region_path))
+    owing = (Broadcast.kind == Kind.EMERGENCY) & (Broadcast.state == BroadcastState.GOING)
+    in_vain = (Broadcast.state == BroadcastState.DONE) & ~somebody.where(HEARD)
     query = (
         select(Broadcast)
         .where(Broadcast.starts_at > now - RECENT, Broadcast.starts_at <= now, Broadcast.speakers_meant > 0)
+        .where(or_(owing, in_vain), somebody)
         .order_by(Broadcast.starts_at.desc())
     )
     recent = first_seen(session, actor, query, None)
@@ -112,7 +117,7 @@ def _unheard(session: Session, actor: Actor, now: datetime) -> Iterator[Matter]:
         n = numbers[b.id]
         if b.kind is Kind.EMERGENCY and b.state is BroadcastState.GOING:
             yield Matter(Topic.EMERGENCY, b.title, count=n.unheard, total=n.meant, until=b.expires_at, target=b.id)
-        elif b.state is BroadcastState.DONE and n.meant and not n.heard:
+        else:
             yield Matter(Topic.UNHEARD, b.title, count=n.meant, since=b.starts_at, target=b.id)
 
 

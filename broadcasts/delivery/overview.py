@@ -15,14 +15,14 @@ from broadcasts.delivery.matters import Matter, Source, all_matters
 from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.village_map import Shape, shapes
-from broadcasts.delivery.visibility import below
+from broadcasts.delivery.visibility import below, touches
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.segments import cost_fen
 from broadcasts.sms.states import BILLED
 from hub.core.actor import Actor
 from hub.regions import service as regions
 from hub.regions.service import Node
-from hub.regions.tree import Level, contains
+from hub.regions.tree import Level
 from hub.speakers import registry
 from hub.speakers.registry import Count
 
@@ -58,6 +58,7 @@ class VillageMark:
 
     code: str
     name: str
+    path: str
     total: int
     online: int
     shape: Shape | None
@@ -130,8 +131,7 @@ def today(broadcasts: Sequence[Broadcast], villages: Sequence[VillageMark], midn
     sounded = [(b, ms) for b in broadcasts if (ms := _sounded_ms(b, midnight, now)) > 0]
     routine = [(Audience.from_json(b.audience).paths, ms) for b, ms in sounded if b.kind is Kind.ROUTINE]
     by_village = {
-        village.name: sum(ms for paths, ms in routine if any(_in_village(path, village.code) for path in paths))
-        for village in villages
+        village.name: sum(ms for paths, ms in routine if touches(paths, [village.path])) for village in villages
     }
     most = max(by_village.values(), default=0)
     differs = len(set(by_village.values())) > 1
@@ -149,16 +149,6 @@ def _sounded_ms(broadcast: Broadcast, midnight: datetime, now: datetime) -> int:
         return 0
     end = min(broadcast.starts_at + timedelta(milliseconds=broadcast.audio_ms), broadcast.stopped_at or now, now)
     return round((end - max(broadcast.starts_at, midnight)).total_seconds() * 1000)
-
-
-def _in_village(path: str, code: str) -> bool:
-    """Return whether something aimed at a path is heard in that village: it holds it, or lies in it."""
-    return f"{code}/" in path or contains(path, _path_above(path, code))
-
-
-def _path_above(path: str, code: str) -> str:
-    county, township = f"{code[:6]}000000/", f"{code[:9]}000/"
-    return f"{county}{township}{code}/"
 
 
 def _programmes(session: Session, actor: Actor, sources: Sources, after: datetime, until: datetime) -> list[Programme]:
@@ -181,7 +171,7 @@ def _villages(session: Session, actor: Actor) -> list[VillageMark]:
     nodes = [node for top in regions.forest(session, actor) for node in _village_nodes(top)]
     drawn = shapes([node.outline for node in nodes])
     return [
-        VillageMark(node.code, node.name, count.total, count.online, shape)
+        VillageMark(node.code, node.name, node.path, count.total, count.online, shape)
         for node, shape in zip(nodes, drawn, strict=True)
         for count in [counts.get(node.code, Count(0, 0))]
     ]

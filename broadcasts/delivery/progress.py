@@ -30,17 +30,13 @@ VILLAGE = 3
 """How many codes a village's path has."""
 
 D = SpeakerDelivery
-_HEARD: ColumnElement[int] = case(
-    (
-        or_(
-            D.state.in_((PlayState.STARTED, PlayState.INTERRUPTED, PlayState.FINISHED)),
-            D.started_at.is_not(None),
-            D.played_ms > 0,
-        ),
-        1,
-    ),
-    else_=0,
+HEARD: ColumnElement[bool] = or_(
+    D.state.in_((PlayState.STARTED, PlayState.INTERRUPTED, PlayState.FINISHED)),
+    D.started_at.is_not(None),
+    D.played_ms > 0,
 )
+"""The condition for deliveries of which at least the beginning was heard; heartbeats may tell more than receipts."""
+_HEARD: ColumnElement[int] = case((HEARD, 1), else_=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,10 @@ class SmsPump:
     def step(self) -> float:
         """Do one round: at most `calls_at_once` calls. Return the seconds to rest before the next."""
         now = self._clock()
+        self._tidy_slowly(now)
+        with self._sessions.read() as session:
+            if not sweeping.anything_to_do(session, self._lane, now=now):
+                return _IDLE_S[self._lane]
         self._tidy(now)
         with self._sessions.begin() as session:
             if expand_next(session, self._lane, now=now) is not None:
@@ -208,6 +212,12 @@ class SmsPump:
             opens = datetime.combine(local.date() + timedelta(days=1), self._settings.window_from, self._zone)
         return (opens - local).total_seconds()
 
+    def _tidy_slowly(self, now: datetime) -> None:
+        if self._lane is Lane.ORDINARY and (self._next_slow_sweep is None or now >= self._next_slow_sweep):
+            self._next_slow_sweep = now + _SLOW_SWEEP_EVERY
+            with self._sessions.begin() as session:
+                sweeping.sweep_slowly(session, self._settings, now=now)
+
     def _tidy(self, now: datetime) -> None:
         if self._next_sweep is not None and now < self._next_sweep:
             return
@@ -218,9 +228,6 @@ class SmsPump:
             sweeping.sweep(session, self._lane, self._settings, now=now)
             if self._lane is Lane.ORDINARY:
                 receipts.retry_orphans(session, now=now)
-                if self._next_slow_sweep is None or now >= self._next_slow_sweep:
-                    self._next_slow_sweep = now + _SLOW_SWEEP_EVERY
-                    sweeping.sweep_slowly(session, self._settings, now=now)
         if self._lane is Lane.EMERGENCY:
             self._look_into_doubts(now)
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import case, exists, select, update
+from sqlalchemy import case, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.sms.expansion import in_lane
-from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
+from broadcasts.sms.models import SmsMessage, SmsReceipt, SmsRun, SmsSubmission
+from broadcasts.sms.receipts import ORPHAN_PATIENCE
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.settling import give_up, requeue
-from broadcasts.sms.states import IN_HAND, WAITING, Lane, MessageState, RunState, SubmissionState
+from broadcasts.sms.states import IN_HAND, WAITING, Lane, MessageState, Priority, RunState, SubmissionState
 
 MAX_LOOKS = 3
 MAX_EMERGENCY_TRIES = 4
@@ -32,6 +33,17 @@ class Doubt:
     submitted_at: datetime
     expires_at: datetime
     people: tuple[tuple[int, bytes], ...] = field(repr=False)
+
+
+def anything_to_do(session: Session, lane: Lane, *, now: datetime) -> bool:
+    """Return whether a lane has a run that is not over, a call under way, or (ordinary) a report without a message."""
+    live = exists().where(SmsRun.state.in_([RunState.EXPANDING, RunState.GOING]), in_lane(lane))
+    emergency = int(Priority.EMERGENCY)
+    mine = SmsSubmission.priority == emergency if lane is Lane.EMERGENCY else SmsSubmission.priority != emergency
+    under_way = exists().where(SmsSubmission.state.in_([SubmissionState.LEASED, SubmissionState.SUBMITTING]), mine)
+    early = exists().where(SmsReceipt.matched.is_(False), SmsReceipt.arrived_at > now - ORPHAN_PATIENCE)
+    wanted = or_(live, under_way, early) if lane is Lane.ORDINARY else or_(live, under_way)
+    return bool(session.scalar(select(wanted)))
 
 
 def sweep(session: Session, lane: Lane, settings: SmsSettings, *, now: datetime) -> None:

@@ -6,15 +6,16 @@ from flask import Response
 from pydantic import Field, StrictInt
 
 from hub.accounts import service
-from hub.accounts.models import ApiToken
+from hub.accounts.issuing import issue_for_password
+from hub.accounts.models import Account, ApiToken
 from hub.accounts.roles import Role
 from hub.accounts.service import SignInRefused
-from hub.core.actor import Permission
+from hub.core.actor import Actor, Permission
 from hub.core.errors import HubError, NotSignedIn, TooMany
 from hub.core.runtime import runtime
 from hub.regions.tree import codes_in
 from hub.web.api import Input, Output, answers, client, ms, ms_or_none, open_to_all, room, say
-from hub.web.limits import PerMinute, SignInsPerMinute
+from hub.web.limits import SignInsPerMinute
 from hub.web.work import actor, now, origin, reading, work
 
 ABOUT = "Keys for programs, and whose they are."
@@ -35,7 +36,7 @@ class IssuedKey(Output):
     """A new key. It is shown this once."""
 
     token: str = Field(description="send it as `Authorization: Bearer cx_…`")
-    expires_at: int | None
+    expires_at: int
 
 
 class Grant(Output):
@@ -95,37 +96,19 @@ def issue_key(body: NewKey) -> Response:
     """Get a key for name and password."""
     runtime().get(SignInsPerMinute).take(client(), now())
     with work() as session:
-        found = service.sign_in(session, body.login, body.password, origin=origin(), now=now())
-        if isinstance(found, SignInRefused):
-            refused: HubError | None = _refusal(found)
-        else:
-            refused = None
-            who = service.actor_for(found.account, origin=origin(), via="api")
-            token = service.issue_token(session, who, name=body.name, days=body.days, now=now())
-            service.sign_out(session, found.token, now=now())
-            newest = service.tokens_of(session, who)[0]
-    if refused is not None:  # raised out here, so that the failure stays counted
-        raise refused
-    return say(IssuedKey(token=token, expires_at=ms_or_none(newest.expires_at)), 201)
+        found = issue_for_password(
+            session, body.login, body.password, name=body.name, days=body.days, origin=origin(), now=now()
+        )
+    if isinstance(found, SignInRefused):  # raised out here, so that the failure stays counted
+        raise _refusal(found)
+    return say(IssuedKey(token=found.token, expires_at=ms(found.expires_at)), 201)
 
 
 @bp.get("/me", responses=answers(Me))
 def me() -> Response:
     """Say whose key this is and what it may do where."""
     with reading() as session:
-        account = service.own_account(session, actor())
-        grants = sorted(account.grants, key=lambda grant: (grant.region_path, grant.role))
-        held = {permission for scope in actor().scopes for permission in scope.permissions}
-        return say(
-            Me(
-                id=account.id,
-                login=account.login,
-                name=account.name,
-                language=account.language,
-                grants=[Grant(role=g.role, region=codes_in(g.region_path)[-1]) for g in grants],
-                permissions=sorted(held),
-            )
-        )
+        return say(_me(service.own_account(session, actor()), actor()))
 
 
 @bp.get("/me/tokens", responses=answers(Keys))
@@ -142,6 +125,18 @@ def revoke_key(path: KeyPath) -> Response:
         service.revoke_token(session, actor(), path.key_id, now=now())
         found = next(token for token in service.tokens_of(session, actor()) if token.id == path.key_id)
         return say(KeyOut.of(found))
+
+
+def _me(account: Account, who: Actor) -> Me:
+    grants = sorted(account.grants, key=lambda grant: (grant.region_path, grant.role))
+    return Me(
+        id=account.id,
+        login=account.login,
+        name=account.name,
+        language=account.language,
+        grants=[Grant(role=grant.role, region=codes_in(grant.region_path)[-1]) for grant in grants],
+        permissions=sorted({permission for scope in who.scopes for permission in scope.permissions}),
+    )
 
 
 def _refusal(found: SignInRefused) -> HubError:

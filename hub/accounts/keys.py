@@ -70,9 +70,7 @@ def claim(
     if new is not None:
         return Claim(new)
     row = session.scalar(
-        select(IdempotencyKey)
-        .where(IdempotencyKey.account_id == actor.id, IdempotencyKey.key == key)
-        .with_for_update()
+        select(IdempotencyKey).where(IdempotencyKey.account_id == actor.id, IdempotencyKey.key == key).with_for_update()
     )
     if row is None:  # released this very moment
         raise WrongState("idempotency_in_progress", retry_after_s=ASK_AGAIN_S)

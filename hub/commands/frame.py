@@ -18,12 +18,13 @@ from hub.core.secrets import SecretsError
 from hub.speakers.broker import BrokerFailed
 from hub.speakers.device_file import BadDeviceFile
 from hub.speakers.settings import MqttSettings
+from hub.web.settings import ApiSettings
 from hub.web.words import explain
 
 P = ParamSpec("P")
 R = TypeVar("R")
 EXPECTED = (ConfigError, SecretsError, RefusedToStart, BrokerFailed, BadDeviceFile)
-HUB_SECTIONS: tuple[type[Section], ...] = (MqttSettings,)
+HUB_SECTIONS: tuple[type[Section], ...] = (ApiSettings, MqttSettings)
 
 
 def sections(features: Sequence[Feature]) -> tuple[type[Section], ...]:

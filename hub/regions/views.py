@@ -61,7 +61,8 @@ def rename(code: str) -> ResponseReturnValue:
         with work() as session:
             service.rename_region(session, actor(), code, name=name, now=now())
     except BadInput as error:
-        return _page(code, {"new_name": text for text in mistakes(error).values()}, {"new_name": name}), 422
+        wrong = {"new_name": mistakes(error)[error.field]}
+        return _page(code, wrong, {"new_name": name}), 422
     flash(gettext("改好了，现在叫%(name)s。", name=name.strip()), "ok")
     return redirect(url_for("regions.one", code=code))
 

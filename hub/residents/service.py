@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from hub.audit import log
@@ -126,20 +126,16 @@ def list_residents(
 
     `query` is part of a name, or a whole phone number however typed. A stranger gets an empty page.
     """
-    paths = _seen(actor, region_path)
-    if not paths:
+    conditions = _wanted(actor, safe, region_path, query, tag)
+    if conditions is None:
         return ResidentPage((), {}, None)
     statement = (
         select(Resident)
-        .where(or_(*(Resident.region_path.like(like_below(path)) for path in paths)))
+        .where(*conditions)
         .order_by(Resident.region_path, Resident.name, Resident.id)
         .options(selectinload(Resident.phones), selectinload(Resident.tags))
         .limit(limit + 1)
     )
-    if tag:
-        statement = statement.where(Resident.tags.any(ResidentTag.tag == tag))
-    if query.strip():
-        statement = statement.where(_matches(query.strip(), safe))
     if after is not None:
         path, name, last = after
         statement = statement.where(
@@ -157,6 +153,28 @@ def list_residents(
         blocked=_blocked_among(session, (phone.index for resident in page for phone in resident.phones)),
         after=(end.region_path, end.name, end.id) if end else None,
     )
+
+
+def count_residents(
+    session: Session, actor: Actor, *, safe: PhoneSafe, region_path: str = "", query: str = "", tag: str = ""
+) -> int:
+    """Return how many residents `list_residents` would go through."""
+    conditions = _wanted(actor, safe, region_path, query, tag)
+    if conditions is None:
+        return 0
+    return session.scalar(select(func.count()).select_from(Resident).where(*conditions)) or 0
+
+
+def _wanted(actor: Actor, safe: PhoneSafe, region_path: str, query: str, tag: str) -> list[ColumnElement[bool]] | None:
+    paths = _seen(actor, region_path)
+    if not paths:
+        return None
+    conditions: list[ColumnElement[bool]] = [or_(*(Resident.region_path.like(like_below(path)) for path in paths))]
+    if tag:
+        conditions.append(Resident.tags.any(ResidentTag.tag == tag))
+    if query.strip():
+        conditions.append(_matches(query.strip(), safe))
+    return conditions
 
 
 def tags_in_use(session: Session, actor: Actor, region_path: str = "") -> list[str]:
@@ -258,12 +276,13 @@ def _checked(given: ResidentInput) -> list[Number]:
             check()
         except BadInput as problem:
             problems.append(problem)
-    for text in given.phones:
+    for at, text in enumerate(given.phones):
         if not text.strip():
             continue
         try:
             number = normalise(text)
         except BadInput as problem:
+            problem.field = f"phone-{at}" if at else "phone"
             problems.append(problem)
         else:
             numbers[number.e164] = number
@@ -277,7 +296,7 @@ def _phone(number: Number, safe: PhoneSafe) -> Phone:
 
 
 def _sort_out(old: list[Phone], given: Sequence[str]) -> tuple[list[Phone], list[str]]:
-    """Return the phones that were given as they are shown, and what was typed anew."""
+    """Return the phones that were given as they are shown, and what was typed anew, at its place in `given`."""
     shown: dict[str, list[Phone]] = {}
     for phone in old:
         shown.setdefault(phone.masked, []).append(phone)
@@ -285,8 +304,7 @@ def _sort_out(old: list[Phone], given: Sequence[str]) -> tuple[list[Phone], list
     for text in (text.strip() for text in given):
         if shown.get(text):
             kept.append(shown[text].pop(0))
-        elif text not in shown:
-            typed.append(text)
+        typed.append("" if text in shown else text)
     return kept, typed
 
 

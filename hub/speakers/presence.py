@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from hub.speakers.models import Speaker
+from hub.speakers.models import Speaker, SpeakerState
 from hub.speakers.protocol import Beat, Doing, Presence
 
 MISSED_BEATS = 3
@@ -46,6 +46,15 @@ def note_beats(session: Session, beats: Sequence[Beat], *, now: datetime) -> lis
         offset = beat.ts - round(now.timestamp() * 1000)
         speaker.clock_offset_ms = max(-FARTHEST_CLOCK_MS, min(FARTHEST_CLOCK_MS, offset))
     return came
+
+
+def wrong_volumes(session: Session, beats: Sequence[Beat]) -> dict[str, int]:
+    """Return who reports another volume than was set, and the one that was: they were away when it was changed."""
+    said = {beat.dev: beat.vol for beat in beats}
+    rows = session.execute(
+        select(Speaker.id, Speaker.volume).where(Speaker.id.in_(said), Speaker.state == SpeakerState.ACTIVE)
+    )
+    return {speaker_id: volume for speaker_id, volume in rows if volume != said[speaker_id]}
 
 
 def sweep(session: Session, *, now: datetime, heartbeat_s: int) -> int:

@@ -25,6 +25,7 @@ from hub.speakers.protocol import (
     Presence,
     QuietTime,
     Receipt,
+    SetVolume,
     Settings,
     TimeAnswer,
     ToDevice,
@@ -39,6 +40,7 @@ ISSUER = "hub"
 HUB_NAME = "hub"
 CONFIG_LIFE_MS = 10 * 365 * 86_400_000
 TIME_LIFE_MS = 60_000
+VOLUME_LIFE_MS = 300_000
 
 Came = Callable[[Sequence[str]], None]
 
@@ -140,6 +142,21 @@ class Station:
             command = self._configure(row.id, row.number, codes_in(row.region_path))
             self.publish(device_topic(row.id, Kind.CONFIG), seal_command(command, self.key), retain=True)
 
+    def send_volume(self, speaker_id: str, level: int, seq: int) -> bool:
+        """Tell a loudspeaker its lasting volume; False when the broker cannot be reached."""
+        now = self._now_ms()
+        command = SetVolume(
+            id=str(uuid7()),
+            issuer=ISSUER,
+            iat=now,
+            nbf=now - TIME_LIFE_MS,
+            exp=now + VOLUME_LIFE_MS,
+            seq=seq,
+            to=ToDevice(device=speaker_id),
+            level=level,
+        )
+        return self.publish(device_topic(speaker_id, Kind.COMMAND), seal_command(command, self.key))
+
     def require_connection(self) -> None:
         """Raise Unavailable when the broker cannot be reached."""
         if not self.connected:
@@ -179,6 +196,10 @@ class Station:
             self._answer(beat, now)
         with self._runtime.sessions.begin() as session:
             came = presence.note_beats(session, beats, now=now)
+            wrong = presence.wrong_volumes(session, beats)
+            seq = registry.next_value(session, registry.COMMANDS, len(wrong)) if wrong else 0
+        for offset, (speaker_id, level) in enumerate(wrong.items()):
+            self.send_volume(speaker_id, level, seq + offset)
         self._tell_came(came)
 
     def _tell_came(self, came: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from hub.core.errors import BadInput, HubError, NotSignedIn
 from hub.core.runtime import Runtime, runtime
 from hub.web.guards import csrf
-from hub.web.limits import PerMinute
+from hub.web.limits import PerMinute, SignInsPerMinute
 from hub.web.settings import ApiSettings
 from hub.web.work import is_api, now, origin, visitor
 
@@ -100,8 +100,9 @@ def room(name: str, about: str, *, open_to_all: bool = False) -> APIBlueprint:
 
 def answers(model: type[BaseModel], *problems: int, status: int = 200) -> dict[str | int, Any]:
     """Return the answers of one verb for its description: the good one, and which problems it has."""
-    refused = {str(code): _problem_response(code) for code in sorted({401, *problems})}
-    return {str(status): model, **refused}
+    found: dict[str | int, Any] = {str(status): model}
+    found.update({str(code): _problem_response(code) for code in sorted({401, *problems})})
+    return found
 
 
 def open_to_all(view: V) -> V:
@@ -119,7 +120,9 @@ def register(app: Flask, bp: APIBlueprint) -> None:
 
 def install(app: Flask, runtime_: Runtime) -> None:
     """Guard everything below /api/."""
-    runtime_.provide(PerMinute, PerMinute(runtime_.config.section(ApiSettings).requests_per_minute))
+    settings = runtime_.config.section(ApiSettings)
+    runtime_.provide(PerMinute, PerMinute(settings.requests_per_minute))
+    runtime_.provide(SignInsPerMinute, SignInsPerMinute(settings.sign_ins_per_minute))
     app.before_request(_guard)
 
 

@@ -28,3 +28,7 @@ class PerMinute:
             if count > self.most:
                 raise TooMany("too_many_requests", most=self.most, retry_after_s=MINUTE_S - seconds % MINUTE_S)
             self._counts[who] = count
+
+
+class SignInsPerMinute(PerMinute):
+    """How often one address may try name and password. Checking a password costs the hub a good deal of work."""

@@ -3,7 +3,9 @@
 import base64
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
+from uuid import UUID
 
 from hub.core.errors import BadInput
 
@@ -20,5 +22,13 @@ def place_of(word: str, read: Callable[..., T]) -> T:
     try:
         parts = json.loads(base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True))
         return read(*parts)
-    except (ValueError, TypeError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise BadInput("cursor_malformed", field="cursor") from None
+
+
+def moment_and_id(at: object, row_id: object) -> tuple[datetime, UUID]:
+    """Read the place of a list that is in order of time."""
+    moment = datetime.fromisoformat(str(at))
+    if moment.tzinfo is None:
+        raise ValueError(at)
+    return moment, UUID(str(row_id))

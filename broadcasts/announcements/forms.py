@@ -1,0 +1,284 @@
+"""The compose form: what was typed, kept as typed, and what it means."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from uuid6 import uuid7
+from werkzeug.datastructures import MultiDict
+
+from broadcasts.announcements.drafting import SPEEDS, Draft
+from broadcasts.announcements.models import Theme, When
+from broadcasts.announcements.ready import ready_made
+from broadcasts.audience.selection import Audience
+from broadcasts.delivery.quiet import QuietHours
+from hub.core.actor import Actor, Permission
+from hub.core.errors import BadInput, Problems
+from hub.regions.tree import path_of
+
+T = TypeVar("T")
+USUAL_TIMES = ("07:00", "11:40", "17:40", "18:20")
+"""When villagers are up and at home: what the one-tap times offer."""
+SOON = timedelta(minutes=10)
+"""A one-tap time must leave so long for the approval."""
+OFFERED = 4
+LONGEST_TEXT = 20_000
+MOST_TAGS, TAG_LENGTH = 20, 20
+FIELD_OF = {"daily_at": "at", "code": "region"}
+"""Inputs that have another name in the form."""
+_CLOCK = re.compile(r"(\d{1,2})[::点](\d{2})分?")
+_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Every input of the form as it was typed, so that a refused form comes back untouched."""
+
+    title: str = ""
+    text: str = ""
+    sms_text: str = ""
+    theme: str = Theme.NOTICE.value
+    speed: str = "normal"
+    repeats: str = "2"
+    volume: str = ""
+    when: str = When.ONCE.value
+    day: str = ""
+    at: str = ""
+    first_day: str = ""
+    last_day: str = ""
+    regions: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ("speakers",)
+    tags: tuple[str, ...] = ()
+
+
+LISTS = {"regions": "region", "channels": "channel", "tags": "tag"}
+TEXTS = tuple(f.name for f in fields(Values) if f.name not in LISTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form that came in: whose draft it is, what was typed, what that means, and what could not be understood.
+
+    `heard` is the recording the player on the page holds; `was` what stood there before a ready-made text was taken.
+    """
+
+    id: UUID
+    values: Values
+    draft: Draft
+    mistakes: tuple[BadInput, ...] = ()
+    heard: str = ""
+    was: tuple[str, str] | None = None
+
+    def problems(self, *, now: datetime, zone: ZoneInfo) -> list[BadInput]:
+        """Return everything that keeps it from being submitted, one a field."""
+        found = [*self.mistakes, *self.draft.problems(now=now, today=now.astimezone(zone).date())]
+        if any(p.field in ("day", "at") for p in self.mistakes):
+            found = [p for p in found if p.code not in ("time_missing", "daily_time_missing")]
+        first: dict[str, BadInput] = {}
+        for problem in found:
+            first.setdefault(in_form(problem), problem)
+        return list(first.values())
+
+    def raise_mistakes(self) -> None:
+        """Raise Problems if something was not understood or is not theirs to choose."""
+        if self.mistakes:
+            raise Problems(list(self.mistakes))
+
+
+def in_form(problem: BadInput) -> str:
+    """Return the input that a problem belongs to."""
+    return FIELD_OF.get(problem.field, problem.field)
+
+
+def from_request(form: MultiDict[str, str], actor: Actor, zone: ZoneInfo, today: date) -> Form:
+    """Read a form that came in."""
+    texts = {name: _plain(form.get(name, getattr(Values(), name))) for name in TEXTS}
+    lists = {name: tuple(form.getlist(sent)) for name, sent in LISTS.items()}
+    was = (_plain(form["was_title"]), _plain(form["was_text"])) if form.get("was_text") else None
+    values = Values(**texts, **lists)  # type: ignore[arg-type]
+    return replace(understand(values, actor, zone, today), id=_id(form.get("id", "")), heard=form.get("heard", ""), was=was)
+
+
+def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> Form:
+    """Return what was typed as a draft, with everything that could not be understood. Regions of others are left out."""
+    reader = _Reader()
+    regions = tuple(code for code in values.regions if reader.region(code, actor))
+    when = reader.choice(When, values.when, "when_unknown", "when")
+    day, at = reader.day(values.day, "day"), reader.clock(values.at)
+    draft = Draft(
+        title=values.title.strip(),
+        text=reader.text(values.text, "text"),
+        sms_text=reader.text(values.sms_text, "sms_text"),
+        theme=reader.choice(Theme, values.theme, "theme_unknown", "theme") or Theme.NOTICE,
+        audience=Audience(
+            regions=regions,
+            speakers="speakers" in values.channels,
+            sms="sms" in values.channels,
+            tags=tuple(tag[:TAG_LENGTH] for tag in values.tags[:MOST_TAGS] if tag.strip()),
+        ),
+        speed=reader.speed(values.speed),
+        repeats=reader.number(values.repeats, "repeats", 2),
+        volume=reader.number(values.volume, "volume", 50) if values.volume.strip() else None,
+        when=when or When.NOW,
+        at=datetime.combine(day, at, tzinfo=zone).astimezone(UTC) if day and at else None,
+        daily_at=f"{at:%H:%M}" if at else "",
+        first_day=reader.day(values.first_day, "first_day") or today,
+        last_day=reader.day(values.last_day, "last_day"),
+    )
+    return Form(id=uuid7(), values=values, draft=draft, mistakes=tuple(reader.about(draft)))
+
+
+def from_draft(announcement_id: UUID, draft: Draft, zone: ZoneInfo) -> Form:
+    """Return a form that shows a draft."""
+    local = draft.at.astimezone(zone) if draft.at else None
+    channels = (("speakers",) if draft.audience.speakers else ()) + (("sms",) if draft.audience.sms else ())
+    values = Values(
+        title=draft.title,
+        text=draft.text,
+        sms_text=draft.sms_text,
+        theme=draft.theme.value,
+        speed=draft.speed,
+        repeats=str(draft.repeats),
+        volume="" if draft.volume is None else str(draft.volume),
+        when=draft.when.value,
+        day=f"{local:%Y-%m-%d}" if local else "",
+        at=f"{local:%H:%M}" if local else draft.daily_at,
+        first_day=str(draft.first_day or ""),
+        last_day=str(draft.last_day or ""),
+        regions=draft.audience.regions,
+        channels=channels,
+        tags=draft.audience.tags,
+    )
+    return Form(id=announcement_id, values=values, draft=draft)
+
+
+def taken(form: Form, key: str) -> Form:
+    """Return the form with a ready-made text in it; `blank` empties it, `undo` brings back what stood there before."""
+    title, text, theme, was = _ready(form, key)
+    values = replace(form.values, title=title, text=text, theme=theme.value)
+    draft = replace(form.draft, title=title, text=text, theme=theme)
+    return replace(form, values=values, draft=draft, was=was)
+
+
+def _ready(form: Form, key: str) -> tuple[str, str, Theme, tuple[str, str] | None]:
+    if key == "undo" and form.was:
+        return *form.was, form.draft.theme, None
+    known = {r.key: r for r in ready_made()}
+    typed = form.draft.text and all(form.draft.text != r.text for r in known.values())
+    was = (form.values.title, form.values.text) if typed else None
+    chosen = known.get(key)
+    if chosen is None:
+        return "", "", form.draft.theme, was
+    return chosen.title, chosen.text, chosen.theme, was
+
+
+def usual_times(now: datetime, quiet: QuietHours) -> list[tuple[int, str, date]]:
+    """Return the next one-tap times outside quiet hours: days ahead, HH:MM, and the day."""
+    today = now.astimezone(quiet.zone).date()
+    found = []
+    for ahead in (0, 1):
+        day = today + timedelta(days=ahead)
+        for text in USUAL_TIMES:
+            moment = datetime.combine(day, time.fromisoformat(text), tzinfo=quiet.zone)
+            if moment >= now + SOON and not quiet.holds_at(moment):
+                found.append((ahead, text, day))
+    return found[:OFFERED]
+
+
+class _Reader:
+    """Reads single inputs and remembers what it could not understand."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[BadInput] = []
+
+    def about(self, draft: Draft) -> list[BadInput]:
+        """Return the mistakes that matter: what a choice has switched off may say anything."""
+        idle = {
+            When.NOW: {"day", "at", "first_day", "last_day"},
+            When.ONCE: {"first_day", "last_day"},
+            When.DAILY: {"day"},
+        }[draft.when]
+        return [m for m in self.mistakes if m.field not in idle]
+
+    def region(self, code: str, actor: Actor) -> bool:
+        try:
+            mine = actor.may(Permission.COMPOSE, path_of(code))
+        except BadInput:
+            mine = False
+        if not mine:
+            self._wrong("region_unknown", "region", code_given=code[:20])
+        return mine
+
+    def choice(self, kind: Callable[[str], T], value: str, code: str, field: str) -> T | None:
+        try:
+            return kind(value)
+        except ValueError:
+            self._wrong(code, field)
+            return None
+
+    def text(self, value: str, field: str) -> str:
+        if len(value) > LONGEST_TEXT:
+            self._wrong("text_far_too_long", field, most=LONGEST_TEXT)
+        return value.strip()[:LONGEST_TEXT]
+
+    def speed(self, value: str) -> str:
+        if value in SPEEDS:
+            return value
+        self._wrong("speed_unknown", "speed")
+        return "normal"
+
+    def number(self, value: str, field: str, otherwise: int) -> int:
+        if value.strip().isdecimal() and len(value.strip()) < 6:
+            return int(value)
+        self._wrong("number_malformed", field)
+        return otherwise
+
+    def clock(self, value: str) -> time | None:
+        found = _CLOCK.fullmatch(value.strip())
+        if not value.strip():
+            return None
+        return self._made(lambda: time(int(found[1]), int(found[2])) if found else None, "time_malformed", "at")
+
+    def day(self, value: str, field: str) -> date | None:
+        found = _DAY.fullmatch(value.strip())
+        if not value.strip():
+            return None
+        made = lambda: date(int(found[1]), int(found[2]), int(found[3])) if found else None  # noqa: E731
+        return self._made(made, "day_malformed", field)
+
+    def _made(self, make: Callable[[], T | None], code: str, field: str) -> T | None:
+        try:
+            made = make()
+        except ValueError:
+            made = None
+        if made is None:
+            self._wrong(code, field)
+        return made
+
+    def _wrong(self, code: str, field: str, **params: object) -> None:
+        self.mistakes.append(BadInput(code, field=field, **params))
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return uuid7()
+
+
+def chosen_ready(values: Values) -> str:
+    """Return the key of the ready-made text that stands in the form, if any."""
+    return next((r.key for r in ready_made() if r.text == values.text), "")
+
+
+def listed(values: Sequence[str]) -> tuple[str, ...]:
+    """Return values without repetitions, in their order."""
+    return tuple(dict.fromkeys(values))
