@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from broadcasts.alerts.models import Colour
 from broadcasts.announcements.models import Theme
 from broadcasts.settings import SpeechSettings
-from broadcasts.speech.engine import VoiceSpec
+from broadcasts.speech.engine import EngineInfo, VoiceSpec
 from broadcasts.speech.library import Library, Rendering, RenderOrder, estimate_ms
 from broadcasts.speech.reading import Reading, as_read
 from broadcasts.speech.signals import Signal
@@ -67,6 +67,10 @@ class Studio:
     def read(self, text: str) -> Reading:
         """Return what will be spoken, with every change."""
         return as_read(text)
+
+    def speaker(self, engine: str = "") -> EngineInfo | None:
+        """Return who speaks: the preferred engine, or the named one."""
+        return self.library.info(engine or self.settings.engines[0])
 
     def _voice(self, speed: str) -> VoiceSpec:
         rate = round(self.settings.rate * SPEED[speed])

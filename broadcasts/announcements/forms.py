@@ -1,7 +1,8 @@
 """The compose form: what was typed, kept as typed, and what it means."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
@@ -30,8 +31,8 @@ LONGEST_TEXT = 20_000
 MOST_TAGS, TAG_LENGTH = 20, 20
 FIELD_OF = {"daily_at": "at", "code": "region"}
 """Inputs that have another name in the form."""
-_CLOCK = re.compile(r"(\d{1,2})[::点](\d{2})分?")
-_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
+_CLOCK = re.compile(r"(\d{1,2})[:：点](\d{2})分?")
+_DAY = re.compile(r"(2\d{3})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,12 @@ def from_request(form: MultiDict[str, str], actor: Actor, zone: ZoneInfo, today:
     lists = {name: tuple(form.getlist(sent)) for name, sent in LISTS.items()}
     was = (_plain(form["was_title"]), _plain(form["was_text"])) if form.get("was_text") else None
     values = Values(**texts, **lists)  # type: ignore[arg-type]
-    return replace(understand(values, actor, zone, today), id=_id(form.get("id", "")), heard=form.get("heard", ""), was=was)
+    understood = understand(values, actor, zone, today)
+    return replace(understood, id=as_id(form.get("id", "")) or uuid7(), heard=form.get("heard", ""), was=was)
 
 
 def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> Form:
-    """Return what was typed as a draft, with everything that could not be understood. Regions of others are left out."""
+    """Return what was typed as a draft, and what could not be understood. Regions of others are left out."""
     reader = _Reader()
     regions = tuple(code for code in values.regions if reader.region(code, actor))
     when = reader.choice(When, values.when, "when_unknown", "when")
@@ -130,6 +132,33 @@ def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> For
         last_day=reader.day(values.last_day, "last_day"),
     )
     return Form(id=uuid7(), values=values, draft=draft, mistakes=tuple(reader.about(draft)))
+
+
+def fresh(args: Mapping[str, str], actor: Actor, regions: tuple[str, ...], *, now: datetime, quiet: QuietHours) -> Form:
+    """Return the form of a new announcement. `args` may bring a ready-made text, a day, a time, a region."""
+    offered = usual_times(now, quiet)
+    today = now.astimezone(quiet.zone).date()
+    _, at, day = offered[0] if offered else (0, "", today)
+    values = Values(
+        day=args.get("day", str(day)),
+        at=args.get("at", at),
+        first_day=args.get("day", str(today)),
+        regions=(args["region"],) if args.get("region") else regions,
+    )
+    form = replace(understand(values, actor, quiet.zone, today), mistakes=())
+    form = replace(form, values=replace(values, regions=form.draft.audience.regions))
+    return taken(form, args["ready"]) if args.get("ready") else form
+
+
+def copied(draft: Draft, form: Form, actor: Actor, zone: ZoneInfo) -> Form:
+    """Return a new form with the words and the audience of another announcement, at the new form's time."""
+    theirs, mine = from_draft(form.id, draft, zone).values, form.values
+    values = replace(
+        theirs, when=mine.when, day=mine.day, at=mine.at, first_day=mine.first_day, last_day="", regions=()
+    )
+    allowed = tuple(code for code in theirs.regions if actor.may(Permission.COMPOSE, path_of(code)))
+    understood = understand(replace(values, regions=allowed), actor, zone, form.draft.first_day or date.max)
+    return replace(understood, id=form.id)
 
 
 def from_draft(announcement_id: UUID, draft: Draft, zone: ZoneInfo) -> Form:
@@ -238,47 +267,42 @@ class _Reader:
         return otherwise
 
     def clock(self, value: str) -> time | None:
-        found = _CLOCK.fullmatch(value.strip())
-        if not value.strip():
-            return None
-        return self._made(lambda: time(int(found[1]), int(found[2])) if found else None, "time_malformed", "at")
+        return self._matched(_CLOCK, value, time, "time_malformed", "at")
 
     def day(self, value: str, field: str) -> date | None:
-        found = _DAY.fullmatch(value.strip())
+        return self._matched(_DAY, value, date, "day_malformed", field)
+
+    def _matched(self, pattern: re.Pattern[str], value: str, make: Callable[..., T], code: str, field: str) -> T | None:
         if not value.strip():
             return None
-        made = lambda: date(int(found[1]), int(found[2]), int(found[3])) if found else None  # noqa: E731
-        return self._made(made, "day_malformed", field)
-
-    def _made(self, make: Callable[[], T | None], code: str, field: str) -> T | None:
-        try:
-            made = make()
-        except ValueError:
-            made = None
-        if made is None:
-            self._wrong(code, field)
-        return made
+        found = pattern.fullmatch(value.strip())
+        with suppress(ValueError):
+            if found:
+                return make(*(int(part) for part in found.groups()))
+        self._wrong(code, field)
+        return None
 
     def _wrong(self, code: str, field: str, **params: object) -> None:
         self.mistakes.append(BadInput(code, field=field, **params))
+
+
+def reason(form: MultiDict[str, str]) -> str:
+    """Return why something is returned: the ticked reasons, then the approver's own words."""
+    return "；".join(part for part in (*form.getlist("why"), form.get("reason", "").strip()) if part)
+
+
+def as_id(text: str) -> UUID | None:
+    """Return an id that stands in an address; None if it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _plain(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return uuid7()
-
-
 def chosen_ready(values: Values) -> str:
     """Return the key of the ready-made text that stands in the form, if any."""
     return next((r.key for r in ready_made() if r.text == values.text), "")
-
-
-def listed(values: Sequence[str]) -> tuple[str, ...]:
-    """Return values without repetitions, in their order."""
-    return tuple(dict.fromkeys(values))

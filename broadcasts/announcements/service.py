@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -73,34 +72,6 @@ def save(session: Session, actor: Actor, announcement_id: UUID, draft: Draft, *,
     announcement.version += 1
     announcement.changed_at = now
     return announcement
-
-
-def keep(session: Session, actor: Actor, announcement_id: UUID, draft: Draft, *, now: datetime) -> Announcement:
-    """Save under the id a form carries, starting the draft at its first time: one form is one announcement."""
-    if session.get(Announcement, announcement_id) is None:
-        try:
-            with session.begin_nested():
-                return create(session, actor, draft, now=now, announcement_id=announcement_id)
-        except IntegrityError:
-            session.expire_all()  # the same form came twice and the other was quicker
-    return save(session, actor, announcement_id, draft, now=now)
-
-
-def hand_in(
-    session: Session,
-    actor: Actor,
-    announcement_id: UUID,
-    draft: Draft,
-    spoken: Spoken | None,
-    *,
-    rules: Rules,
-    now: datetime,
-) -> Announcement:
-    """Keep and submit in one. The same form sent twice is submitted once."""
-    announcement = keep(session, actor, announcement_id, draft, now=now)
-    if announcement.state in (State.SUBMITTED, State.APPROVED):
-        return announcement
-    return submit(session, actor, announcement_id, spoken, rules=rules, now=now)
 
 
 def submit(
@@ -172,8 +143,10 @@ def approve(
     )
     if announcement.when is When.NOW:
         return release(session, actor, announcement, source="now", starts_at=now, rules=rules, now=now)
-    if announcement.when is When.ONCE and (announcement.at is None or announcement.at <= now):
+    first = first_time(as_draft(announcement), rules.zone, now)
+    if first is None or first <= now:
         raise WrongState("time_past_approval")
+    _check_quiet(announcement, rules, first)
     timetable.book(session, announcement, now)
     return None
 

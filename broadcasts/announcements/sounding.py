@@ -58,10 +58,11 @@ def order_for(studio: Studio, draft: Draft) -> RenderOrder:
     )
 
 
-def sounding(studio: Studio, draft: Draft) -> Sounding:
-    """Return how a draft will sound, without making any sound."""
+def sounding(studio: Studio, draft: Draft, known: Rendering | None = None) -> Sounding:
+    """Return how a draft will sound, without making any sound; `known` is its recording, if just made."""
     order = order_for(studio, draft)
-    known = studio.library.find_order(order) if order.text.strip() else None
+    if known is None and order.text.strip():
+        known = studio.library.find_order(order)
     return _sounding(studio, draft.text, order, known)
 
 

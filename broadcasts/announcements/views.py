@@ -1,11 +1,322 @@
 """Write, hear, submit and approve announcements."""
 
-from flask import Blueprint
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
 
-from hub.core.runtime import Runtime
+from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from broadcasts.announcements import desk, forms, handing_in, listing, service
+from broadcasts.announcements.forms import Form
+from broadcasts.announcements.lifecycle import State
+from broadcasts.announcements.listing import TABS, Cursor, Looking
+from broadcasts.announcements.sounding import as_spoken, record, sounding
+from broadcasts.announcements.timing import Timetable
+from broadcasts.delivery.rules import Rules
+from broadcasts.pumps import Pumps
+from broadcasts.speech.engine import SpeechFailed
+from broadcasts.speech.library import Rendering
+from broadcasts.studio import Studio
+from hub.core.actor import Permission
+from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, Problems, WrongState
+from hub.core.runtime import Runtime, runtime
+from hub.web.errors import is_fragment
+from hub.web.guards import permission_required, signed_in
+from hub.web.i18n import clock, language
+from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.words import explain, sentence
+from hub.web.work import actor, now, reading, visitor, work
 
 bp = Blueprint("announcements", __name__)
+PAGES = "broadcasts/announcements"
+UNSEEN = "-"
+"""Stands for the content an approver saw when the form does not say which; it equals no hash."""
 
 
 def add_to_menu(runtime: Runtime) -> None:
     """Put this room's lines into the menu."""
+    menu = runtime.get(Menu)
+    menu.add(
+        Entry(
+            key="compose",
+            label=lazy_gettext("发广播"),
+            icon="plus",
+            endpoint="announcements.compose",
+            permission=Permission.COMPOSE,
+            group=0,
+            position=1,
+            primary="compose",
+        )
+    )
+    menu.add(
+        Entry(
+            key="approvals",
+            label=lazy_gettext("待审批"),
+            icon="checks",
+            endpoint="announcements.approvals",
+            permission=Permission.APPROVE,
+            group=1,
+            position=2,
+            badge=service.count_waiting,
+        )
+    )
+    menu.add(
+        Entry(
+            key="written",
+            label=lazy_gettext("我写的广播"),
+            icon="edit",
+            endpoint="announcements.written",
+            permission=Permission.COMPOSE,
+            group=1,
+            position=4,
+        )
+    )
+
+
+@bp.get("/compose")
+@permission_required(Permission.COMPOSE)
+def compose() -> ResponseReturnValue:
+    """Show an empty form, or one with a ready-made text, a copy, or a time taken from the timetable."""
+    rules, person = runtime().get(Rules), actor()
+    with reading() as session:
+        form = forms.fresh(request.args, person, desk.only_village(session, person), now=now(), quiet=rules.quiet)
+        if copied := forms.as_id(request.args.get("copy", "")):
+            original = service.as_draft(listing.copyable(session, person, copied))
+            form = forms.copied(original, form, person, rules.zone)
+    return _page(form)
+
+
+@bp.get("/compose/<uuid:announcement_id>")
+@permission_required(Permission.COMPOSE)
+def edit(announcement_id: UUID) -> ResponseReturnValue:
+    """Show one's own draft, or something returned or waiting, to be changed."""
+    with reading() as session:
+        found = listing.editable(session, actor(), announcement_id)
+    if found.state in (State.APPROVED, State.WITHDRAWN):
+        return redirect(url_for("announcements.detail", announcement_id=found.id))
+    return _page(forms.from_draft(found.id, service.as_draft(found), runtime().get(Rules).zone))
+
+
+@bp.post("/compose")
+@permission_required(Permission.COMPOSE)
+def hand_over() -> ResponseReturnValue:
+    """Keep the draft, or submit it."""
+    form = _form()
+    try:
+        return _submit(form) if request.form.get("do") == "submit" else _keep(form)
+    except SpeechFailed as failure:
+        return _page(form, errors={"": _why(failure)}, status=503)
+    except (BadInput, WrongState) as error:
+        return _page(form, errors=_errors(error), status=error.status)
+
+
+@bp.post("/compose/ready")
+@permission_required(Permission.COMPOSE)
+def take_ready() -> ResponseReturnValue:
+    """Show the form again with a ready-made text in it."""
+    return _page(forms.taken(_form(), request.form.get("ready", "")))
+
+
+@bp.post("/compose/preview")
+@permission_required(Permission.COMPOSE)
+def preview() -> ResponseReturnValue:
+    """Answer the parts of the page that tell what will happen; the whole page to a browser without JS."""
+    form = _form()
+    if not is_fragment():
+        return _page(form)
+    return render_template(f"{PAGES}/_preview.html", **_context(form))
+
+
+@bp.post("/compose/listen")
+@permission_required(Permission.COMPOSE)
+def listen() -> ResponseReturnValue:
+    """Make the recording and answer the player. A failure is said, in the player's place, with status 200 for htmx."""
+    form = _form()
+    problems = [p for p in form.problems(now=now(), zone=runtime().zone) if p.field == "text"]
+    if problems:
+        return _listened(form, failure=explain(problems[0], language()), status=422)
+    try:
+        made = record(runtime().get(Studio), form.draft)
+    except SpeechFailed as failure:
+        return _listened(form, failure=_why(failure), status=503)
+    return _listened(form, made=made)
+
+
+@bp.post("/compose/autosave")
+def autosave() -> ResponseReturnValue:
+    """Keep what was typed so far; what waits for approval is not taken back by a stray key."""
+    if visitor() is None:
+        return jsonify(note=sentence("sign_in_needed", language())), 401
+    form = _form()
+    try:
+        with work() as session:
+            handing_in.keep_open(session, actor(), form.id, form.draft, now=now())
+    except HubError as error:
+        return jsonify(note=explain(error, language())), error.status
+    return jsonify(time=clock(now()), url=url_for("announcements.edit", announcement_id=form.id))
+
+
+@bp.get("/compose/audio/<sha256>.mp3")
+@signed_in
+def audio(sha256: str) -> ResponseReturnValue:
+    """Answer a recording, whole or in part, to whoever writes or approves."""
+    if not listing.may_hear(actor()):
+        raise NotAllowed("not_allowed", permission=Permission.COMPOSE.value)
+    path = runtime().get(Studio).library.path_of(sha256)
+    if path is None:
+        raise NotFound("sound_unknown")
+    return send_file(path.resolve(), mimetype="audio/mpeg", conditional=True, etag=sha256)
+
+
+@bp.get("/announcements")
+@permission_required(Permission.COMPOSE)
+def written() -> ResponseReturnValue:
+    """List what one has written."""
+    tab = request.args.get("tab", "all")
+    tab = tab if tab in TABS else "all"
+    after = Cursor.read(request.args.get("after", ""))
+    with reading() as session:
+        page = listing.written(session, actor(), tab, after)
+    return render_template(f"{PAGES}/written.html", page=page, tab=tab, later=after is not None)
+
+
+@bp.get("/announcements/<uuid:announcement_id>")
+@signed_in
+def detail(announcement_id: UUID) -> ResponseReturnValue:
+    """Show one announcement with everything that happened to it."""
+    with reading() as session:
+        found = listing.detail(session, actor(), announcement_id, _looking())
+    return render_template(f"{PAGES}/detail.html", page=found, progress=_progress_url)
+
+
+@bp.post("/announcements/<uuid:announcement_id>/withdraw")
+@signed_in
+def withdraw(announcement_id: UUID) -> ResponseReturnValue:
+    """Take it back for good."""
+    with work() as session:
+        service.withdraw(session, actor(), announcement_id, timetable=runtime().get(Timetable), now=now())
+    flash(gettext("撤下来了，不会再播。"), "ok")
+    return redirect(url_for("announcements.detail", announcement_id=announcement_id))
+
+
+@bp.get("/approvals")
+@permission_required(Permission.APPROVE)
+def approvals() -> ResponseReturnValue:
+    """List what waits for approval, the most pressing first."""
+    return _approvals()
+
+
+@bp.post("/approvals/<uuid:announcement_id>/approve")
+@permission_required(Permission.APPROVE)
+def approve(announcement_id: UUID) -> ResponseReturnValue:
+    """Let it go out as it was seen."""
+    seen = request.form.get("seen_hash") or UNSEEN
+    try:
+        with work() as session:
+            broadcast = handing_in.approve_as_seen(session, actor(), announcement_id, _looking(), seen)
+    except (BadInput, WrongState) as error:
+        return _approvals({str(announcement_id): explain(error, language())}, status=409)
+    runtime().get(Pumps).kick()
+    flash(gettext("通过了，正在送到喇叭。") if broadcast else gettext("通过了，到时间就播。"), "ok")
+    return redirect((_progress_url(broadcast.id) if broadcast else "") or url_for("announcements.approvals"))
+
+
+@bp.post("/approvals/<uuid:announcement_id>/return")
+@permission_required(Permission.APPROVE)
+def give_back(announcement_id: UUID) -> ResponseReturnValue:
+    """Return it to its author with a reason."""
+    reason = forms.reason(request.form)
+    try:
+        with work() as session:
+            service.give_back(session, actor(), announcement_id, reason, now=now())
+    except (BadInput, WrongState) as error:
+        return _approvals({str(announcement_id): explain(error, language())}, status=error.status)
+    flash(gettext("退回去了，作者能看到原因。"), "ok")
+    return redirect(url_for("announcements.approvals"))
+
+
+def _form() -> Form:
+    zone = runtime().zone
+    return forms.from_request(request.form, actor(), zone, now().astimezone(zone).date())
+
+
+def _keep(form: Form) -> ResponseReturnValue:
+    form.raise_mistakes()
+    with work() as session:
+        handing_in.keep(session, actor(), form.id, form.draft, now=now())
+    flash(gettext("草稿存好了。"), "ok")
+    return redirect(url_for("announcements.edit", announcement_id=form.id))
+
+
+def _submit(form: Form) -> ResponseReturnValue:
+    rules = runtime().get(Rules)
+    if problems := form.problems(now=now(), zone=rules.zone):
+        raise Problems(problems)
+    # The recording takes seconds and is made before any session is open.
+    spoken = as_spoken(record(runtime().get(Studio), form.draft)) if form.draft.audience.speakers else None
+    with work() as session:
+        handing_in.hand_in(session, actor(), form.id, form.draft, spoken, rules=rules, now=now())
+    flash(gettext("交上去了，别人审批通过就会播。"), "ok")
+    return redirect(url_for("announcements.detail", announcement_id=form.id))
+
+
+def _context(form: Form, made: Rendering | None = None) -> dict[str, Any]:
+    studio = runtime().get(Studio)
+    sound = sounding(studio, form.draft, made)
+    with reading() as session:
+        page = desk.show(
+            session,
+            actor(),
+            form,
+            sound,
+            rules=runtime().get(Rules),
+            timetable=runtime().get(Timetable),
+            now=now(),
+        )
+    stands_in = studio.speaker(sound.recording.stands_in) if sound.recording and sound.recording.stands_in else None
+    return {"page": page, "voice": studio.speaker(), "voice_id": studio.settings.voice, "stands_in": stands_in}
+
+
+def _page(
+    form: Form, *, errors: Mapping[str, str] | None = None, made: Rendering | None = None, status: int = 200
+) -> ResponseReturnValue:
+    return render_template(f"{PAGES}/compose.html", errors=errors or {}, **_context(form, made)), status
+
+
+def _listened(
+    form: Form, *, made: Rendering | None = None, failure: str = "", status: int = 200
+) -> ResponseReturnValue:
+    if not is_fragment():
+        return _page(form, errors={"text": failure} if failure else {}, made=made, status=status)
+    return render_template(f"{PAGES}/_listened.html", failure=failure, **_context(form, made))
+
+
+def _approvals(refused: Mapping[str, str] | None = None, *, status: int = 200) -> ResponseReturnValue:
+    with reading() as session:
+        cards = listing.cards(session, actor(), _looking())
+    return render_template(
+        f"{PAGES}/approvals.html", cards=cards, refused=refused or {}, progress=_progress_url
+    ), status
+
+
+def _looking() -> Looking:
+    hub = runtime()
+    return Looking(studio=hub.get(Studio), rules=hub.get(Rules), timetable=hub.get(Timetable), now=now())
+
+
+def _errors(error: HubError) -> dict[str, str]:
+    items = error.problems if isinstance(error, Problems) else (error,)
+    return {
+        forms.in_form(item) if isinstance(item, BadInput) else "": explain(item, language()) for item in reversed(items)
+    }
+
+
+def _why(failure: SpeechFailed) -> str:
+    return sentence("speech_failed", language(), why=gettext(failure.msgid, **failure.values))
+
+
+def _progress_url(broadcast_id: UUID) -> str:
+    shown = "delivery.broadcast" in current_app.view_functions
+    return url_for("delivery.broadcast", broadcast_id=broadcast_id) if shown else ""

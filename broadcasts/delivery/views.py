@@ -1,5 +1,6 @@
 """The overview, the record of broadcasts, one broadcast as it goes out, and the sound that loudspeakers fetch."""
 
+from typing import Any
 from uuid import UUID
 
 from flask import (
@@ -17,12 +18,14 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 
+from broadcasts.delivery import overview as board
 from broadcasts.delivery import progress, records, service
 from broadcasts.delivery.desk import Approvals, Countdowns, Upcoming
 from broadcasts.delivery.forms import before, show
-from broadcasts.delivery.overview import Sources, overview
+from broadcasts.delivery.progress import Progress
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.sound import ReleasedSound
+from broadcasts.pumps import Pumps
 from hub.core.actor import Permission
 from hub.core.errors import WrongState
 from hub.core.runtime import Runtime, runtime
@@ -42,23 +45,29 @@ YEAR_S = 31_536_000
 def add_to_menu(runtime: Runtime) -> None:
     """Put this room's lines into the menu."""
     for key, label, icon, endpoint, position in (
-        ("overview", lazy_gettext("总览"), "home", "delivery.home", 1),
+        ("overview", lazy_gettext("总览"), "home", "delivery.overview", 1),
         ("broadcasts", lazy_gettext("播发记录"), "broadcast", "delivery.every", 5),
     ):
-        entry = Entry(
-            key=key, label=label, icon=icon, endpoint=endpoint, permission=Permission.SEE, group=1, position=position
+        runtime.get(Menu).add(
+            Entry(
+                key=key,
+                label=label,
+                icon=icon,
+                endpoint=endpoint,
+                permission=Permission.SEE,
+                group=1,
+                position=position,
+            )
         )
-        runtime.get(Menu).add(entry)
 
 
-@bp.get("/", endpoint="overview")
+@bp.get("/")
 @permission_required(Permission.SEE)
-def home() -> ResponseReturnValue:
+def overview() -> ResponseReturnValue:
     """Show how things stand."""
     with reading() as session:
         entries = records.on_air(session, actor(), now=now())
-        seen = overview(session, actor(), _sources(), rules=runtime().get(Rules), now=now())
-    return render_template("broadcasts/delivery/overview.html", entries=entries, seen=seen, **_words())
+    return render_template("broadcasts/delivery/overview.html", entries=entries, seen=_seen(), **_common())
 
 
 @bp.get("/overview/on-air")
@@ -67,46 +76,42 @@ def on_air() -> ResponseReturnValue:
     """Show what goes out now."""
     with reading() as session:
         entries = records.on_air(session, actor(), now=now())
-    return _fresh(render_template("broadcasts/delivery/_on_air.html", entries=entries, **_words()))
+    return _fresh(render_template("broadcasts/delivery/_on_air.html", entries=entries, **_common()))
 
 
 @bp.get("/overview/news")
 @permission_required(Permission.SEE)
 def news() -> ResponseReturnValue:
     """Show the rest of the overview as it is now."""
-    with reading() as session:
-        seen = overview(session, actor(), _sources(), rules=runtime().get(Rules), now=now())
-    return _fresh(render_template("broadcasts/delivery/_news.html", seen=seen, **_words()))
+    return _fresh(render_template("broadcasts/delivery/_news.html", seen=_seen(), **_common()))
 
 
 @bp.get("/broadcasts")
 @permission_required(Permission.SEE)
 def every() -> ResponseReturnValue:
     """List what went out, newest first."""
-    wanted, older_than = show(request.args), before(request.args)
+    wanted, start = show(request.args), before(request.args)
     with reading() as session:
-        page = records.page(session, actor(), show=wanted, before=older_than, now=now())
-    return render_template(
-        "broadcasts/delivery/every.html", page=page, wanted=wanted, paged=older_than is not None, **_words()
-    )
+        page = records.page(session, actor(), show=wanted, before=start, now=now())
+    return render_template("broadcasts/delivery/every.html", page=page, wanted=wanted, paged=start, **_common())
 
 
 @bp.get("/broadcasts/<uuid:broadcast_id>")
 @permission_required(Permission.SEE)
 def broadcast(broadcast_id: UUID) -> ResponseReturnValue:
     """Show one broadcast: as it goes out, and what became of it afterwards."""
-    given = _progress(broadcast_id)
-    peaks = runtime().get(ReleasedSound).peaks(given["p"].broadcast.audio_sha256)
-    return render_template("broadcasts/delivery/broadcast.html", peaks=peaks, **given, **_words())
+    p, places = _progress(broadcast_id)
+    peaks = runtime().get(ReleasedSound).peaks(p.broadcast.audio_sha256)
+    return render_template("broadcasts/delivery/broadcast.html", p=p, places=places, peaks=peaks, **_common())
 
 
 @bp.get("/broadcasts/<uuid:broadcast_id>/progress")
 @permission_required(Permission.SEE)
 def broadcast_progress(broadcast_id: UUID) -> ResponseReturnValue:
     """Show what has changed."""
-    given = _progress(broadcast_id)
-    html = render_template("broadcasts/delivery/_progress.html", fragment=True, **given, **_words())
-    return _fresh(html) if given["p"].live else (html, ENOUGH)
+    p, places = _progress(broadcast_id)
+    html = render_template("broadcasts/delivery/_news_of_one.html", p=p, places=places, **_common())
+    return _fresh(html) if p.live else (html, ENOUGH)
 
 
 @bp.post("/broadcasts/<uuid:broadcast_id>/stop")
@@ -116,9 +121,73 @@ def stop(broadcast_id: UUID) -> ResponseReturnValue:
     try:
         with work() as session:
             service.stop(session, actor(), broadcast_id, now=now())
+        runtime().get(Pumps).kick()
+        flash(gettext("已经叫停：喇叭收到就不响了，还没发的短信不发了。"), "ok")
     except WrongState as error:
         flash(explain(error, language()), "warn")
-    else:
-        runtime().get(Pumps).kick()
-        flash(gettext("已经叫停。喇叭收到就不响了，没发的短信不发了。"), "ok")
     return redirect(url_for("delivery.broadcast", broadcast_id=broadcast_id))
+
+
+@bp.get("/broadcasts/<uuid:broadcast_id>/audio")
+@permission_required(Permission.SEE)
+def broadcast_audio(broadcast_id: UUID) -> ResponseReturnValue:
+    """Lead to the recording that was sent."""
+    with reading() as session:
+        digest = service.get(session, actor(), broadcast_id).audio_sha256
+    return redirect(url_for("delivery.sound", digest=digest)) if digest else abort(404)
+
+
+@bp.get("/a/<string(length=64):digest>.mp3")
+def sound(digest: str) -> ResponseReturnValue:
+    """Hand out a released recording to anybody who knows its hash: it is what everybody hears anyway."""
+    path = runtime().get(ReleasedSound).path(digest)
+    if path is None:
+        abort(404)
+    answer = send_file(path, mimetype="audio/mpeg", conditional=True, etag=digest, max_age=YEAR_S)
+    answer.cache_control.public = True
+    answer.cache_control.no_cache = None
+    answer.cache_control.immutable = True
+    return answer
+
+
+def _seen() -> board.Overview:
+    hub = runtime()
+    station = hub.find(Station)
+    sources = board.Sources(
+        connected=station is not None and station.connected,
+        approvals=hub.find(Approvals),
+        countdowns=hub.find(Countdowns),
+        upcoming=hub.find(Upcoming),
+    )
+    with reading() as session:
+        return board.overview(session, actor(), sources, rules=hub.get(Rules), now=now())
+
+
+def _progress(broadcast_id: UUID) -> tuple[Progress, records.Places]:
+    with reading() as session:
+        found = service.get(session, actor(), broadcast_id)
+        p = progress.of(session, actor(), found, now=now(), village=request.args.get("village", ""))
+        return p, records.places_of(session, [found.audience["regions"]])[0]
+
+
+def _fresh(html: str) -> ResponseReturnValue:
+    """Answer a page that asks again and again; what has not changed is not sent twice."""
+    answer = make_response(html)
+    # The browser may keep it, or it would have nothing to compare with, but must ask every time.
+    answer.headers["Cache-Control"] = "private, no-cache"
+    answer.add_etag()
+    return answer.make_conditional(request)
+
+
+def _common() -> dict[str, Any]:
+    return {
+        "now": now(),
+        "to": _to,
+        "daily_minutes": runtime().get(Rules).daily_minutes,
+        "explain_code": lambda code: sentence(code, language()),
+    }
+
+
+def _to(endpoint: str, **values: object) -> str:
+    """Return the address of a page of another room, or nothing when that room is not plugged in."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else ""  # type: ignore[arg-type]

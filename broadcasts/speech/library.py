@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from broadcasts.speech import audio
-from broadcasts.speech.engine import N_, SpeechEngine, SpeechFailed, VoiceSpec
+from broadcasts.speech.engine import N_, EngineInfo, SpeechEngine, SpeechFailed, VoiceSpec
 from broadcasts.speech.pronunciation import BUILT_IN, Lexicon
 from broadcasts.speech.reading import Reading, as_read, estimate_seconds, to_script
 from broadcasts.speech.signals import Samples, Signal
@@ -102,6 +102,11 @@ class Library:
             except SpeechFailed as failure:
                 first = first or failure
         raise first or SpeechFailed(N_("没有可用的语音引擎，请联系管理员"))
+
+    def info(self, engine: str) -> EngineInfo | None:
+        """What an engine of this library is; None when there is no such one."""
+        found = self._engines.get(engine)
+        return found.info() if found else None
 
     def key_of(self, order: RenderOrder) -> str:
         """Raises SpeechFailed when the order's engine is not there."""

@@ -136,7 +136,7 @@ def _sealed(seal: AESGCM, claim_id: UUID, body: str) -> str:
 
 
 def _opened(seal: AESGCM, row: IdempotencyKey) -> Answered:
-    """Return the answer kept. WrongState when the hub's secrets were changed since: it was done, but who can say how."""
+    """Return the answer kept. WrongState when the hub's secrets were changed since: it was done, nobody can say how."""
     raw = base64.b64decode(row.body)
     try:
         return Answered(row.status, seal.decrypt(raw[:_NONCE], raw[_NONCE:], row.id.bytes).decode())

@@ -34,9 +34,7 @@ def accounts_of(session: Session, actor: Actor, *, now: datetime) -> list[Accoun
 def line(session: Session, account: Account, *, now: datetime) -> AccountLine:
     """Return an account with the names of its places."""
     grants = sorted(account.grants, key=lambda grant: (grant.region_path, grant.role))
-    posts = tuple(
-        (grant.role, regions.full_name(session, grant.region_path, without_county=True)) for grant in grants
-    )
+    posts = tuple((grant.role, regions.full_name(session, grant.region_path, without_county=True)) for grant in grants)
     return AccountLine(account, posts, locked=account.locked_until is not None and account.locked_until > now)
 
 

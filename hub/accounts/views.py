@@ -266,6 +266,4 @@ def switch(account_id: UUID) -> ResponseReturnValue:
 def _one_page(account_id: UUID, errors: dict[str, str]) -> str:
     with reading() as session:
         line = listing.line(session, service.get_account(session, actor(), account_id), now=now())
-    return render_template(
-        "hub/accounts/one.html", line=line, errors=errors, me=actor().id, least=passwords.SHORTEST
-    )
+    return render_template("hub/accounts/one.html", line=line, errors=errors, me=actor().id, least=passwords.SHORTEST)

@@ -105,7 +105,7 @@ def read(data: bytes, places: Places) -> ImportPlan:
         raise _bad("import_too_big", limit_mb=MAX_BYTES // 1024**2)
     table = _xlsx(data) if data.startswith(b"PK\x03\x04") else _csv(data)
     at, header = _find_header(table)
-    columns = _columns(header)
+    columns = columns_of(header)
     good: list[ImportRow] = []
     problems: list[CellProblem] = []
     cells: dict[int, tuple[str, ...]] = {}
@@ -209,7 +209,7 @@ def _bounded(rows: list[list[str]]) -> list[list[str]]:
 def _find_header(table: list[list[str]]) -> tuple[int, list[str]]:
     """Return where the heading row stands: the first of the top ten that names both a person and a phone."""
     for at, row in enumerate(table[:10]):
-        found = set(_columns(row))
+        found = set(columns_of(row))
         if NAME in found and PHONE in found:
             if VILLAGE not in found:
                 raise _bad("import_column_missing", column=VILLAGE)
@@ -217,7 +217,8 @@ def _find_header(table: list[list[str]]) -> tuple[int, list[str]]:
     raise _bad("import_heading_missing", columns=f"{NAME}、{PHONE}、{VILLAGE}")
 
 
-def _columns(header: Sequence[str]) -> dict[str, int]:
+def columns_of(header: Sequence[str]) -> dict[str, int]:
+    """Return at which place of a heading row each of our columns stands, by whichever of its names."""
     found: dict[str, int] = {}
     for i, cell in enumerate(header):
         plain = re.sub(r"[\s*：:]", "", unicodedata.normalize("NFKC", cell)).lower()

@@ -111,6 +111,18 @@ def get_resident(session: Session, actor: Actor, resident_id: UUID) -> Resident:
     return found
 
 
+def get_with_blocks(session: Session, actor: Actor, resident_id: UUID) -> tuple[Resident, dict[bytes, BlockReason]]:
+    """Return a resident the actor may see with numbers and tags, and which of the numbers get no or few messages."""
+    resident = get_resident(session, actor, resident_id)
+    session.refresh(resident, ["phones", "tags"])
+    return resident, blocks(session, [resident])
+
+
+def blocks(session: Session, residents: Iterable[Resident]) -> dict[bytes, BlockReason]:
+    """Return the phone indexes of these residents that get no or few messages. The caller has checked who may see."""
+    return _blocked_among(session, (phone.index for resident in residents for phone in resident.phones))
+
+
 def list_residents(
     session: Session,
     actor: Actor,

@@ -1,4 +1,4 @@
-"""What every room's api.py stands on: who may call, what a request and an answer look like, and how they are described."""
+"""What every room's api.py stands on: who may call, what requests and answers look like, and how they are described."""
 
 import hashlib
 import json

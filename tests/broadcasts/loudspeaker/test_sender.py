@@ -276,6 +276,5 @@ def test_a_duplicate_counts_as_the_state_once_reached_and_a_heartbeat_heals_what
         nonce="0" * 8,
     )
     assert [r.state for r in receipts.from_beat(beat)] == [PlayState.FINISHED]
-    assert (
-        receipts.from_receipt(Receipt(id=None, dev="s1", n=4, st=Reached.REFUSED, ts=1, reason="bad_signature")) is None
-    )
+    nameless = Receipt(id=None, dev="s1", n=4, st=Reached.REFUSED, ts=1, reason="bad_signature")
+    assert receipts.from_receipt(nameless) is None

@@ -1,0 +1,202 @@
+"""What one person has written, what became of it, and what waits for approval."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from broadcasts.announcements import service
+from broadcasts.announcements.fitting import Verdict, first_time
+from broadcasts.announcements.lifecycle import State
+from broadcasts.announcements.models import Announcement, When
+from broadcasts.announcements.outlook import Outlook, look
+from broadcasts.announcements.sounding import is_there, sounding_of
+from broadcasts.announcements.timing import Timetable
+from broadcasts.delivery.models import Broadcast
+from broadcasts.delivery.rules import Rules
+from broadcasts.studio import Studio
+from hub.core.actor import Actor, Permission
+from hub.core.errors import NotAllowed, NotFound
+from hub.regions import service as regions
+
+TABS: Mapping[str, tuple[State, ...]] = {
+    "all": (State.DRAFT, State.SUBMITTED, State.RETURNED, State.APPROVED),
+    "draft": (State.DRAFT,),
+    "submitted": (State.SUBMITTED,),
+    "returned": (State.RETURNED,),
+    "approved": (State.APPROVED,),
+    "withdrawn": (State.WITHDRAWN,),
+}
+PAGE = 20
+MOST_CARDS = 50
+MOST_BROADCASTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: the row shown last."""
+
+    changed_at: datetime
+    id: UUID
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor | None":
+        """Return a cursor as it stands in an address; None if it is none."""
+        moment, _, key = text.partition("_")
+        try:
+            found = cls(datetime.fromisoformat(moment), UUID(key))
+        except ValueError:
+            return None
+        return found if found.changed_at.tzinfo else None
+
+    def __str__(self) -> str:
+        return f"{self.changed_at.isoformat()}_{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One page of what somebody wrote; `next` is where the following page begins."""
+
+    announcements: list[Announcement]
+    next: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One announcement with everything that is known of it."""
+
+    announcement: Announcement
+    outlook: Outlook
+    home: str
+    own: bool
+    broadcasts: list[Broadcast]
+    next_at: datetime | None
+    may_hear: bool
+    may_withdraw: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One announcement that waits. `blocked` is the code of what keeps it from being approved now."""
+
+    announcement: Announcement
+    outlook: Outlook
+    home: str
+    waited: timedelta
+    own: bool
+    blocked: str
+
+
+@dataclass(frozen=True)
+class Looking:
+    """What looking at an announcement needs besides the database."""
+
+    studio: Studio
+    rules: Rules
+    timetable: Timetable
+    now: datetime
+
+
+def written(session: Session, actor: Actor, tab: str, after: Cursor | None) -> Written:
+    """Return what the actor wrote, last changed first."""
+    query = select(Announcement).where(Announcement.written_by == actor.id, Announcement.state.in_(TABS[tab]))
+    if after is not None:
+        query = query.where(tuple_(Announcement.changed_at, Announcement.id) < (after.changed_at, after.id))
+    rows = list(session.scalars(query.order_by(Announcement.changed_at.desc(), Announcement.id.desc()).limit(PAGE + 1)))
+    shown = rows[:PAGE]
+    return Written(shown, Cursor(shown[-1].changed_at, shown[-1].id) if len(rows) > PAGE else None)
+
+
+def detail(session: Session, actor: Actor, announcement_id: UUID, looking: Looking) -> Detail:
+    """Return one announcement the actor may see; another's draft does not exist."""
+    found = service.get(session, actor, announcement_id)
+    own = found.written_by == actor.id
+    if found.state is State.DRAFT and not own:
+        raise NotFound("announcement_unknown")
+    next_at = _next(session, found, looking)
+    over = found.state is State.WITHDRAWN or (found.state is State.APPROVED and next_at is None)
+    return Detail(
+        announcement=found,
+        outlook=_outlook(session, found, looking),
+        home=regions.full_name(session, found.home_path, without_county=True),
+        own=own,
+        broadcasts=_broadcasts(session, found.id),
+        next_at=next_at,
+        may_hear=may_hear(actor),
+        may_withdraw=not over and (own or actor.may(Permission.STOP, found.home_path)),
+    )
+
+
+def editable(session: Session, actor: Actor, announcement_id: UUID) -> Announcement:
+    """Return the actor's own announcement; a draft of another does not exist, anything else is not theirs to change."""
+    found = service.get(session, actor, announcement_id)
+    if found.written_by == actor.id:
+        return found
+    if found.state is State.DRAFT:
+        raise NotFound("announcement_unknown")
+    raise NotAllowed("announcement_of_another")
+
+
+def copyable(session: Session, actor: Actor, announcement_id: UUID) -> Announcement:
+    """Return an announcement the actor may make a new one from."""
+    found = service.get(session, actor, announcement_id)
+    if found.state is State.DRAFT and found.written_by != actor.id:
+        raise NotFound("announcement_unknown")
+    return found
+
+
+def cards(session: Session, actor: Actor, looking: Looking) -> list[Card]:
+    """Return what waits where the actor may approve, the most pressing first."""
+    return [_card(session, actor, found, looking) for found in service.waiting(session, actor)[:MOST_CARDS]]
+
+
+def may_hear(actor: Actor) -> bool:
+    """Return whether somebody may listen to recordings: whoever writes or approves."""
+    return actor.may_somewhere(Permission.COMPOSE) or actor.may_somewhere(Permission.APPROVE)
+
+
+def _card(session: Session, actor: Actor, found: Announcement, looking: Looking) -> Card:
+    outlook = _outlook(session, found, looking)
+    return Card(
+        announcement=found,
+        outlook=outlook,
+        home=regions.full_name(session, found.home_path, without_county=True),
+        waited=looking.now - (found.submitted_at or looking.now),
+        own=actor.id in (found.written_by, found.submitted_by),
+        blocked=_blocked(found, outlook, looking),
+    )
+
+
+def _blocked(found: Announcement, outlook: Outlook, looking: Looking) -> str:
+    if not is_there(looking.studio, found):
+        return "sound_lost"
+    match outlook.fit.verdict:
+        case Verdict.PAST | Verdict.OVER | Verdict.MISSING:
+            return "time_past_approval"
+        case Verdict.QUIET:
+            return "quiet_hours" if found.when is When.NOW else "quiet_hours_then"
+        case _:
+            return ""
+
+
+def _outlook(session: Session, found: Announcement, looking: Looking) -> Outlook:
+    draft = service.as_draft(found)
+    sound = sounding_of(looking.studio, found, draft)
+    return look(session, draft, sound, rules=looking.rules, timetable=looking.timetable, now=looking.now)
+
+
+def _next(session: Session, found: Announcement, looking: Looking) -> datetime | None:
+    if found.state is not State.APPROVED or found.when is When.NOW:
+        return None
+    planned = looking.timetable.next_of(session, found.id, looking.now)
+    # The timetable plans a day and a half ahead; what comes later is known by its rule alone.
+    later = first_time(service.as_draft(found), looking.rules.zone, looking.now)
+    return planned or (later if later and later > looking.now else None)
+
+
+def _broadcasts(session: Session, announcement_id: UUID) -> list[Broadcast]:
+    query = select(Broadcast).where(Broadcast.announcement_id == announcement_id)
+    return list(session.scalars(query.order_by(Broadcast.released_at.desc()).limit(MOST_BROADCASTS)))

@@ -1,0 +1,224 @@
+"""Announcements as programs send and get them."""
+
+import datetime as dt
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StrictBool, StrictInt
+
+from broadcasts.announcements.drafting import MOST_REPEATS, SMS_LENGTH, TEXT_LENGTH, TITLE_LENGTH, Draft
+from broadcasts.announcements.fitting import Verdict
+from broadcasts.announcements.lifecycle import State
+from broadcasts.announcements.models import Announcement, Theme, When
+from broadcasts.announcements.outlook import Outlook
+from broadcasts.announcements.service import as_draft
+from broadcasts.audience.selection import Audience
+from hub.core.errors import BadInput, Problems
+from hub.web.api import Input, Moment, Output, RegionCode, ms, ms_or_none, moment_of
+
+MOST_REGIONS = 500
+Tag = Annotated[str, Field(min_length=1, max_length=20)]
+SPEED = r"^(slow|normal|fast)$"
+ONLY_WITH = {"at": When.ONCE, "daily_at": When.DAILY, "first_day": When.DAILY, "last_day": When.DAILY}
+
+
+class AnnouncementIn(Input):
+    """The words, where, through what and when. A draft may be incomplete; submitting says what is still missing."""
+
+    title: str = Field("", max_length=TITLE_LENGTH)
+    text: str = Field("", max_length=TEXT_LENGTH, description="what is spoken")
+    sms_text: str = Field("", max_length=SMS_LENGTH, description="empty = the spoken words")
+    theme: Theme = Theme.NOTICE
+    regions: list[RegionCode] = Field(default=[], max_length=MOST_REGIONS, description="each with everything below it")
+    speakers: StrictBool = Field(True, description="whether loudspeakers say it")
+    sms: StrictBool = Field(False, description="whether it goes to telephones")
+    tags: list[Tag] = Field(
+        default=[], max_length=20, description="text messages only to residents who carry one of them"
+    )
+    speed: str = Field("normal", pattern=SPEED, description="slow, normal or fast")
+    repeats: StrictInt = Field(2, ge=1, le=MOST_REPEATS)
+    volume: StrictInt | None = Field(None, ge=1, le=100, description="null = each loudspeaker at its own")
+    when: When = Field(When.NOW, description="now = as soon as it is approved")
+    at: Moment | None = Field(None, description="the moment in milliseconds since 1970 UTC, for `once`")
+    daily_at: str = Field("", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="local time HH:MM, for `daily`")
+    first_day: date | None = Field(None, description="YYYY-MM-DD, for `daily`; null = today")
+    last_day: date | None = Field(None, description="YYYY-MM-DD, for `daily`")
+
+    def draft(self) -> Draft:
+        """Return it as the hub knows it. Problems when something was sent that `when` has no use for."""
+        stray = [name for name, when in ONLY_WITH.items() if getattr(self, name) and self.when is not when]
+        if stray:
+            raise Problems([BadInput("not_with_when", field=name) for name in stray])
+        return Draft(
+            title=self.title,
+            text=self.text,
+            sms_text=self.sms_text,
+            theme=self.theme,
+            audience=Audience(tuple(self.regions), self.speakers, self.sms, tuple(self.tags)),
+            speed=self.speed,
+            repeats=self.repeats,
+            volume=self.volume,
+            when=self.when,
+            at=None if self.at is None else moment_of(self.at),
+            daily_at=self.daily_at,
+            first_day=self.first_day,
+            last_day=self.last_day,
+        )
+
+
+class AnnouncementOut(Output):
+    """An announcement and how far it has come."""
+
+    id: UUID
+    state: State
+    title: str
+    text: str
+    sms_text: str
+    theme: Theme
+    regions: list[str]
+    speakers: bool
+    sms: bool
+    tags: list[str]
+    speed: str
+    repeats: int
+    volume: int | None
+    when: When
+    at: int | None
+    daily_at: str
+    first_day: dt.date | None
+    last_day: dt.date | None
+    version: int
+    content_hash: str = Field(description="what an approval is of; empty before it is submitted")
+    spoken: str = Field(description="the words as they were read aloud; empty before it is submitted")
+    audio_ms: int
+    engine: str
+    return_reason: str
+    written_by: str
+    written_at: int
+    changed_at: int
+    submitted_by: str
+    submitted_at: int | None
+    approved_by: str
+    approved_at: int | None
+
+    @classmethod
+    def of(cls, a: Announcement) -> "AnnouncementOut":
+        """Return an announcement for showing."""
+        draft = as_draft(a)
+        return cls(
+            id=a.id,
+            state=a.state,
+            title=a.title,
+            text=a.text,
+            sms_text=a.sms_text,
+            theme=a.theme,
+            regions=list(draft.audience.regions),
+            speakers=draft.audience.speakers,
+            sms=draft.audience.sms,
+            tags=list(draft.audience.tags),
+            speed=a.speed,
+            repeats=a.repeats,
+            volume=a.volume,
+            when=a.when,
+            at=ms_or_none(a.at),
+            daily_at=a.daily_at,
+            first_day=a.first_day,
+            last_day=a.last_day,
+            version=a.version,
+            content_hash=a.content_hash,
+            spoken=a.spoken,
+            audio_ms=a.audio_ms,
+            engine=a.engine,
+            return_reason=a.return_reason,
+            written_by=a.written_by_name,
+            written_at=ms(a.written_at),
+            changed_at=ms(a.changed_at),
+            submitted_by=a.submitted_by_name,
+            submitted_at=ms_or_none(a.submitted_at),
+            approved_by=a.approved_by_name,
+            approved_at=ms_or_none(a.approved_at),
+        )
+
+
+class ReadAs(Output):
+    """A stretch of the text that is read otherwise than it is written."""
+
+    written: str
+    spoken: str
+    pinyin: str
+
+
+class Warned(Output):
+    """A stretch of the text somebody should look at."""
+
+    start: int
+    end: int
+    written: str
+    message: str
+
+
+class Texts(Output):
+    """The text messages there would be."""
+
+    people: int
+    opted_out: int
+    characters: int
+    parts_each: int
+    fen: int = Field(description="the price of all of them")
+    cut: int = Field(description="so many characters less would save one part for everybody; 0 = nothing to save")
+    saved_fen: int
+    waits: bool = Field(description="at that time of day no ordinary message goes out; it waits for the morning")
+
+
+class Timing(Output):
+    """Whether the time fits."""
+
+    verdict: Verdict
+    start: int | None
+    free: int | None = Field(description="the next time that would be free, where this one is not")
+
+
+class Preview(Output):
+    """What would happen."""
+
+    spoken: str
+    changes: list[ReadAs]
+    warnings: list[Warned]
+    seconds: int = Field(description="tone and repeats included")
+    exact: bool = Field(description="false = estimated; the recording is made when it is submitted")
+    speakers: int
+    offline: int
+    residents: int
+    sms: Texts | None
+    timing: Timing
+
+    @classmethod
+    def of(cls, found: Outlook) -> "Preview":
+        """Return an outlook for showing."""
+        sounding, fit, texts = found.sounding, found.fit, found.texting
+        return cls(
+            spoken="".join(piece.spoken for piece in sounding.pieces),
+            changes=[ReadAs(written=p.written or "", spoken=p.spoken, pinyin=p.pinyin) for p in sounding.changed],
+            warnings=[
+                Warned(start=w.start, end=w.end, written=w.written, message=w.message) for w in sounding.cautions
+            ],
+            seconds=round(sounding.total_ms / 1000),
+            exact=sounding.exact,
+            speakers=found.reach.speakers,
+            offline=found.reach.offline,
+            residents=found.reach.residents,
+            sms=None
+            if texts is None
+            else Texts(
+                people=texts.people,
+                opted_out=texts.opted_out,
+                characters=texts.characters,
+                parts_each=texts.parts,
+                fen=texts.fen,
+                cut=texts.cut,
+                saved_fen=texts.saved_fen,
+                waits=texts.waits,
+            ),
+            timing=Timing(verdict=fit.verdict, start=ms_or_none(fit.start), free=ms_or_none(fit.free)),
+        )
