@@ -2,25 +2,33 @@
 
 from flask import Flask
 
+from broadcasts.alerts import api as alert_api
 from broadcasts.alerts import attention as emergency_desk
 from broadcasts.alerts import views as alerts
+from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
 from broadcasts.announcements import views as announcements
+from broadcasts.delivery import api as delivery_api
 from broadcasts.delivery import views as delivery
 from broadcasts.delivery.desk import Approvals, Countdowns
 from broadcasts.delivery.sound import ReleasedSound
+from broadcasts.sms import api as sms_api
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
 from hub.core.runtime import Runtime
+from hub.web.api import register
 
 ROOMS = (delivery, announcements, alerts, sms)
+VERBS = (announcement_api, delivery_api, alert_api, sms_api)
 
 
 def install_pages(app: Flask, runtime: Runtime) -> None:
     """Register blueprints and menu lines, and tell the overview whom to ask."""
     runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library))
-    runtime.provide(Approvals, Approvals(approvals_desk.waiting))
+    runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))
+    for verbs in VERBS:
+        register(app, verbs.bp)
     for room in ROOMS:
         app.register_blueprint(room.bp)
         room.add_to_menu(runtime)

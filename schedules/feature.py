@@ -5,20 +5,24 @@ from datetime import timedelta
 from flask import Flask
 
 from broadcasts.announcements.timing import Timetable
+from broadcasts.delivery.desk import Upcoming
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings
 from hub.core.background import Background
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
-from schedules import timetable, views
+from hub.web.api import register
+from schedules import api, timetable, views
 from schedules.runner import Runner
 from schedules.timetable import Firing
 
 
 def plug_in(app: Flask, runtime: Runtime) -> None:
-    """Open the timetable's doors to announcements."""
+    """Open the timetable's doors to announcements and to the overview."""
     runtime.provide(Timetable, timetable.doors(runtime.zone))
+    runtime.provide(Upcoming, week.upcoming())
+    register(app, api.bp)
     app.register_blueprint(views.bp)
     views.add_to_menu(runtime)
 

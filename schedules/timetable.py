@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -16,9 +16,11 @@ from broadcasts.announcements import service as announcements
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Busy, Timetable
+from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
-from hub.core.actor import SYSTEM, Actor, Permission
-from hub.core.db import Sessions, like_below
+from broadcasts.delivery.visibility import may_see, near
+from hub.core.actor import SYSTEM, Actor
+from hub.core.db import Sessions
 from hub.core.errors import HubError
 from hub.regions.tree import contains
 from schedules.calendar import Rule, occurrences
@@ -81,13 +83,7 @@ def plan_ahead(session: Session, *, now: datetime) -> int:
 
 
 def _plan(session: Session, slot: Slot, now: datetime) -> None:
-    rule = Rule(
-        zone=ZoneInfo(slot.zone),
-        once_at=slot.once_at,
-        daily_at=time.fromisoformat(slot.daily_at) if slot.daily_at else None,
-        first_day=slot.first_day,
-        last_day=slot.last_day,
-    )
+    rule = _rule(slot)
     # A clock that was years behind must not bring decades of programmes back.
     since = max(slot.planned_until, now - timedelta(days=7))
     until = now + HORIZON
@@ -103,6 +99,16 @@ def _plan(session: Session, slot: Slot, now: datetime) -> None:
     daily_over = slot.last_day is not None and until.astimezone(rule.zone).date() > slot.last_day
     if once_planned or daily_over:
         slot.enabled = False
+
+
+def _rule(slot: Slot) -> Rule:
+    return Rule(
+        zone=ZoneInfo(slot.zone),
+        once_at=slot.once_at,
+        daily_at=time.fromisoformat(slot.daily_at) if slot.daily_at else None,
+        first_day=slot.first_day,
+        last_day=slot.last_day,
+    )
 
 
 @dataclass(frozen=True)
@@ -189,12 +195,15 @@ def _end(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the timetable as people see it."""
+    """One line of the timetable as people see it. `id` with `due_at` is a key; it may change once it is planned."""
 
+    id: UUID
     due_at: datetime
     announcement_id: UUID
     title: str
     home_path: str
+    audience: Audience
+    written_by: UUID
     audio_ms: int
     rhythm: Rhythm
     state: OccurrenceState
@@ -202,27 +211,72 @@ class Line:
     broadcast_id: UUID | None
 
 
-def lines(session: Session, actor: Actor, *, since: datetime, until: datetime, limit: int = 100) -> list[Line]:
-    """Return what is planned, went out or was missed in that time where the actor may see it."""
-    paths = actor.paths(Permission.SEE)
-    if not paths:
-        return []
+def lines(
+    session: Session,
+    actor: Actor,
+    *,
+    since: datetime,
+    until: datetime,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = 1000,
+) -> list[Line]:
+    """Return what is planned, went out or was missed in that time and touches what the actor may see, in order.
+
+    `after` is the key of the last line of the page before. Beyond what has been planned ahead, the same arithmetic that
+    plans says what will be.
+    """
+    found = [*_planned(session, actor, since, until), *_beyond(session, actor, since, until)]
+    seen = sorted(
+        (line for line in found if may_see(actor, line.home_path, line.audience)), key=lambda x: (x.due_at, x.id)
+    )
+    return [line for line in seen if after is None or (line.due_at, line.id) > after][:limit]
+
+
+def _planned(session: Session, actor: Actor, since: datetime, until: datetime) -> list[Line]:
     rows = session.execute(
         select(Occurrence, Slot.rhythm, Announcement)
         .join(Slot, Slot.id == Occurrence.slot_id)
         .join(Announcement, Announcement.id == Slot.announcement_id)
-        .where(
-            Occurrence.due_at >= since,
-            Occurrence.due_at < until,
-            or_(*(Slot.home_path.like(like_below(p)) for p in paths)),
-        )
-        .order_by(Occurrence.due_at)
-        .limit(limit)
+        .where(Occurrence.due_at >= since, Occurrence.due_at < until, near(actor, Slot.home_path))
+    )
+    return [_line(o.id, o.due_at, a, rhythm, o) for o, rhythm, a in rows]
+
+
+def _beyond(session: Session, actor: Actor, since: datetime, until: datetime) -> list[Line]:
+    rows = session.execute(
+        select(Slot, Announcement)
+        .join(Announcement, Announcement.id == Slot.announcement_id)
+        .where(Slot.enabled, Slot.planned_until < until, near(actor, Slot.home_path))
     )
     return [
-        Line(o.due_at, a.id, a.title, a.home_path, a.audio_ms, rhythm, o.state, o.note, o.broadcast_id)
-        for o, rhythm, a in rows
+        _line(slot.id, due, announcement, slot.rhythm)
+        for slot, announcement in rows
+        for due in occurrences(_rule(slot), slot.planned_until, until)
+        if since <= due < until
     ]
+
+
+def _line(
+    id_: UUID,
+    due_at: datetime,
+    a: Announcement,
+    rhythm: Rhythm,
+    occurrence: Occurrence | None = None,
+) -> Line:
+    return Line(
+        id=id_,
+        due_at=due_at,
+        announcement_id=a.id,
+        title=a.title,
+        home_path=a.home_path,
+        audience=Audience.from_json(a.audience),
+        written_by=a.written_by,
+        audio_ms=a.audio_ms,
+        rhythm=rhythm,
+        state=occurrence.state if occurrence else OccurrenceState.PLANNED,
+        note=occurrence.note if occurrence else "",
+        broadcast_id=occurrence.broadcast_id if occurrence else None,
+    )
 
 
 def next_of(session: Session, announcement_id: UUID, now: datetime) -> datetime | None:

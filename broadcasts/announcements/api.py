@@ -8,7 +8,7 @@ from flask import Response
 from flask_babel import gettext
 from pydantic import Field
 
-from broadcasts.announcements import catalogue, listing, service, sounding
+from broadcasts.announcements import catalogue, handing_in, listing, service, sounding
 from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.outlook import look
@@ -20,7 +20,7 @@ from broadcasts.pumps import Pumps
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
 from hub.core.actor import Permission
-from hub.core.errors import BadInput, Problems, Unavailable
+from hub.core.errors import BadInput, Problems, Unavailable, WrongState
 from hub.core.runtime import runtime
 from hub.regions import service as regions
 from hub.web.api import Input, Output, PageQuery, answers, room, say
@@ -124,7 +124,7 @@ def submit_announcement(path: AnnouncementPath) -> Response:
     with _our_fields():
         spoken = _spoken(draft, rules)
         with work() as session:
-            found = service.hand_in(session, actor(), path.announcement_id, draft, spoken, rules=rules, now=now())
+            found = handing_in.hand_in(session, actor(), path.announcement_id, draft, spoken, rules=rules, now=now())
             return finish(session, AnnouncementOut.of(found))
 
 
@@ -133,6 +133,8 @@ def submit_announcement(path: AnnouncementPath) -> Response:
 def approve_announcement(path: AnnouncementPath, body: Seen) -> Response:
     """Let it go out, at once or at its time. Never by whoever wrote it."""
     with work() as session:
+        if not sounding.is_there(runtime().get(Studio), service.get(session, actor(), path.announcement_id)):
+            raise WrongState("sound_lost")
         released = service.approve(
             session,
             actor(),

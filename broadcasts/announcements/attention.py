@@ -1,5 +1,7 @@
 """What the approvals desk has to say on the overview."""
 
+from uuid import UUID
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -29,3 +31,8 @@ def waiting(session: Session, actor: Actor) -> Waiting:
         next_title=first.title if first else "",
         next_at=first.at if first else None,
     )
+
+
+def author(session: Session, announcement_id: UUID) -> str:
+    """Return who wrote an announcement."""
+    return session.scalar(select(Announcement.written_by_name).where(Announcement.id == announcement_id)) or ""

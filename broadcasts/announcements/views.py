@@ -8,7 +8,7 @@ from flask import Blueprint, current_app, flash, jsonify, redirect, render_templ
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from broadcasts.announcements import desk, forms, handing_in, listing, service
+from broadcasts.announcements import choosing, desk, forms, handing_in, listing, service
 from broadcasts.announcements.forms import Form
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.listing import TABS, Cursor, Looking
@@ -81,7 +81,7 @@ def compose() -> ResponseReturnValue:
     """Show an empty form, or one with a ready-made text, a copy, or a time taken from the timetable."""
     rules, person = runtime().get(Rules), actor()
     with reading() as session:
-        form = forms.fresh(request.args, person, desk.only_village(session, person), now=now(), quiet=rules.quiet)
+        form = forms.fresh(request.args, person, choosing.only_village(session, person), now=now(), quiet=rules.quiet)
         if copied := forms.as_id(request.args.get("copy", "")):
             original = service.as_draft(listing.copyable(session, person, copied))
             form = forms.copied(original, form, person, rules.zone)

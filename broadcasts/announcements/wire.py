@@ -1,6 +1,5 @@
 """Announcements as programs send and get them."""
 
-import datetime as dt
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -15,7 +14,7 @@ from broadcasts.announcements.outlook import Outlook
 from broadcasts.announcements.service import as_draft
 from broadcasts.audience.selection import Audience
 from hub.core.errors import BadInput, Problems
-from hub.web.api import Input, Moment, Output, RegionCode, ms, ms_or_none, moment_of
+from hub.web.api import Input, Moment, Output, RegionCode, moment_of, ms, ms_or_none
 
 MOST_REGIONS = 500
 Tag = Annotated[str, Field(min_length=1, max_length=20)]
@@ -86,8 +85,8 @@ class AnnouncementOut(Output):
     when: When
     at: int | None
     daily_at: str
-    first_day: dt.date | None
-    last_day: dt.date | None
+    first_day: date | None
+    last_day: date | None
     version: int
     content_hash: str = Field(description="what an approval is of; empty before it is submitted")
     spoken: str = Field(description="the words as they were read aloud; empty before it is submitted")

@@ -55,9 +55,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Approvals:
-    """The approvals desk."""
+    """The approvals desk: what waits, and who wrote the announcement of that id (empty when nobody knows)."""
 
     waiting: Callable[[Session, Actor], Waiting]
+    author: Callable[[Session, UUID], str]
 
 
 @dataclass(frozen=True, slots=True)

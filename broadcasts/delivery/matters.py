@@ -93,7 +93,7 @@ def all_matters(session: Session, actor: Actor, source: Source, *, now: datetime
 
 
 def _danger(session: Session, actor: Actor) -> Iterator[Matter]:
-    replies = inbound.inbox(session, actor, urgent_only=True)
+    replies = inbound.inbox(session, actor, urgent=True)
     names = regions.names(session, {code for r in replies for code in codes_in(r.region_path)[-1:]})
     for reply in replies:
         place = " ".join(names.get(code, code) for code in codes_in(reply.region_path)[-1:])

@@ -19,6 +19,7 @@ from broadcasts.sms.models import SmsRun
 from broadcasts.sms.outbox import SmsProgress
 from broadcasts.sms.states import RunState
 from hub.core.actor import Actor, Permission
+from hub.core.db import like_below
 from hub.regions import service as regions
 from hub.regions.tree import codes_in
 from hub.speakers.models import Speaker
@@ -161,6 +162,15 @@ def of(session: Session, actor: Actor, broadcast: Broadcast, *, now: datetime, v
         townships=_townships(by_village, names, lines),
         texts=texts,
     )
+
+
+def speakers(
+    session: Session, actor: Actor, broadcast_id: UUID, *, path: str = "", after: str = "", limit: int = 50
+) -> list[SpeakerLine]:
+    """Return the loudspeakers of a broadcast that the actor may see, in order of their ids, those after `after`."""
+    query = _line_query(actor, broadcast_id).where(D.region_path.like(like_below(path)), D.speaker_id > after)
+    rows = session.execute(query.order_by(None).order_by(D.speaker_id).limit(limit))
+    return [_line(row, _code(row.region_path)) for row in rows]
 
 
 def _by_village(session: Session, actor: Actor, broadcast_id: UUID) -> dict[str, list[tuple[Outcome, int]]]:

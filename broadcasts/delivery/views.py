@@ -22,7 +22,6 @@ from broadcasts.delivery import overview as board
 from broadcasts.delivery import progress, records, service
 from broadcasts.delivery.desk import Approvals, Countdowns, Upcoming
 from broadcasts.delivery.forms import before, show
-from broadcasts.delivery.progress import Progress
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.sound import ReleasedSound
 from broadcasts.pumps import Pumps
@@ -100,18 +99,18 @@ def every() -> ResponseReturnValue:
 @permission_required(Permission.SEE)
 def broadcast(broadcast_id: UUID) -> ResponseReturnValue:
     """Show one broadcast: as it goes out, and what became of it afterwards."""
-    p, places = _progress(broadcast_id)
-    peaks = runtime().get(ReleasedSound).peaks(p.broadcast.audio_sha256)
-    return render_template("broadcasts/delivery/broadcast.html", p=p, places=places, peaks=peaks, **_common())
+    given = _progress(broadcast_id)
+    peaks = runtime().get(ReleasedSound).peaks(given["p"].broadcast.audio_sha256)
+    return render_template("broadcasts/delivery/broadcast.html", peaks=peaks, **given, **_common())
 
 
 @bp.get("/broadcasts/<uuid:broadcast_id>/progress")
 @permission_required(Permission.SEE)
 def broadcast_progress(broadcast_id: UUID) -> ResponseReturnValue:
     """Show what has changed."""
-    p, places = _progress(broadcast_id)
-    html = render_template("broadcasts/delivery/_news_of_one.html", p=p, places=places, **_common())
-    return _fresh(html) if p.live else (html, ENOUGH)
+    given = _progress(broadcast_id)
+    html = render_template("broadcasts/delivery/_news_of_one.html", **given, **_common())
+    return _fresh(html) if given["p"].live else (html, ENOUGH)
 
 
 @bp.post("/broadcasts/<uuid:broadcast_id>/stop")
@@ -163,11 +162,15 @@ def _seen() -> board.Overview:
         return board.overview(session, actor(), sources, rules=hub.get(Rules), now=now())
 
 
-def _progress(broadcast_id: UUID) -> tuple[Progress, records.Places]:
+def _progress(broadcast_id: UUID) -> dict[str, Any]:
+    desk = runtime().find(Approvals)
     with reading() as session:
         found = service.get(session, actor(), broadcast_id)
-        p = progress.of(session, actor(), found, now=now(), village=request.args.get("village", ""))
-        return p, records.places_of(session, [found.audience["regions"]])[0]
+        return {
+            "p": progress.of(session, actor(), found, now=now(), village=request.args.get("village", "")),
+            "places": records.places_of(session, [found.audience["regions"]])[0],
+            "author": desk.author(session, found.announcement_id) if desk and found.announcement_id else "",
+        }
 
 
 def _fresh(html: str) -> ResponseReturnValue:
@@ -183,6 +186,7 @@ def _common() -> dict[str, Any]:
     return {
         "now": now(),
         "to": _to,
+        "texts_page": _texts_page,
         "daily_minutes": runtime().get(Rules).daily_minutes,
         "explain_code": lambda code: sentence(code, language()),
     }
@@ -191,3 +195,10 @@ def _common() -> dict[str, Any]:
 def _to(endpoint: str, **values: object) -> str:
     """Return the address of a page of another room, or nothing when that room is not plugged in."""
     return url_for(endpoint, **values) if endpoint in current_app.view_functions else ""  # type: ignore[arg-type]
+
+
+def _texts_page(broadcast_id: UUID) -> str:
+    """Return the address of the text messages of a broadcast, for those who may see residents."""
+    if not actor().may_somewhere(Permission.SEE_RESIDENTS):
+        return ""
+    return _to("sms.show_run", broadcast_id=broadcast_id) or _to("sms.run", broadcast_id=broadcast_id)

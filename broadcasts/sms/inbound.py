@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.sms.models import SmsInbound
@@ -79,36 +79,53 @@ def inbox(
     actor: Actor,
     *,
     open_only: bool = True,
-    urgent_only: bool = False,
+    urgent: bool | None = None,
     before: UUID | None = None,
     limit: int = 50,
 ) -> list[SmsInbound]:
     """Return residents' messages the actor may see, newest first; a number nobody has is shown county-wide only."""
-    paths = actor.paths(Permission.SEE_RESIDENTS)
-    if not paths:
+    visible = _visible(actor)
+    if visible is None:
         return []
-    below = or_(*(SmsInbound.region_path.like(like_below(path)) for path in paths))
-    if any(path.count("/") <= 1 for path in paths):
-        below = or_(below, SmsInbound.region_path == "")
-    statement = select(SmsInbound).where(below).order_by(SmsInbound.id.desc()).limit(limit)
+    statement = select(SmsInbound).where(visible).order_by(SmsInbound.id.desc()).limit(limit)
     if open_only:
         statement = statement.where(SmsInbound.handled_at.is_(None))
-    if urgent_only:
-        statement = statement.where(SmsInbound.urgent)
+    if urgent is not None:
+        statement = statement.where(SmsInbound.urgent.is_(urgent))
     if before is not None:
         statement = statement.where(SmsInbound.id < before)
     return list(session.scalars(statement))
 
 
+def waiting(session: Session, actor: Actor) -> int:
+    """Return how many messages the actor may see that nobody has dealt with."""
+    visible = _visible(actor)
+    if visible is None:
+        return 0
+    return session.scalar(select(func.count()).where(visible, SmsInbound.handled_at.is_(None))) or 0
+
+
 def handled(session: Session, actor: Actor, inbound_id: UUID, *, now: datetime) -> SmsInbound:
     """Note that somebody has dealt with a message."""
-    found = session.get(SmsInbound, inbound_id)
-    if found is None or not actor.may(Permission.SEE_RESIDENTS, found.region_path):
+    visible = _visible(actor)
+    wanted = select(SmsInbound).where(SmsInbound.id == inbound_id)
+    found = session.scalar(wanted.where(visible)) if visible is not None else None
+    if found is None:
         raise NotFound("sms_inbound_unknown")
     if found.handled_at is None:
         found.handled_at = now
         log.record(session, actor, "sms.handled", f"sms_inbound:{found.id}", found.region_path, now)
     return found
+
+
+def _visible(actor: Actor) -> ColumnElement[bool] | None:
+    paths = actor.paths(Permission.SEE_RESIDENTS)
+    if not paths:
+        return None
+    below = or_(*(SmsInbound.region_path.like(like_below(path)) for path in paths))
+    if any(path.count("/") <= 1 for path in paths):
+        below = or_(below, SmsInbound.region_path == "")
+    return below
 
 
 def command_of(text: str) -> str:

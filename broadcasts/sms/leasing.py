@@ -4,11 +4,11 @@ Every change names the states it may start from, so that a worker that comes lat
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -76,8 +76,9 @@ def lease(session: Session, lane: Lane, plan: LeasePlan, *, now: datetime) -> li
             attempt=max(row.attempts for row in chunk) + 1,
             people=tuple(Person(row.id, row.sealed) for row in chunk),
         )
-        _note_lease(session, call, plan, now)
         calls.append(call)
+    if calls:
+        _note_leases(session, calls, plan, now)
     run.served_at = now
     session.flush()
     return calls
@@ -88,47 +89,31 @@ def announce(session: Session, calls: Sequence[Call], *, lease_until: datetime, 
 
     Return them without the people who were called off in between; calls nobody is left in are dropped.
     """
+    ids = [call.id for call in calls]
+    kept = set(
+        session.scalars(
+            update(SmsMessage)
+            .where(SmsMessage.submission_id.in_(ids), SmsMessage.state == MessageState.LEASED)
+            .values(state=MessageState.SUBMITTING, attempts=SmsMessage.attempts + 1, changed_at=now)
+            .returning(SmsMessage.id)
+            .execution_options(synchronize_session=False)
+        )
+    )
     ready = []
     for call in calls:
-        kept = set(
-            session.scalars(
-                update(SmsMessage)
-                .where(SmsMessage.submission_id == call.id, SmsMessage.state == MessageState.LEASED)
-                .values(state=MessageState.SUBMITTING, attempts=SmsMessage.attempts + 1, changed_at=now)
-                .returning(SmsMessage.id)
+        people = tuple(person for person in call.people if person.message_id in kept)
+        if people:
+            ready.append(replace(call, people=people))
+    going = {call.id for call in ready}
+    for state, these in ((SubmissionState.SUBMITTING, going), (SubmissionState.DROPPED, set(ids) - going)):
+        if these:
+            session.execute(
+                update(SmsSubmission)
+                .where(SmsSubmission.id.in_(these))
+                .values(state=state, submitted_at=now if these is going else None, lease_until=lease_until)
+                .execution_options(synchronize_session=False)
             )
-        )
-        if kept:
-            people = tuple(person for person in call.people if person.message_id in kept)
-            ready.append(
-                Call(call.id, call.broadcast_id, call.priority, call.text, call.expires_at, call.attempt, people)
-            )
-        session.execute(
-            update(SmsSubmission)
-            .where(SmsSubmission.id == call.id)
-            .values(
-                state=SubmissionState.SUBMITTING if kept else SubmissionState.DROPPED,
-                people=len(kept),
-                submitted_at=now if kept else None,
-                lease_until=lease_until,
-            )
-        )
     return ready
-
-
-def hand_back(session: Session, calls: Sequence[Call], *, now: datetime) -> None:
-    """Give up leases without having made the calls."""
-    ids = [call.id for call in calls]
-    session.execute(
-        update(SmsMessage)
-        .where(SmsMessage.submission_id.in_(ids), SmsMessage.state == MessageState.LEASED)
-        .values(state=MessageState.CREATED, changed_at=now)
-    )
-    session.execute(
-        update(SmsSubmission)
-        .where(SmsSubmission.id.in_(ids), SmsSubmission.state == SubmissionState.LEASED)
-        .values(state=SubmissionState.DROPPED)
-    )
 
 
 def _next_run(session: Session, lane: Lane, now: datetime) -> SmsRun | None:
@@ -146,23 +131,27 @@ def _next_run(session: Session, lane: Lane, now: datetime) -> SmsRun | None:
     )
 
 
-def _note_lease(session: Session, call: Call, plan: LeasePlan, now: datetime) -> None:
-    session.add(
-        SmsSubmission(
-            id=call.id,
-            broadcast_id=call.broadcast_id,
-            priority=call.priority,
-            state=SubmissionState.LEASED,
-            provider=plan.provider,
-            attempt=call.attempt,
-            people=len(call.people),
-            lease_until=now + plan.lease,
-        )
-    )
-    session.execute(
+def _note_leases(session: Session, calls: Sequence[Call], plan: LeasePlan, now: datetime) -> None:
+    submissions = [
+        {
+            "id": call.id,
+            "broadcast_id": call.broadcast_id,
+            "priority": call.priority,
+            "state": SubmissionState.LEASED,
+            "provider": plan.provider,
+            "attempt": call.attempt,
+            "people": len(call.people),
+            "lease_until": now + plan.lease,
+            "looks": 0,
+            "cause": "",
+        }
+        for call in calls
+    ]
+    session.execute(insert(SmsSubmission), submissions)
+    table = SmsMessage.__table__
+    session.connection().execute(
         update(SmsMessage)
-        .where(SmsMessage.id.in_([person.message_id for person in call.people]))
-        .where(SmsMessage.state == MessageState.CREATED)
-        .values(state=MessageState.LEASED, submission_id=call.id, provider=plan.provider, changed_at=now)
-        .execution_options(synchronize_session=False)
+        .where(table.c.id == bindparam("m"), table.c.state == MessageState.CREATED.value)
+        .values(state=MessageState.LEASED, submission_id=bindparam("s"), provider=plan.provider, changed_at=now),
+        [{"m": person.message_id, "s": call.id} for call in calls for person in call.people],
     )

@@ -177,8 +177,7 @@ class SmsPump:
         now = self._clock()
         resend_after = timedelta(seconds=self._settings.emergency_resend_after_s)
         with self._sessions.begin() as session:
-            for call, result in zip(calls, results, strict=True):
-                settle(session, call, result, resend_after=resend_after, now=now)
+            settle(session, list(zip(calls, results, strict=True)), resend_after=resend_after, now=now)
         self._learn(calls, results, now)
 
     def _learn(self, calls: Sequence[leasing.Call], results: Sequence[SubmitResult], now: datetime) -> None:

@@ -70,7 +70,7 @@ def _widths(text: str, policy: Policy) -> tuple[list[int] | None, tuple[int, int
     """Return the width of each character (None: all are one wide) and the sizes of a lone and of a joined part."""
     if policy is Policy.GSM and (_BASIC | _EXTENDED).issuperset(text):
         return (None if _EXTENDED.isdisjoint(text) else [2 if c in _EXTENDED else 1 for c in text]), _GSM7
-    if not text or max(text) <= "\uffff":
+    if len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text):
         return None, _UCS2
     return [2 if c > "\uffff" else 1 for c in text], _UCS2
 

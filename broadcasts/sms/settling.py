@@ -28,18 +28,22 @@ _FINAL_REASON: Mapping[Refusal, Reason] = {
 ALL_REFUSED_AFTER = 20
 
 
-def settle(session: Session, call: Call, result: SubmitResult, *, resend_after: timedelta, now: datetime) -> None:
-    """Write down what a call led to."""
-    everybody = [person.message_id for person in call.people]
-    match result:
-        case Accepted():
-            _accepted(session, call, result, now)
-            _note(session, call.id, SubmissionState.ACCEPTED, "", now)
-        case Refused():
-            _refused(session, call, everybody, result, now)
-            _note(session, call.id, SubmissionState.REFUSED, result.code or result.kind.value, now)
-        case Unknown():
-            give_up(session, [call.id], result.cause, resend_after=resend_after, now=now)
+def settle(
+    session: Session, answers: Sequence[tuple[Call, SubmitResult]], *, resend_after: timedelta, now: datetime
+) -> None:
+    """Write down what calls led to."""
+    accepted = [(call, result) for call, result in answers if isinstance(result, Accepted)]
+    if accepted:
+        _accepted(session, accepted, now)
+    for call, result in answers:
+        match result:
+            case Accepted():
+                continue
+            case Refused():
+                _refused(session, call, [person.message_id for person in call.people], result, now)
+                _note(session, [call.id], SubmissionState.REFUSED, result.code or result.kind.value, now)
+            case Unknown():
+                give_up(session, [call.id], result.cause, resend_after=resend_after, now=now)
 
 
 def give_up(session: Session, ids: Collection[UUID], cause: str, *, resend_after: timedelta, now: datetime) -> None:
@@ -82,19 +86,20 @@ def requeue(session: Session, condition: ColumnElement[bool], values: Mapping[st
     )
 
 
-def _accepted(session: Session, call: Call, result: Accepted, now: datetime) -> None:
-    marks = []
-    for ref, provider_ref in result.refs.items():
-        known = parse_message_ref(ref)
-        if known is not None:
-            marks.append({"m": known[1], "r": provider_ref[:64]})
+def _accepted(session: Session, answers: Sequence[tuple[Call, Accepted]], now: datetime) -> None:
+    marks = [
+        {"m": known[1], "s": call.id, "r": provider_ref[:64]}
+        for call, result in answers
+        for ref, provider_ref in result.refs.items()
+        if (known := parse_message_ref(ref)) is not None
+    ]
     if marks:
         table = SmsMessage.__table__
         # No IN: executemany cannot expand it.
         believed = or_(*(table.c.state == state for state in sorted(lower(MessageState.SENT))))
         statement = (
             update(SmsMessage)
-            .where(table.c.id == bindparam("m"), table.c.submission_id == call.id)
+            .where(table.c.id == bindparam("m"), table.c.submission_id == bindparam("s"))
             .values(
                 state=case((believed, MessageState.SENT.value), else_=table.c.state),
                 provider_ref=bindparam("r"),
@@ -103,15 +108,19 @@ def _accepted(session: Session, call: Call, result: Accepted, now: datetime) -> 
             )
         )
         session.connection().execute(statement, marks)
-    for ref, refused in result.refused.items():
-        known = parse_message_ref(ref)
-        if known is not None:
-            _refused(session, call, [known[1]], refused, now)
+    for call, result in answers:
+        for ref, refused in result.refused.items():
+            known = parse_message_ref(ref)
+            if known is not None:
+                _refused(session, call, [known[1]], refused, now)
+    ids = [call.id for call, _ in answers]
     session.execute(
         update(SmsMessage)
-        .where(SmsMessage.submission_id == call.id, SmsMessage.state == MessageState.SUBMITTING)
+        .where(SmsMessage.submission_id.in_(ids), SmsMessage.state == MessageState.SUBMITTING)
         .values(state=MessageState.UNKNOWN, code="not_answered", changed_at=now)
+        .execution_options(synchronize_session=False)
     )
+    _note(session, ids, SubmissionState.ACCEPTED, "", now)
 
 
 def _refused(session: Session, call: Call, ids: Sequence[int], refused: Refused, now: datetime) -> None:
@@ -176,9 +185,10 @@ def _pause_if_nobody_gets_it(session: Session, call: Call, refused: Refused) -> 
         pause(session, call.broadcast_id, "everybody_refused", refused.code)
 
 
-def _note(session: Session, submission_id: UUID, state: SubmissionState, cause: str, now: datetime) -> None:
+def _note(session: Session, ids: Sequence[UUID], state: SubmissionState, cause: str, now: datetime) -> None:
     session.execute(
         update(SmsSubmission)
-        .where(SmsSubmission.id == submission_id)
+        .where(SmsSubmission.id.in_(ids))
         .values(state=state, cause=cause[:60], settled_at=now, look_at=None)
+        .execution_options(synchronize_session=False)
     )

@@ -61,6 +61,7 @@ def places_for(session: Session, actor: Actor) -> Places:
             Region.level.in_([Level.VILLAGE, Level.GROUP]),
         )
     ).all()
+    names = {region.code: region.name for region in regions}
     villages: dict[str, tuple[Place, ...]] = {}
     groups: dict[tuple[str, str], Place] = {}
     by_code: dict[str, Place] = {}
@@ -68,12 +69,19 @@ def places_for(session: Session, actor: Actor) -> Places:
         place = Place(region.code, region.path)
         by_code[region.code] = place
         if region.level is Level.VILLAGE:
-            for name in {region.name, region.name.removesuffix("村").removesuffix("社区")} - {""}:
+            for name in {region.name, _short(region.name)} - {""}:
                 villages[name] = (*villages.get(name, ()), place)
         else:
-            for key in (region.name, group_key(region.name)):
+            village = names.get(region.code[:12], "")
+            # 石桥一组 of 石桥村 is simply 一组 there.
+            own = region.name.removeprefix(village).removeprefix(_short(village))
+            for key in (region.name, group_key(region.name), group_key(own)):
                 groups.setdefault((region.code[:12], key), place)
     return Places(villages, by_code, groups)
+
+
+def _short(village: str) -> str:
+    return village.removesuffix("村").removesuffix("社区")
 
 
 def import_rows(session: Session, actor: Actor, plan: ImportPlan, *, safe: PhoneSafe, now: datetime) -> Imported:

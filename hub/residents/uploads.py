@@ -1,4 +1,4 @@
-"""Files between being uploaded and being used: each belongs to one account, nobody else can read it, none lives long."""
+"""Files between being uploaded and being used: each belongs to one account, and none lives long."""
 
 import os
 import re

@@ -10,7 +10,7 @@ from hub.core.actor import Permission
 from hub.core.errors import BadInput, NotFound, NotSignedIn
 from hub.core.runtime import Runtime, runtime
 from hub.residents import importing, intake, listing, service
-from hub.residents.forms import Filter, ResidentForm
+from hub.residents.forms import Filter, ResidentForm, sent_file
 from hub.residents.importing import CellProblem, ImportPlan
 from hub.residents.models import BlockReason, Resident
 from hub.residents.phones import PhoneSafe
@@ -20,7 +20,7 @@ from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu
-from hub.web.words import sentence
+from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, work
 
 bp = Blueprint("residents", __name__)
@@ -197,11 +197,8 @@ def choose_file() -> ResponseReturnValue:
 @permission_required(Permission.EDIT_RESIDENTS)
 def upload() -> ResponseReturnValue:
     """Read a file and show what is in it; nothing is written yet."""
-    sent = request.files.get("file")
-    data = sent.stream.read() if sent else b""
     try:
-        if not data:
-            raise BadInput("import_no_file", field="file")
+        data = sent_file(request.files)
         _read(data)
     except BadInput as error:
         return _file_page(mistakes(error)), 422
@@ -216,7 +213,7 @@ def look(token: str) -> ResponseReturnValue:
     try:
         plan = _kept(token)
     except (NotFound, BadInput) as error:
-        return _file_page({"file": sentence(error.code, language())}), error.status
+        return _file_page({"file": explain(error, language())}), error.status
     return render_template("hub/residents/preview.html", page=preview(plan, _explain), token=token)
 
 
@@ -227,7 +224,7 @@ def import_file(token: str) -> ResponseReturnValue:
     try:
         plan = _kept(token)
     except NotFound as error:
-        return _file_page({"file": sentence(error.code, language())}), error.status
+        return _file_page({"file": explain(error, language())}), error.status
     with work() as session:
         done = intake.import_rows(session, actor(), plan, safe=_safe(), now=now())
     _uploads().drop(_owner(), token)

@@ -131,7 +131,9 @@
     function play() {
       all('[data-wave] audio').forEach(function (other) { if (other !== audio) other.pause(); });
       var begun = audio.play();
-      if (begun) begun.catch(function (fault) { if (fault.name !== 'AbortError') fail(); });
+      if (begun) begun.catch(function (fault) {
+        if (fault.name !== 'AbortError' && fault.name !== 'NotAllowedError') fail();
+      });
     }
     audio.controls = false;
     button.addEventListener('click', function () { if (audio.paused) play(); else audio.pause(); });
@@ -147,6 +149,7 @@
     audio.addEventListener('pause', state);
     audio.addEventListener('ended', function () { audio.currentTime = 0; show(); state(); });
     audio.addEventListener('error', fail);
+    if (wave.closest('[data-play]')) { button.focus(); play(); }
   }
 
   /* ---- forms ---- */
@@ -186,6 +189,18 @@
     input.dispatchEvent(new Event('change', { bubbles: true }));
   }
 
+  /* What matters for some choices only: data-shown-for="when:once,daily". Without JS all of it shows. */
+  function showForChoice(part) {
+    var wanted = part.getAttribute('data-shown-for').split(':');
+    var values = wanted[1].split(',');
+    part.hidden = !all('[name="' + wanted[0] + '"]:checked', part.closest('form')).some(function (input) {
+      return values.indexOf(input.value) >= 0;
+    });
+  }
+  on('change', 'input[type=radio], input[type=checkbox]', function (input) {
+    if (input.form) all('[data-shown-for^="' + input.name + ':"]', input.form).forEach(showForChoice);
+  });
+
   on('click', '[data-tiles-open]', function (link, event) {
     event.preventDefault();
     var tiles = link.closest('[data-tiles]');
@@ -224,6 +239,9 @@
       again = false;
       post(form.getAttribute('data-autosave-url'), new FormData(form)).then(function (reply) {
         if (reply.status === 401) { note(say('signed_out'), true); return null; }
+        if (reply.status >= 400 && reply.status < 500) {
+          return reply.json().then(function (answer) { note(answer.note || say('not_saved'), true); });
+        }
         if (!reply.ok) throw new Error(String(reply.status));
         var json = (reply.headers.get('Content-Type') || '').indexOf('json') >= 0;
         return (json ? reply.json() : Promise.resolve({})).then(taken);
@@ -251,6 +269,10 @@
       Array.prototype.slice.call(holder.content.children).forEach(function (fresh) {
         var old = fresh.id && document.getElementById(fresh.id);
         if (!old) return;
+        all('details[id]', fresh).forEach(function (fold) {
+          var before = document.getElementById(fold.id);
+          fold.open = before ? before.open : fold.open;
+        });
         old.parentNode.replaceChild(fresh, old);
         start(fresh);
         if (window.htmx) window.htmx.process(fresh);
@@ -379,7 +401,7 @@
   var STARTERS = {
     '[data-tree]': startTree, '[data-wave]': startWave, '[data-expect]': startConfirm,
     'form[data-autosave-url]': startAutosave, 'form[data-preview-url]': startPreview,
-    '[data-countdown]': startCountdown
+    '[data-countdown]': startCountdown, '[data-shown-for]': showForChoice
   };
   var started = {};
   function start(within) {

@@ -35,8 +35,8 @@ def install(app: Flask) -> None:
 
 
 def is_fragment() -> bool:
-    """Return whether htmx asks for a part of a page."""
-    return request.headers.get("HX-Request") == "true"
+    """Return whether a script asks for a part of a page: htmx, or our own."""
+    return request.headers.get("HX-Request") == "true" or request.headers.get("X-Requested-With") == "fetch"
 
 
 def problem(status: int, code: str, detail: str, *, errors: list[dict[str, str]] | None = None) -> Response:

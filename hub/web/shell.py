@@ -119,6 +119,7 @@ def _shell() -> dict[str, Any]:
         "theme": _theme(),
         "theme_url": url_for("shell.switch_theme"),
         "menu": [],
+        "active": "",
     }
     if person is not None:
         frame["account_href"] = url_for("accounts.own")
@@ -126,7 +127,16 @@ def _shell() -> dict[str, Any]:
     if person is not None and request.headers.get("HX-Request") != "true":
         with reading() as session:
             frame["menu"] = runtime().get(Menu).shown_to(session, person.actor)
+        frame["active"] = _open_line(frame["menu"])
     return frame
+
+
+def _open_line(menu: list[dict[str, object]]) -> object:
+    """Return the key of the menu line whose address is nearest above the page's."""
+    path = request.path
+    above = [line for line in menu if path == line["href"] or path.startswith(f"{line['href']}/".replace("//", "/"))]
+    homes = [line for line in above if line["href"] != "/" or path == "/"]
+    return max(homes, key=lambda line: len(str(line["href"])), default={"key": ""})["key"]
 
 
 def _static_for_ever(response: Response) -> Response:

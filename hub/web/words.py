@@ -22,7 +22,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     return found
 
 
-def sentence(code: str, language: str, **params: object) -> str:
+def sentence(code: str, language: str, /, **params: object) -> str:
     """Return the sentence for a code; the bare code if nobody wrote one (a test sees to it that somebody did)."""
     words = catalogue().get(code)
     if words is None:

@@ -47,6 +47,9 @@ class Caps:
     """People per second at most; None: as fast as it answers."""
     policy: Policy = Policy.DOMESTIC
     simulated: bool = False
+    hook_answer: str = ""
+    """What the provider wants to hear when it has handed something over."""
+    hook_type: str = "text/plain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,15 @@ class TwilioGateway:
     """One text to one number per call. Twilio does not carry replies from +86 numbers."""
 
     name = NAME
-    caps = Caps(max_per_call=1, receipts=True, inbound=True, query=True, policy=Policy.GSM)
+    caps = Caps(
+        max_per_call=1,
+        receipts=True,
+        inbound=True,
+        query=True,
+        policy=Policy.GSM,
+        hook_answer="<Response/>",  # TwiML for: send no reply
+        hook_type="text/xml",
+    )
 
     def __init__(self, settings: SmsSettings, base_url: str) -> None:
         token = settings.twilio_auth_token.get_secret_value()

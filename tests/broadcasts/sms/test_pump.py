@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 from smslab import NOON, Lab, accept, always, blocked, crowd, lab_run, mobile, somebody
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from broadcasts.sms import outbox
 from broadcasts.sms.gateways.gateway import Accepted, Found, Refusal, Refused, Submission, SubmitResult, Unknown
-from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
+from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.outbox import SmsProgress
 from broadcasts.sms.states import Lane, MessageState, Priority, RunState
 from hub.residents.models import BlockedNumber, BlockReason
@@ -285,17 +285,6 @@ def test_emergencies_go_out_at_three_in_the_morning(lab: Lab) -> None:
     assert len(lab.gateway.calls) == 1
 
 
-def test_what_was_not_sent_in_time_expires(lab: Lab) -> None:
-    crowd(lab.sessions, 4)
-    lab.gateway.answer = always(Refused(Refusal.THROTTLED))
-    run = planned(lab)
-    lab.work()
-    lab.clock.pass_(hours=6, seconds=1)
-    lab.work()
-    assert counts(lab, run) == {S.EXPIRED: 4}
-    assert now_at(lab, run).state is RunState.DONE
-
-
 def test_calling_off_spares_everybody_who_was_not_under_way(lab: Lab) -> None:
     crowd(lab.sessions, 100)
     run = planned(lab)
@@ -349,38 +338,6 @@ def test_two_runs_of_one_kind_take_turns(lab: Lab) -> None:
     assert {first.broadcast_id.hex, second.broadcast_id.hex} == set(half)
 
 
-def test_calls_that_were_taken_but_never_made_go_back(lab: Lab) -> None:
-    crowd(lab.sessions, 7)
-    run = planned(lab)
-    lab.pump().step()
-    lab.pump().step()
-    with lab.sessions.begin() as session:
-        session.execute(update(SmsMessage).values(state="leased"))
-        session.execute(update(SmsSubmission).values(state="leased", lease_until=lab.clock.now))
-    lab.clock.pass_(seconds=16)
-    lab.gateway.calls.clear()
-    lab.work()
-    assert len(lab.gateway.numbers) == 7
-    assert counts(lab, run) == {S.SENT: 7}
-
-
-def test_calls_a_dead_worker_was_in_the_middle_of_are_unknown(lab: Lab) -> None:
-    crowd(lab.sessions, 7)
-    run = planned(lab)
-    lab.work()
-    with lab.sessions.begin() as session:
-        session.execute(update(SmsMessage).values(state="submitting"))
-        session.execute(update(SmsSubmission).values(state="submitting"))
-    lab.gateway.calls.clear()
-    lab.clock.pass_(seconds=lab.settings.lease_s - 1)
-    lab.work()
-    assert counts(lab, run) == {S.SUBMITTING: 7}, "the worker may still be alive"
-    lab.clock.pass_(seconds=4)
-    lab.work()
-    assert counts(lab, run) == {S.UNKNOWN: 7}
-    assert not lab.gateway.calls
-
-
 def test_a_number_sealed_with_a_lost_key_fails_alone(lab: Lab) -> None:
     crowd(lab.sessions, 3)
     run = planned(lab)
@@ -404,28 +361,3 @@ def test_an_emergency_reaches_those_who_opted_out_but_never_a_wrong_number(lab: 
     lab.work(Lane.EMERGENCY)
     assert lab.gateway.numbers == [mobile(1)]
     assert now_at(lab, run).suppressed == {"wrong_number": 1}
-
-
-def test_a_missing_receipt_is_shown_after_three_days(lab: Lab) -> None:
-    crowd(lab.sessions, 2)
-    run = planned(lab)
-    lab.work()
-    lab.clock.pass_(hours=71)
-    lab.work()
-    assert counts(lab, run) == {S.SENT: 2}
-    lab.clock.pass_(hours=2)
-    lab.work()
-    assert counts(lab, run) == {S.NO_RECEIPT: 2}
-
-
-def test_numbers_are_forgotten_after_ninety_days(lab: Lab) -> None:
-    crowd(lab.sessions, 2)
-    planned(lab)
-    lab.work()
-    lab.clock.pass_(seconds=3)
-    lab.work()
-    lab.clock.pass_(days=91)
-    lab.work()
-    with lab.sessions.read() as session:
-        assert set(session.scalars(select(SmsMessage.sealed))) == {b""}
-        assert all("****" in masked for masked in session.scalars(select(SmsMessage.masked)))

@@ -1,0 +1,243 @@
+"""Emergencies, for programs: look ahead, start the countdown, cancel, stop."""
+
+from uuid import UUID
+
+from flask import Response
+from pydantic import Field, StrictBool, StrictInt
+
+from broadcasts.alerts import service
+from broadcasts.alerts.asking import ask
+from broadcasts.alerts.desk import Desk, audience_of
+from broadcasts.alerts.hazards import Hazard, hazard, hazards
+from broadcasts.alerts.models import Alert, AlertState, Colour
+from broadcasts.alerts.service import Wish
+from broadcasts.alerts.voice import Warmer, speak
+from broadcasts.audience.selection import Audience
+from broadcasts.delivery.rules import Rules
+from broadcasts.pumps import Pumps
+from broadcasts.studio import Studio
+from hub.core.actor import Permission
+from hub.core.runtime import runtime
+from hub.web.api import Input, Output, RegionCode, answers, ms, ms_or_none, room, say
+from hub.web.guards import permission_required
+from hub.web.idempotency import finish, once
+from hub.web.work import actor, now, reading, work
+
+bp = room("alerts", "Emergencies: approved words, a countdown, every loudspeaker at full volume.")
+
+
+class Said(Output):
+    """The approved words of one colour; `{place}` stands where the place will be."""
+
+    colour: Colour
+    speech: str
+    sms: str
+
+
+class HazardOut(Output):
+    """One kind of emergency."""
+
+    key: str
+    name: str
+    name_en: str
+    words: list[Said]
+
+    @classmethod
+    def of(cls, found: Hazard) -> "HazardOut":
+        """Return a hazard for showing."""
+        words = [Said(colour=colour, speech=w.speech, sms=w.sms) for colour, w in found.words.items()]
+        return cls(key=found.key, name=found.name, name_en=found.name_en, words=words)
+
+
+class Hazards(Output):
+    """Every kind of emergency there are approved words for."""
+
+    items: list[HazardOut]
+
+
+class AlertWish(Input):
+    """What has happened, how grave it is, and where."""
+
+    hazard: str = Field(max_length=20, description="the `key` of a hazard")
+    colour: Colour
+    regions: list[RegionCode] = Field(min_length=1, max_length=500, description="counties, townships or villages")
+    sms: StrictBool = Field(True, description="whether it goes to telephones too")
+
+
+class AlertIn(AlertWish):
+    """An emergency, confirmed."""
+
+    speakers_confirmed: StrictInt = Field(
+        ge=0, description="how many loudspeakers will sound, as the preview says; another number sends nothing"
+    )
+    form_key: str = Field(
+        min_length=8, max_length=40, pattern=r"^[!-~]+$", description="a word of your own; sent twice it arms once"
+    )
+
+
+class AlertPreview(Output):
+    """What would be said, and whom it would reach."""
+
+    title: str
+    place: str
+    speech: str
+    sms_text: str
+    speakers: int = Field(description="to be sent back as `speakers_confirmed`")
+    offline: int
+    phones: int
+
+
+class AlertOut(Output):
+    """An emergency and how far it has come."""
+
+    id: UUID
+    state: AlertState
+    hazard: str
+    colour: Colour
+    title: str
+    text: str
+    sms_text: str
+    regions: list[str]
+    sms: bool
+    speakers_confirmed: int
+    audio_ms: int
+    engine: str = Field(description="who speaks; empty = nobody could, the text messages go alone")
+    armed_at: int
+    armed_by: str
+    fires_at: int
+    fires_in_ms: int = Field(description="what is left of the countdown; 0 when it is over")
+    fired_at: int | None
+    expires_at: int
+    ended_at: int | None
+    ended_by: str
+    broadcast_id: UUID | None = Field(description="its broadcast, once it is fired")
+
+    @classmethod
+    def of(cls, a: Alert) -> "AlertOut":
+        """Return an alert for showing."""
+        audience = Audience.from_json(a.audience)
+        left = ms(a.fires_at) - ms(now()) if a.state is AlertState.ARMED else 0
+        return cls(
+            id=a.id,
+            state=a.state,
+            hazard=a.hazard,
+            colour=a.colour,
+            title=a.title,
+            text=a.text,
+            sms_text=a.sms_text,
+            regions=list(audience.regions),
+            sms=audience.sms,
+            speakers_confirmed=a.speakers_confirmed,
+            audio_ms=a.audio_ms,
+            engine=a.engine,
+            armed_at=ms(a.armed_at),
+            armed_by=a.armed_by_name,
+            fires_at=ms(a.fires_at),
+            fires_in_ms=max(0, left),
+            fired_at=ms_or_none(a.fired_at),
+            expires_at=ms(a.expires_at),
+            ended_at=ms_or_none(a.ended_at),
+            ended_by=a.ended_by_name,
+            broadcast_id=a.broadcast_id,
+        )
+
+
+class Alerts(Output):
+    """Emergencies in countdown or on air."""
+
+    items: list[AlertOut]
+
+
+class AlertPath(Input):
+    """Which emergency."""
+
+    alert_id: UUID
+
+
+@bp.get("/hazards", responses=answers(Hazards))
+def list_hazards() -> Response:
+    """List the kinds of emergency with their approved words."""
+    return say(Hazards(items=[HazardOut.of(found) for found in hazards().values()]))
+
+
+@bp.post("/alerts/preview", responses=answers(AlertPreview, 403, 404))
+@permission_required(Permission.EMERGENCY)
+def preview_alert(body: AlertWish) -> Response:
+    """Say what would be said and whom it would reach. Sends nothing."""
+    with reading() as session:
+        laid = _laid(ask(session, actor(), kind=body.hazard, colour=body.colour, codes=body.regions, sms=body.sms))
+    runtime().get(Warmer).want(laid.speech, body.colour)
+    return say(laid)
+
+
+@bp.post("/alerts", responses=answers(AlertOut, 403, 404, 409, 503, status=201))
+@permission_required(Permission.EMERGENCY)
+@once
+def arm_alert(body: AlertIn) -> Response:
+    """Start the countdown. After it every loudspeaker sounds; until then it can be cancelled."""
+    wish = _wish(body)
+    if isinstance(wish, Alert):
+        with work() as session:
+            return finish(session, AlertOut.of(wish), 201)
+    spoken = speak(runtime().get(Studio), wish.words.speech, wish.colour)
+    with work() as session:
+        found = service.arm(session, actor(), wish, spoken, rules=runtime().get(Rules), now=now())
+        return finish(session, AlertOut.of(found), 201)
+
+
+@bp.get("/alerts", responses=answers(Alerts))
+def list_alerts() -> Response:
+    """List emergencies in countdown or on air."""
+    with reading() as session:
+        return say(Alerts(items=[AlertOut.of(found) for found in service.live(session, actor())]))
+
+
+@bp.get("/alerts/<uuid:alert_id>", responses=answers(AlertOut, 404))
+def get_alert(path: AlertPath) -> Response:
+    """Return one emergency and what is left of its countdown."""
+    with reading() as session:
+        return say(AlertOut.of(service.get(session, actor(), path.alert_id)))
+
+
+@bp.post("/alerts/<uuid:alert_id>/cancel", responses=answers(AlertOut, 403, 404, 409))
+@once
+def cancel_alert(path: AlertPath) -> Response:
+    """Call it off in the countdown; nothing has been sent then. Too late is a 409: stop it instead."""
+    with work() as session:
+        return finish(session, AlertOut.of(service.cancel(session, actor(), path.alert_id, now=now())))
+
+
+@bp.post("/alerts/<uuid:alert_id>/stop", responses=answers(AlertOut, 403, 404))
+@once
+def stop_alert(path: AlertPath) -> Response:
+    """Silence it, in the countdown or on air. Twice is once."""
+    with work() as session:
+        answer = finish(session, AlertOut.of(service.stop(session, actor(), path.alert_id, now=now())))
+    runtime().get(Pumps).kick()
+    return answer
+
+
+def _wish(body: AlertIn) -> Wish | Alert:
+    """Return what is to be armed, or what this form key armed before."""
+    with reading() as session:
+        before = service.armed_before(session, actor(), body.form_key)
+        if before is not None:
+            return before
+        laid = ask(session, actor(), kind=body.hazard, colour=body.colour, codes=body.regions, sms=body.sms)
+        kind = hazard(body.hazard)
+        words = kind.words[body.colour].at(laid.place)
+        wish = Wish(body.form_key, kind, body.colour, words, audience_of(laid), body.speakers_confirmed)
+        service.check(session, actor(), wish)
+        return wish
+
+
+def _laid(desk: Desk) -> AlertPreview:
+    return AlertPreview(
+        title=desk.title,
+        place=desk.place,
+        speech=desk.words.speech if desk.words else "",
+        sms_text=desk.words.sms if desk.words else "",
+        speakers=desk.reached.speakers,
+        offline=desk.reached.offline,
+        phones=desk.reached.phones if desk.choice.sms else 0,
+    )
