@@ -13,7 +13,7 @@ from hub.core.background import Background
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
 from hub.web.api import register
-from schedules import api, timetable, views
+from schedules import api, timetable, views, week
 from schedules.runner import Runner
 from schedules.timetable import Firing
 

@@ -18,11 +18,10 @@ from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Busy, Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
-from broadcasts.delivery.visibility import may_see, near
+from broadcasts.delivery.visibility import may_see, near, touches
 from hub.core.actor import SYSTEM, Actor
 from hub.core.db import Sessions
 from hub.core.errors import HubError
-from hub.regions.tree import contains
 from schedules.calendar import Rule, occurrences
 from schedules.models import Occurrence, OccurrenceState, Rhythm, Slot
 
@@ -295,26 +294,16 @@ def next_of(session: Session, announcement_id: UUID, now: datetime) -> datetime 
 
 
 def busy_on(session: Session, paths: tuple[str, ...], day: date, *, zone: ZoneInfo) -> list[Busy]:
-    """Return what is planned on a local day on loudspeakers that also hang below one of `paths`."""
+    """Return what is planned on a local day, however far ahead, on loudspeakers that also hang below one of `paths`."""
     start = datetime.combine(day, time(), tzinfo=zone)
-    rows = session.execute(
-        select(Occurrence.due_at, Announcement.title, Announcement.audio_ms, Announcement.home_path)
-        .join(Slot, Slot.id == Occurrence.slot_id)
-        .join(Announcement, Announcement.id == Slot.announcement_id)
-        .where(
-            Occurrence.due_at >= start,
-            Occurrence.due_at < start + timedelta(days=1),
-            Occurrence.state.in_((OccurrenceState.PLANNED, OccurrenceState.FIRED)),
-        )
-        .order_by(Occurrence.due_at)
-    )
     found = []
-    for due, title, ms, path in rows:
-        if not any(contains(p, path) or contains(path, p) for p in paths):
+    for line in lines(session, SYSTEM, since=start, until=start + timedelta(days=1)):
+        gone = line.state not in (OccurrenceState.PLANNED, OccurrenceState.FIRED)
+        if gone or not line.audience.speakers or not touches(line.audience.paths, paths):
             continue
-        local = due.astimezone(zone)
+        local = line.due_at.astimezone(zone)
         minute = local.hour * 60 + local.minute
-        found.append(Busy(minute, minute + max(1, round(ms / 60000 + 0.5)), title, path))
+        found.append(Busy(minute, minute + max(1, round(line.audio_ms / 60000 + 0.5)), line.title, line.home_path))
     return found
 
 

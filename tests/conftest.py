@@ -10,6 +10,7 @@ import builders
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
+from jinja2 import FileSystemBytecodeCache
 from postgres import new_database, running_postgres
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -90,10 +91,17 @@ def runtime(tmp_path: Path, prepared: Path, clock: SetClock) -> Iterator[Runtime
     runtime.sessions.engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Templates compiled once for all tests instead of once for every application."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(runtime: Runtime) -> OpenAPI:
+def app(runtime: Runtime, compiled_templates: FileSystemBytecodeCache) -> OpenAPI:
     app = build(runtime, cunxiang.FEATURES)
     app.config["WTF_CSRF_ENABLED"] = False
+    app.jinja_env.bytecode_cache = compiled_templates
     return app
 
 

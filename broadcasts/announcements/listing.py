@@ -15,8 +15,10 @@ from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.outlook import Outlook, look
 from broadcasts.announcements.sounding import is_there, sounding_of
 from broadcasts.announcements.timing import Timetable
+from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.rules import Rules
+from broadcasts.delivery.visibility import may_see
 from broadcasts.studio import Studio
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotAllowed, NotFound
@@ -111,8 +113,10 @@ def written(session: Session, actor: Actor, tab: str, after: Cursor | None) -> W
 
 
 def detail(session: Session, actor: Actor, announcement_id: UUID, looking: Looking) -> Detail:
-    """Return one announcement the actor may see; another's draft does not exist."""
-    found = service.get(session, actor, announcement_id)
+    """Return one announcement that the actor wrote, answers for, or hears; another's draft does not exist."""
+    found = session.get(Announcement, announcement_id)
+    if found is None or not may_see(actor, found.home_path, Audience.from_json(found.audience)):
+        raise NotFound("announcement_unknown")
     own = found.written_by == actor.id
     if found.state is State.DRAFT and not own:
         raise NotFound("announcement_unknown")

@@ -35,12 +35,12 @@ BAD_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """What has sounded since local midnight. `ms` is what the village that heard most has heard, `most` its name."""
+    """What has sounded since local midnight. `ms` is what the villages that heard most have heard, `most` their names."""
 
     ms: int
     items: int
     emergencies: int
-    most: str
+    most: tuple[str, ...]
     """Empty when every village heard the same."""
 
 
@@ -131,7 +131,7 @@ def today(broadcasts: Sequence[Broadcast], villages: Sequence[VillageMark], midn
     sounded = [(b, ms) for b in broadcasts if (ms := _sounded_ms(b, midnight, now)) > 0]
     routine = [(Audience.from_json(b.audience).paths, ms) for b, ms in sounded if b.kind is Kind.ROUTINE]
     by_village = {
-        village.name: sum(ms for paths, ms in routine if touches(paths, [village.path])) for village in villages
+        village: sum(ms for paths, ms in routine if touches(paths, [village.path])) for village in villages
     }
     most = max(by_village.values(), default=0)
     differs = len(set(by_village.values())) > 1
@@ -139,7 +139,7 @@ def today(broadcasts: Sequence[Broadcast], villages: Sequence[VillageMark], midn
         ms=most,
         items=len(routine),
         emergencies=len(sounded) - len(routine),
-        most=next(name for name, ms in by_village.items() if ms == most) if differs else "",
+        most=tuple(village.name for village, ms in by_village.items() if ms == most) if differs else (),
     )
 
 

@@ -14,7 +14,7 @@ from hub.core.errors import Unavailable
 from hub.core.runtime import Runtime
 from hub.regions.tree import codes_in
 from hub.speakers import presence, registry
-from hub.speakers.accounts import BrokerAccount, hash_password, write_accounts
+from hub.speakers.accounts import BrokerAccount, check_password, hash_password, read_accounts, write_accounts
 from hub.speakers.broker import RunningBroker, start_broker
 from hub.speakers.envelope import SigningKey
 from hub.speakers.link import BrokerAddress, SpeakerLink
@@ -127,9 +127,19 @@ class Station:
             return
         with self._runtime.sessions.read() as session:
             accounts = registry.broker_accounts(session)
-        hub = BrokerAccount(HUB_NAME, hash_password(self._runtime.secrets.broker_password), is_hub=True)
         with self._guard:
+            hub = BrokerAccount(HUB_NAME, self._hub_hash(), is_hub=True)
             write_accounts(self.folder, [hub, *accounts])
+
+    def _hub_hash(self) -> str:
+        """Return the hub's hash as it stands, if it is right: the broker ends connections whose hash changes."""
+        password = self._runtime.secrets.broker_password
+        try:
+            known = read_accounts(self.folder)
+        except (OSError, ValueError):
+            known = []
+        kept = next((account.password_hash for account in known if account.username == HUB_NAME), "")
+        return kept if check_password(password, kept) else hash_password(password)
 
     def publish_settings(self, speaker_ids: Sequence[str] = ()) -> None:
         """Publish the retained settings of some loudspeakers, or of all."""
