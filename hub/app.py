@@ -87,7 +87,7 @@ def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
     api.install(app, runtime)
     app.register_blueprint(openapi.bp)
     for verbs in VERBS:
-        app.register_api(verbs)
+        api.register(app, verbs)
     for room in ROOMS:
         app.register_blueprint(room.bp)
         room.add_to_menu(runtime)

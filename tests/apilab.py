@@ -94,8 +94,9 @@ def fields_of(answer: TestResponse) -> dict[str, str]:
 
 
 def audit_count(session: Session) -> int:
-    """Return how many deeds are on record: a refused request adds none."""
-    return session.scalar(select(func.count()).select_from(AuditEntry)) or 0
+    """Return how many deeds are on record: a refused request adds none. Keys for the test's programs do not count."""
+    query = select(func.count()).select_from(AuditEntry).where(AuditEntry.deed != "token.issue")
+    return session.scalar(query) or 0
 
 
 def check_described(app: OpenAPI, answer: TestResponse, method: str, path: str) -> None:
@@ -104,12 +105,9 @@ def check_described(app: OpenAPI, answer: TestResponse, method: str, path: str) 
     if operation is None:
         return
     described = operation["responses"].get(str(answer.status_code))
-    if answer.status_code in (400, 413, 415):
-        schema: dict[str, Any] = {"$ref": "#/components/schemas/Problem"}
-    else:
-        assert described is not None, f"{method} {path} answered {answer.status_code}, which is not described"
-        assert answer.mimetype in described["content"], f"{answer.mimetype}: {answer.text}"
-        schema = described["content"][answer.mimetype]["schema"]
+    assert described is not None, f"{method} {path} answered {answer.status_code}, which is not described"
+    assert answer.mimetype in described["content"], f"{answer.mimetype}: {answer.text}"
+    schema = described["content"][answer.mimetype]["schema"]
     registry = Registry().with_resource("urn:it", DRAFT202012.create_resource(app.api_doc))
     absolute = {"$ref": "urn:it" + schema["$ref"]}
     OAS31Validator(absolute, registry=registry).validate(answer.json)

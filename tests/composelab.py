@@ -6,6 +6,7 @@ from html import unescape
 from uuid import UUID
 
 from builders import BRIDGE
+from conftest import NOON
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from uuid6 import uuid7
@@ -15,7 +16,6 @@ from broadcasts.settings import SpeechSettings
 from broadcasts.speech.engine import EngineInfo, Script, SpeechFailed, VoiceSpec
 from broadcasts.speech.library import Library
 from broadcasts.studio import Studio
-from conftest import NOON
 from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
 from hub.residents import service as residents

@@ -7,11 +7,14 @@ from itertools import count
 from typing import Protocol
 from uuid import UUID
 
-from builders import BRIDGE, NORTH
+from builders import BRIDGE, NORTH, a_draft, the_actor
 from fakes import FakeWire
 from sqlalchemy import select, update
 from uuid6 import uuid7
 
+from broadcasts.announcements import service as announcements
+from broadcasts.announcements.service import Spoken
+from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service
 from broadcasts.delivery.models import Broadcast, Kind
@@ -28,12 +31,14 @@ from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
 from hub.speakers.models import Speaker
 from hub.speakers.station import Station
+from schedules.timetable import Firing
 
 
 class Clock(Protocol):
     now: datetime
 
 
+SPOKEN = Spoken(Sound("ee" * 32, 61_000, 1000), "tone", "")
 B1, B2 = f"s{BRIDGE[-4:]}-1", f"s{BRIDGE[-4:]}-2"
 H1, H2 = "s1002-1", "s1002-2"
 """The loudspeakers of the north: two in 桥村, two in 岭村."""
@@ -110,6 +115,28 @@ class Air:
         """Let loudspeakers play it to the end."""
         for state in (PlayState.RECEIVED, PlayState.FETCHED, PlayState.STARTED, PlayState.FINISHED):
             self.report(broadcast_id, state, speakers)
+
+    def submit(self, **given: object) -> UUID:
+        """Have the clerk write an announcement and hand it in; see `builders.a_draft`."""
+        with self.runtime.sessions.begin() as session:
+            clerk = the_actor(session, "clerk")
+            written = announcements.create(session, clerk, a_draft(**given), now=self.clock.now)
+            announcements.submit(session, clerk, written.id, SPOKEN, rules=self.runtime.get(Rules), now=self.clock.now)
+            return written.id
+
+    def book(self, **given: object) -> UUID:
+        """Have an announcement approved for its time."""
+        written = self.submit(**given)
+        rules, door = self.runtime.get(Rules), self.runtime.get(Timetable)
+        with self.runtime.sessions.begin() as session:
+            approver = the_actor(session, "approver")
+            announcements.approve(session, approver, written, rules=rules, timetable=door, now=self.clock.now)
+        return written
+
+    def fire(self) -> None:
+        """Let the timetable release what is due, and send it."""
+        Firing(self.runtime.sessions, self.runtime.get(Rules), timedelta(0)).fire_due(now=self.clock.now)
+        self.sender().step()
 
     def offline(self, *speakers: str) -> None:
         """Take loudspeakers off the broker."""

@@ -307,10 +307,11 @@ def _looking() -> Looking:
 
 
 def _errors(error: HubError) -> dict[str, str]:
-    items = error.problems if isinstance(error, Problems) else (error,)
-    return {
-        forms.in_form(item) if isinstance(item, BadInput) else "": explain(item, language()) for item in reversed(items)
-    }
+    found: dict[str, str] = {}
+    for item in error.problems if isinstance(error, Problems) else (error,):
+        field = forms.in_form(item) if isinstance(item, BadInput) else ""
+        found.setdefault(field, explain(item, language()))
+    return found
 
 
 def _why(failure: SpeechFailed) -> str:

@@ -18,7 +18,7 @@ def check_new(password: str, login: str) -> None:
     """Raise BadInput unless a new password is long enough and not the login name in disguise."""
     if len(password) < SHORTEST:
         raise BadInput("password_too_short", field="password", least=SHORTEST)
-    if login.lower() in password.lower() or len(set(password)) < 5:
+    if (login and login.lower() in password.lower()) or len(set(password)) < 5:
         raise BadInput("password_too_easy", field="password")
 
 

@@ -24,7 +24,7 @@ BELOW: dict[Level, Level] = {
     Level.TOWNSHIP: Level.VILLAGE,
     Level.VILLAGE: Level.GROUP,
 }
-_CODE = re.compile(r"\d{12}(\d{2})?")
+_CODE = re.compile(r"[0-9]{12}([0-9]{2})?")
 
 
 def level_of(code: str) -> Level:

@@ -360,8 +360,10 @@
   });
   ['responseError', 'sendError', 'timeout'].forEach(function (name) { document.addEventListener('htmx:' + name, failed); });
   document.addEventListener('htmx:afterRequest', function (event) {
-    if (!event.detail.successful || !polls(event.detail.elt)) return;
-    delete trouble[event.detail.elt.id];
+    /* What was replaced is no longer in the page: the event then comes from its parent, the request knows who asked. */
+    var element = event.detail.requestConfig ? event.detail.requestConfig.elt : event.detail.elt;
+    if (!event.detail.successful || !polls(element)) return;
+    delete trouble[element.id];
     freshAt = Date.now();
     showAge();
   });

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from flask import Flask, Response, current_app, request
 from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.response import Response as Described
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, field_validator
@@ -115,6 +116,10 @@ def register(app: Flask, bp: APIBlueprint) -> None:
     """Put a room's verbs on the application and into its description."""
     if not isinstance(app, OpenAPI):
         raise TypeError("the application describes no interface")
+    for item in bp.paths.values():
+        for operation in (item.post, item.put):
+            if operation is not None:
+                operation.responses.update({str(s): Described(**_problem_response(s)) for s in (400, 413, 415)})
     app.register_api(bp)
 
 
@@ -225,10 +230,13 @@ def _problem_response(status: int) -> dict[str, Any]:
 
 
 WHEN = {
+    400: "The body is no sound JSON object.",
     401: "No key, or one that is wrong, over or revoked.",
     403: "The account behind the key may not do this there.",
     404: "There is no such thing, or it lies outside the account's region.",
     409: "It has gone too far, or not far enough, for this; or the same request is still being worked on.",
+    413: "The body is too large.",
+    415: "The body is not sent as application/json.",
     422: "Something that was sent is wrong; `errors` says what.",
     429: "Too many requests in this minute.",
     500: "A fault of the hub; nothing was changed.",

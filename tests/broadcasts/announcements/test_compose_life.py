@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from builders import BRIDGE, HILL, NORTH, PASSWORD, the_actor
 from composelab import FETCH, HTMX, SignIn, a_form, all_stored, part, residents_in, said, stored, submitted
+from conftest import NOON, SetClock
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from uuid6 import uuid7
@@ -16,7 +17,6 @@ from broadcasts.delivery.models import Broadcast
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.sms.models import SmsRun
 from broadcasts.studio import Studio
-from conftest import NOON, SetClock
 from hub.accounts import service as accounts
 from hub.accounts.roles import Role
 from hub.core.actor import SYSTEM

@@ -226,11 +226,11 @@ def test_a_refused_own_password_changes_nothing(
 
 def test_a_key_is_shown_once_and_works(sign_in: SignIn, runtime: Runtime) -> None:
     client = sign_in("clerk")
-    page = client.post("/settings/keys", data={"name": "气象局", "days": "90"}).text
+    page = client.post("/settings/keys", data={"name": "雨量站", "days": "90"}).text
     found = re.search(r"cx_[\w-]{43}", page)
     assert found is not None
     again = client.get("/settings/keys").text
-    assert "气象局" in again
+    assert "雨量站" in again
     assert found[0] not in again
     with runtime.sessions.read() as session:
         holder = service.account_by_token(session, found[0], now=runtime.now())
@@ -242,8 +242,8 @@ def test_a_key_is_shown_once_and_works(sign_in: SignIn, runtime: Runtime) -> Non
     ("form", "field"),
     [
         ({"name": "", "days": "90"}, "name"),
-        ({"name": "气象局", "days": "100000000000"}, "days"),
-        ({"name": "气象局", "days": ""}, "days"),
+        ({"name": "雨量站", "days": "100000000000"}, "days"),
+        ({"name": "雨量站", "days": ""}, "days"),
     ],
 )
 def test_a_malformed_key_is_refused(sign_in: SignIn, runtime: Runtime, form: dict[str, str], field: str) -> None:
@@ -255,11 +255,11 @@ def test_a_malformed_key_is_refused(sign_in: SignIn, runtime: Runtime, form: dic
 
 
 def test_ones_key_is_neither_seen_nor_revoked_by_another(sign_in: SignIn, runtime: Runtime) -> None:
-    sign_in("clerk").post("/settings/keys", data={"name": "气象局", "days": "90"})
+    sign_in("clerk").post("/settings/keys", data={"name": "雨量站", "days": "90"})
     with runtime.sessions.read() as session:
         key = session.scalars(select(ApiToken)).one()
     other = sign_in("county")
-    assert "气象局" not in other.get("/settings/keys").text
+    assert "雨量站" not in other.get("/settings/keys").text
     assert other.post(f"/settings/keys/{key.id}/revoke").status_code == 404
     with runtime.sessions.read() as session:
         assert session.scalars(select(ApiToken)).one().revoked_at is None
@@ -267,7 +267,7 @@ def test_ones_key_is_neither_seen_nor_revoked_by_another(sign_in: SignIn, runtim
 
 def test_a_revoked_key_no_longer_works(sign_in: SignIn, runtime: Runtime) -> None:
     client = sign_in("clerk")
-    page = client.post("/settings/keys", data={"name": "气象局", "days": "90"}).text
+    page = client.post("/settings/keys", data={"name": "雨量站", "days": "90"}).text
     token = re.search(r"cx_[\w-]{43}", page)
     assert token is not None
     with runtime.sessions.read() as session:
