@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from broadcasts.alerts.models import Colour
-from broadcasts.announcements.models import Theme
+from broadcasts.kinds import Colour, Theme
 from broadcasts.settings import SpeechSettings
 from broadcasts.speech.engine import EngineInfo, VoiceSpec
 from broadcasts.speech.library import Library, Rendering, RenderOrder, estimate_ms

@@ -9,11 +9,12 @@ from broadcasts.delivery.desk import Upcoming
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings
-from hub.core.background import Background
+from hub.core.background import Background, Loop
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
 from hub.web.api import register
 from schedules import api, timetable, views, week
+from schedules.housekeeping import tidy
 from schedules.runner import Runner
 from schedules.timetable import Firing
 
@@ -35,7 +36,8 @@ def start(runtime: Runtime) -> list[Background]:
         rules=runtime.get(Rules),
         ahead=timedelta(seconds=settings.prepare_seconds),
     )
-    return [Runner(runtime.sessions, firing, clock=runtime.clock, fired=runtime.get(Pumps).kick)]
+    runner = Runner(runtime.sessions, firing, clock=runtime.clock, fired=runtime.get(Pumps).kick)
+    return [runner, Loop("housekeeping", lambda: tidy(runtime))]
 
 
 feature = Feature(name="schedules", plug_in=plug_in, start=start)

@@ -9,8 +9,9 @@ from uuid6 import uuid7
 
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.drafting import Draft
-from broadcasts.announcements.models import Announcement, Theme, When
+from broadcasts.announcements.models import Announcement, When
 from broadcasts.audience.selection import Audience
+from broadcasts.kinds import Theme
 from hub.accounts import service as accounts
 from hub.accounts.models import Account
 from hub.accounts.roles import PERMISSIONS_OF, Role

@@ -9,11 +9,12 @@ from broadcasts.alerts import service
 from broadcasts.alerts.asking import ask
 from broadcasts.alerts.desk import Desk, audience_of
 from broadcasts.alerts.hazards import Hazard, hazard, hazards
-from broadcasts.alerts.models import Alert, AlertState, Colour
+from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.alerts.service import Wish
 from broadcasts.alerts.voice import Warmer, speak
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
+from broadcasts.kinds import Colour
 from broadcasts.pumps import Pumps
 from broadcasts.studio import Studio
 from hub.core.actor import Permission

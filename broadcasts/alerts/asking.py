@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 from broadcasts.alerts.desk import Desk, lay_out
 from broadcasts.alerts.forms import OWN, Choice
 from broadcasts.alerts.hazards import hazard
-from broadcasts.alerts.models import Colour
 from broadcasts.audience.selection import Audience
+from broadcasts.kinds import Colour
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput
 from hub.regions import service as regions

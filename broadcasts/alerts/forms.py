@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from werkzeug.datastructures import MultiDict
 
-from broadcasts.alerts.models import Colour
+from broadcasts.kinds import Colour
 from hub.core.errors import BadInput
 
 OWN = "own"

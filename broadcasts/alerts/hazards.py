@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from broadcasts.alerts.models import Colour
+from broadcasts.kinds import Colour
 from hub.core.errors import BadInput
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "messages" / "emergency"

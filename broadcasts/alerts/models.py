@@ -9,6 +9,7 @@ from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
+from broadcasts.kinds import Colour
 from hub.core.db import Base, StateText
 
 
@@ -21,15 +22,6 @@ class AlertState(StrEnum):
     STOPPED = "stopped"
     MISSED = "missed"
     """The hub did not run when it was due, and afterwards it was too late to be true."""
-
-
-class Colour(StrEnum):
-    """The four national levels, the gravest first."""
-
-    RED = "red"
-    ORANGE = "orange"
-    YELLOW = "yellow"
-    BLUE = "blue"
 
 
 class Alert(Base):

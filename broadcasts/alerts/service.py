@@ -9,11 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts.hazards import Hazard, Words, wording
-from broadcasts.alerts.models import Alert, AlertState, Colour
+from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.rules import Rules
+from broadcasts.kinds import Colour
 from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.orders import Sound
 from broadcasts.sms import outbox

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import select
 
 from broadcasts.alerts.hazards import hazards
-from broadcasts.alerts.models import Colour
 from broadcasts.alerts.service import REPEATS, Spoken
+from broadcasts.kinds import Colour
 from broadcasts.loudspeaker.orders import Sound
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.speech.library import RenderOrder

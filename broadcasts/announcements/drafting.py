@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from broadcasts.announcements.models import Announcement, Theme, When
+from broadcasts.announcements.models import Announcement, When
 from broadcasts.audience.selection import Audience
+from broadcasts.kinds import Theme
 from hub.core.errors import BadInput
 
 TITLE_LENGTH = 30

@@ -13,10 +13,11 @@ from uuid6 import uuid7
 from werkzeug.datastructures import MultiDict
 
 from broadcasts.announcements.drafting import SPEEDS, Draft
-from broadcasts.announcements.models import Theme, When
+from broadcasts.announcements.models import When
 from broadcasts.announcements.ready import ready_made
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.quiet import QuietHours
+from broadcasts.kinds import Theme
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput, Problems
 from hub.regions.tree import path_of

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
 from broadcasts.announcements.lifecycle import State
+from broadcasts.kinds import Theme
 from hub.core.db import Base, StateText
 
 
@@ -19,15 +20,6 @@ class When(StrEnum):
     NOW = "now"
     ONCE = "once"
     DAILY = "daily"
-
-
-class Theme(StrEnum):
-    """What it is about; decides the attention tone and the statistics."""
-
-    NOTICE = "notice"
-    SAFETY = "safety"
-    FRAUD = "fraud"
-    LAW = "law"
 
 
 class Announcement(Base):

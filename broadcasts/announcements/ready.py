@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from broadcasts.announcements.models import Theme
+from broadcasts.kinds import Theme
 
 FILE = Path(__file__).resolve().parents[2] / "templates" / "messages" / "routine" / "templates.toml"
 

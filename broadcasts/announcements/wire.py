@@ -9,10 +9,11 @@ from pydantic import Field, StrictBool, StrictInt
 from broadcasts.announcements.drafting import MOST_REPEATS, SMS_LENGTH, TEXT_LENGTH, TITLE_LENGTH, Draft
 from broadcasts.announcements.fitting import Verdict
 from broadcasts.announcements.lifecycle import State
-from broadcasts.announcements.models import Announcement, Theme, When
+from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.outlook import Outlook
 from broadcasts.announcements.service import as_draft
 from broadcasts.audience.selection import Audience
+from broadcasts.kinds import Theme
 from hub.core.errors import BadInput, Problems
 from hub.web.api import Input, Moment, Output, RegionCode, moment_of, ms, ms_or_none
 

@@ -77,6 +77,11 @@ class Numbers:
         return self.counts.get(Outcome.PLAYED, 0)
 
     @property
+    def paused(self) -> int:
+        """Those that make way for something more urgent, and will begin again."""
+        return self.counts.get(Outcome.PAUSED, 0)
+
+    @property
     def partly(self) -> int:
         """Those that began and are not at the end, nor sounding now."""
         return self._sum((Outcome.PARTLY, Outcome.PAUSED))

@@ -35,7 +35,7 @@ BAD_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """What has sounded since local midnight. `ms` is what the villages that heard most have heard, `most` their names."""
+    """What has sounded since local midnight. `ms` is how long in the villages that heard most, `most` their names."""
 
     ms: int
     items: int
@@ -130,9 +130,7 @@ def today(broadcasts: Sequence[Broadcast], villages: Sequence[VillageMark], midn
     """Add up what has sounded between `midnight` and `now`, village by village."""
     sounded = [(b, ms) for b in broadcasts if (ms := _sounded_ms(b, midnight, now)) > 0]
     routine = [(Audience.from_json(b.audience).paths, ms) for b, ms in sounded if b.kind is Kind.ROUTINE]
-    by_village = {
-        village: sum(ms for paths, ms in routine if touches(paths, [village.path])) for village in villages
-    }
+    by_village = {village: sum(ms for paths, ms in routine if touches(paths, [village.path])) for village in villages}
     most = max(by_village.values(), default=0)
     differs = len(set(by_village.values())) > 1
     return Today(

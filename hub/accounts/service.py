@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from hub.accounts import passwords
@@ -366,3 +366,10 @@ def demo_sign_ins(session: Session) -> list[tuple[str, str]]:
     """Return login and name of the demo's accounts, for the demo's own sign-in page."""
     query = select(Account.login, Account.name).where(Account.demo, Account.active).order_by(Account.created_at)
     return [(row.login, row.name) for row in session.execute(query)]
+
+
+def forget_sign_ins(session: Session, *, now: datetime) -> int:
+    """Delete sessions that ended more than a week ago; return how many."""
+    old = now - timedelta(days=7)
+    gone = session.execute(delete(SignIn).where(SignIn.expires_at < old).returning(SignIn.token_hash)).all()
+    return len(gone)

@@ -15,7 +15,7 @@ WIDTH = 110
 HEAD = """\
 # Configuration of Cunxiang 村响. Copy it to config.toml and change what you need; what is left out keeps its default.
 # Every key can also be given by the environment as CUNXIANG_TABLE_KEY, e.g. CUNXIANG_SMS_TWILIO_AUTH_TOKEN.
-# `cunxiang config check` says what is wrong. A line that begins with # shows the default.
+# `cunxiang config check` says what is wrong. A line with # and no space shows a default.
 """
 
 
@@ -28,7 +28,7 @@ def _table(kind: type[Section]) -> str:
     lines = ["", f"# {(kind.__doc__ or '').strip().splitlines()[0]}", f"[{kind.table}]"]
     for name, field in kind.model_fields.items():
         lines += textwrap.wrap(field.description or "", WIDTH, initial_indent="# ", subsequent_indent="# ")
-        lines.append(f"# {name} = {_toml(field.default)}")
+        lines.append(f"#{name} = {_toml(field.default)}")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 

@@ -28,7 +28,7 @@ def test_the_example_configuration_is_what_the_program_writes() -> None:
 
 
 def test_the_example_configuration_is_valid_with_every_default_uncommented(tmp_path: Path) -> None:
-    text = re.sub(r"^# (\w+ = )", r"\1", (ROOT / "config.example.toml").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^#(\w+ = )", r"\1", (ROOT / "config.example.toml").read_text(encoding="utf-8"), flags=re.MULTILINE)
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
     assert load(path, sections(cunxiang.FEATURES), environ={}).source == path

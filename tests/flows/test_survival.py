@@ -10,10 +10,11 @@ from sqlalchemy import select
 import cunxiang
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.drafting import Draft
-from broadcasts.announcements.models import Theme, When
+from broadcasts.announcements.models import When
 from broadcasts.announcements.service import Spoken
 from broadcasts.audience.selection import Audience
 from broadcasts.feature import open_studio, rules_of
+from broadcasts.kinds import Theme
 from broadcasts.loudspeaker.orders import Sound
 from hub.accounts import service as accounts
 from hub.accounts.models import Account

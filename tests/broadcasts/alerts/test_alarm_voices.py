@@ -8,9 +8,9 @@ from builders import NORTH
 from conftest import SetClock
 
 from broadcasts.alerts.hazards import hazards, wording
-from broadcasts.alerts.models import Colour
 from broadcasts.alerts.service import REPEATS
 from broadcasts.alerts.voice import AT_FIRST_S, ROUND_S, Warmer, speak
+from broadcasts.kinds import Colour
 from broadcasts.settings import SpeechSettings
 from broadcasts.speech.engine import EngineInfo, Script, SpeechEngine, SpeechFailed, VoiceSpec, load_engine
 from broadcasts.speech.library import Library

@@ -18,10 +18,11 @@ from werkzeug.test import TestResponse
 
 from broadcasts.alerts import service
 from broadcasts.alerts.hazards import hazards, wording
-from broadcasts.alerts.models import Alert, AlertState, Colour
+from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.rules import Rules
+from broadcasts.kinds import Colour
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.states import PlayState
 from broadcasts.sms.models import SmsRun

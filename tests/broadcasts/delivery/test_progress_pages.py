@@ -134,7 +134,7 @@ def test_the_page_stops_asking_when_it_is_over(air: Air, sign_in: SignIn) -> Non
     last = clerk.get(f"/broadcasts/{sent}/progress")
     assert last.status_code == FINAL
     assert "hx-trigger" not in last.text
-    assert '<div id="stop-place" hx-swap-oob="true"></div>' in last.text
+    assert re.search(r'<div id="stop-place" hx-swap-oob="true">\s*</div>', last.text)
 
 
 def test_it_goes_on_asking_while_text_messages_are_on_their_way(air: Air, sign_in: SignIn) -> None:
@@ -145,6 +145,23 @@ def test_it_goes_on_asking_while_text_messages_are_on_their_way(air: Air, sign_i
     answer = clerk.get(f"/broadcasts/{sent}/progress")
     assert answer.status_code == 200
     assert "喇叭播完了，短信还在发" in answer.text
+
+
+def test_who_makes_way_for_something_more_urgent_is_said_to_wait_not_to_sound(air: Air, sign_in: SignIn) -> None:
+    sent = air.release(BRIDGE)
+    air.report(sent, PlayState.STARTED, [B1, B2])
+    air.report(sent, PlayState.INTERRUPTED, [B1, B2])
+    html = page(sign_in("clerk"), sent)
+    assert "2 只先播更急的，播完再播这条" in html
+    assert numbers(html) == {"应响": 2, "在响": 0, "播完": 0, "没播完": 2, "还没响": 0}
+
+
+def test_who_began_late_is_still_said_to_sound_when_the_time_is_over(air: Air, sign_in: SignIn) -> None:
+    sent = air.release(BRIDGE)
+    air.report(sent, PlayState.FINISHED, [B1])
+    air.clock.now += timedelta(minutes=5)
+    air.report(sent, PlayState.STARTED, [B2])
+    assert "还有 1 只在响" in page(sign_in("clerk"), sent)
 
 
 # ---- stopping
@@ -168,6 +185,15 @@ def test_one_press_stops_it_and_a_second_does_no_harm(air: Air, sign_in: SignIn,
         assert session.get_one(PlayOrder, sent).stop_seq is not None
     assert f'action="/broadcasts/{sent}/stop"' not in page(clerk, sent)
     assert "由北镇广播员叫停" in page(clerk, sent)
+
+
+def test_who_was_away_when_it_was_stopped_is_not_said_to_play_it_later(air: Air, sign_in: SignIn) -> None:
+    sent, clerk = air.release(BRIDGE), sign_in("clerk")
+    air.offline(B2)
+    clerk.post(f"/broadcasts/{sent}/stop")
+    html = page(clerk, sent)
+    assert "离线，叫停了，连上也不会再播" in html
+    assert "还来得及" not in html
 
 
 def test_stopping_too_late_is_said_and_changes_nothing(air: Air, sign_in: SignIn, runtime: Runtime) -> None:

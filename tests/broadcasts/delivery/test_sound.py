@@ -10,7 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from broadcasts.announcements.models import Theme
+from broadcasts.kinds import Theme
 from broadcasts.speech.library import Rendering
 from broadcasts.studio import Studio
 from hub.core.runtime import Runtime

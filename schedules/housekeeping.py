@@ -1,0 +1,43 @@
+"""Once an hour: forget what has served its time. Nothing that may still sound is touched."""
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.alerts.models import Alert
+from broadcasts.announcements.lifecycle import State
+from broadcasts.announcements.models import Announcement
+from broadcasts.delivery.models import Broadcast
+from broadcasts.settings import SpeechSettings
+from broadcasts.studio import Studio
+from hub.accounts import keys, service
+from hub.core.runtime import Runtime
+
+log = logging.getLogger(__name__)
+HOUR_S = 3600.0
+RECENT = timedelta(days=90)
+"""Recordings of broadcasts younger than this stay, so that people can listen to what was said."""
+
+
+def tidy(runtime: Runtime) -> float:
+    """Do one round; return the seconds until the next."""
+    now = runtime.now()
+    with runtime.sessions.begin() as session:
+        forgotten = keys.purge(session, now=now) + service.forget_sign_ins(session, now=now)
+    with runtime.sessions.read() as session:
+        wanted = sounds_wanted(session, now)
+    limit = runtime.config.section(SpeechSettings).cache_mb * 1_000_000
+    freed = runtime.get(Studio).library.evict(limit, wanted)
+    if forgotten or freed:
+        log.info("tidied", extra={"rows": forgotten, "bytes": freed})
+    return HOUR_S
+
+
+def sounds_wanted(session: Session, now: datetime) -> set[str]:
+    """Return the recordings that may still sound or that people may still want to hear."""
+    announcements = select(Announcement.audio_sha256).where(Announcement.state != State.WITHDRAWN)
+    broadcasts = select(Broadcast.audio_sha256).where(Broadcast.released_at > now - RECENT)
+    alerts = select(Alert.audio_sha256).where(Alert.armed_at > now - RECENT)
+    return {sha for query in (announcements, broadcasts, alerts) for sha in session.scalars(query) if sha}

@@ -1,0 +1,133 @@
+"""The database: moments with zones, states that are checked, units of work that commit or leave no trace."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+from sqlalchemy import String, text
+from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from hub.core.db import Sessions, StateText, UtcDateTime, make_engine
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Own(DeclarativeBase):
+    """Tables of this test alone."""
+
+
+class Thing(Own):
+    __tablename__ = "thing"
+
+    name: Mapped[str] = mapped_column(String(10), primary_key=True)
+    at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    colour: Mapped[Colour | None] = mapped_column(StateText(Colour))
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Iterator[Sessions]:
+    engine = make_engine(f"sqlite:///{tmp_path / 'deep' / 'test.db'}")
+    Own.metadata.create_all(engine)
+    yield Sessions(engine)
+    engine.dispose()
+
+
+def stored(sessions: Sessions, **values: object) -> Thing:
+    with sessions.begin() as session:
+        session.add(Thing(name="a", **values))
+    with sessions.read() as session:
+        return session.get_one(Thing, "a")
+
+
+def test_a_moment_comes_back_in_utc_whatever_zone_it_went_in_with(sessions: Sessions) -> None:
+    noon = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
+    found = stored(sessions, at=noon).at
+    assert found == noon
+    assert found is not None
+    assert found.tzinfo is UTC
+
+
+def test_a_moment_without_a_zone_is_refused_instead_of_guessed(sessions: Sessions) -> None:
+    with pytest.raises(StatementError, match="without a time zone"):
+        stored(sessions, at=datetime(2026, 11, 23, 12, 0))  # noqa: DTZ001 - the very mistake
+
+
+def test_no_moment_stays_none(sessions: Sessions) -> None:
+    assert stored(sessions, at=None).at is None
+
+
+def test_a_state_comes_back_as_what_it_is(sessions: Sessions) -> None:
+    assert stored(sessions, colour=Colour.BLUE).colour is Colour.BLUE
+
+
+def test_what_is_no_state_neither_goes_in_nor_comes_out(sessions: Sessions) -> None:
+    with pytest.raises(StatementError, match="green"):
+        stored(sessions, colour="green")
+    stored(sessions, colour=Colour.RED)
+    with sessions.begin() as session:
+        session.execute(text("UPDATE thing SET colour = 'green'"))
+    with sessions.read() as session, pytest.raises(ValueError, match="green"):
+        session.get(Thing, "a")
+
+
+def test_an_exception_leaves_no_trace(sessions: Sessions) -> None:
+    def fail() -> None:
+        with sessions.begin() as session:
+            session.add(Thing(name="a"))
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with sessions.read() as session:
+        assert session.get(Thing, "a") is None
+
+
+def test_what_was_only_read_is_never_written(sessions: Sessions) -> None:
+    with sessions.read() as session:
+        session.add(Thing(name="a"))
+        session.flush()
+    with sessions.read() as session:
+        assert session.get(Thing, "a") is None
+
+
+def test_two_writers_wait_for_each_other_and_neither_loses(sessions: Sessions) -> None:
+    """Both read first and write later, which fails at once in SQLite unless the intention is declared."""
+    with sessions.begin() as session:
+        session.add(Thing(name="count", at=datetime(2026, 1, 1, tzinfo=UTC)))
+    start = threading.Barrier(4)
+    faults: list[Exception] = []
+
+    def add_days() -> None:
+        start.wait()
+        try:
+            for _ in range(10):
+                with sessions.begin() as session:
+                    thing = session.get_one(Thing, "count")
+                    assert thing.at is not None
+                    thing.at += timedelta(days=1)
+        except Exception as fault:  # noqa: BLE001 - to be shown by the test
+            faults.append(fault)
+
+    threads = [threading.Thread(target=add_days) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    with sessions.read() as session:
+        assert session.get_one(Thing, "count").at == datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=40)
+
+
+def test_foreign_keys_are_watched(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        session.execute(text("CREATE TABLE child (thing VARCHAR(10) REFERENCES thing(name))"))
+    with pytest.raises(IntegrityError), sessions.begin() as session:
+        session.execute(text("INSERT INTO child VALUES ('nobody')"))

@@ -1,0 +1,210 @@
+"""What holds on every page: headers, CSRF, language, light and dark, the menu, errors in words."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi3.openapi import OpenAPI
+from sqlalchemy import select
+
+from hub.accounts.models import Account
+from hub.core.runtime import Runtime
+from hub.web.guards import CONTENT_POLICY
+from hub.web.shell import local_path
+
+SignIn = Callable[[str], FlaskClient]
+
+
+def the_account(runtime: Runtime, login: str = "clerk") -> Account:
+    with runtime.sessions.read() as session:
+        return session.scalars(select(Account).where(Account.login == login)).one()
+
+
+def pages_of(app: OpenAPI) -> list[str]:
+    """Return every address without a blank that answers GET."""
+    return sorted(
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.arguments and not rule.rule.startswith("/static")
+    )
+
+
+def test_every_answer_carries_the_security_headers(app: OpenAPI, sign_in: SignIn) -> None:
+    inside, outside = sign_in("county"), app.test_client()
+    pages = [*pages_of(app), "/nothing", "/static/app.css", "/healthz"]
+    assert len(pages) > 15
+    for path in pages:
+        for client in (inside, outside):
+            with client.get(path) as answer:
+                headers = answer.headers
+            assert headers["Content-Security-Policy"] == CONTENT_POLICY, path
+            assert headers["X-Content-Type-Options"] == "nosniff", path
+            assert headers["Referrer-Policy"] == "same-origin", path
+
+
+def test_the_content_policy_lets_nothing_in_from_outside() -> None:
+    assert "unsafe" not in CONTENT_POLICY
+    assert "http" not in CONTENT_POLICY
+    assert "*" not in CONTENT_POLICY
+    assert CONTENT_POLICY.startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in CONTENT_POLICY
+
+
+def test_pages_are_not_kept_and_static_files_are_kept_for_ever(sign_in: SignIn) -> None:
+    client = sign_in("clerk")
+    page = client.get("/speakers")
+    assert page.headers["Cache-Control"] == "no-store"
+    style = re.findall(r'href="(/static/app.css\?v=[0-9a-f]{12})"', page.text)[0]
+    with client.get(style) as answer:
+        assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_no_page_fails_for_anybody(app: OpenAPI, sign_in: SignIn) -> None:
+    for who in ("county", "clerk", "approver", "duty", "secretary", "viewer"):
+        client = sign_in(who)
+        for path in pages_of(app):
+            assert client.get(path, follow_redirects=True).status_code < 500, f"{who} {path}"
+
+
+def test_the_menu_leads_only_where_one_may_go_and_marks_where_one_is(sign_in: SignIn) -> None:
+    for who in ("county", "clerk", "approver", "duty", "secretary", "viewer"):
+        client = sign_in(who)
+        menu = client.get("/speakers").text.split("<nav")[1].split("</nav>")[0]
+        links = set(re.findall(r'href="(/[^"#]*)"', menu))
+        assert "/speakers" in links
+        for link in links:
+            assert client.get(link, follow_redirects=True).status_code == 200, f"{who} {link}"
+        assert re.findall(r'href="([^"]+)" aria-current="page"', menu) == ["/speakers"]
+
+
+def test_the_menu_stays_marked_on_a_page_below(sign_in: SignIn) -> None:
+    menu = sign_in("clerk").get("/speakers/s1001-1").text.split("</nav>")[0]
+    assert 'href="/speakers" aria-current="page"' in menu
+
+
+# ---- CSRF
+
+
+def test_a_form_without_its_token_does_nothing(app: OpenAPI, runtime: Runtime) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    client = app.test_client()
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', client.get("/sign-in").text)[0]
+    form = {"login": "clerk", "password": "correct-horse-7"}
+    assert client.post("/sign-in", data=form).status_code == 400
+    assert client.post("/sign-in", data=form | {"csrf_token": token}).status_code == 302
+    refused = client.post("/language", data={"language": "en"})
+    assert (refused.status_code, "刷新后再交一次" in refused.text) == (400, True)
+    assert the_account(runtime).language == "zh"
+
+
+def test_every_form_that_changes_something_carries_its_token(sign_in: SignIn, app: OpenAPI) -> None:
+    client = sign_in("county")
+    for path in [*pages_of(app), "/speakers/s1001-1", "/regions/990101001000"]:
+        for form in re.findall(r"<form[^>]*method=\"post\".*?</form>", client.get(path).text, re.DOTALL):
+            assert 'name="csrf_token"' in form, f"{path}: {form[:120]}"
+
+
+# ---- language
+
+
+def test_english_is_a_press_away_also_before_signing_in(app: OpenAPI) -> None:
+    client = app.test_client()
+    assert 'lang="zh-CN"' in client.get("/sign-in").text
+    answer = client.post("/language", data={"language": "en"}, headers={"Referer": "http://localhost/sign-in?next=/x"})
+    assert answer.headers["Location"] == "/sign-in?next=/x"
+    page = client.get("/sign-in").text
+    assert 'lang="en"' in page
+    assert "Sign in" in page
+
+
+def test_the_language_is_kept_with_the_account(sign_in: SignIn, runtime: Runtime) -> None:
+    sign_in("clerk").post("/language", data={"language": "en"})
+    assert the_account(runtime).language == "en"
+    page = sign_in("clerk").get("/speakers").text
+    assert 'lang="en"' in page
+    assert "Loudspeakers" in page
+
+
+def test_an_unknown_language_is_chinese(sign_in: SignIn, runtime: Runtime) -> None:
+    sign_in("clerk").post("/language", data={"language": "xx"})
+    assert the_account(runtime).language == "zh"
+
+
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example"])
+@pytest.mark.parametrize("switch", ["/language", "/theme"])
+def test_switching_leads_nobody_to_another_site(app: OpenAPI, switch: str, back: str) -> None:
+    client = app.test_client()
+    by_form = client.post(switch, data={"back": back})
+    by_referrer = client.post(switch, headers={"Referer": "https://evil.example/x"})
+    assert (by_form.headers["Location"], by_referrer.headers["Location"]) == ("/", "/")
+
+
+@pytest.mark.parametrize("path", ["/", "/speakers", "/speakers?q=a%20b&x=//y", "/a/b#c"])
+def test_paths_of_our_own_are_left_alone(path: str) -> None:
+    assert local_path(path) == path
+
+
+# ---- light and dark
+
+
+def test_light_or_dark_is_kept_with_the_account_and_undone(sign_in: SignIn, runtime: Runtime) -> None:
+    client = sign_in("clerk")
+    assert "data-theme=" not in client.get("/speakers").text.split(">")[1]
+    client.post("/theme", data={"theme": "dark"}, headers={"Referer": "http://localhost/speakers"})
+    assert the_account(runtime).theme == "dark"
+    assert '<html lang="zh-CN" data-theme="dark">' in client.get("/speakers").text
+    client.post("/theme", data={"theme": ""})
+    assert the_account(runtime).theme == "auto"
+    assert '<html lang="zh-CN">' in client.get("/speakers").text
+
+
+def test_an_unknown_theme_is_as_the_device_is(app: OpenAPI) -> None:
+    client = app.test_client()
+    client.post("/theme", data={"theme": '"><script>'})
+    assert '<html lang="zh-CN">' in client.get("/sign-in").text
+    client.set_cookie("theme", '"><script>')
+    assert '<html lang="zh-CN">' in client.get("/sign-in").text
+
+
+# ---- errors
+
+
+def test_a_page_that_is_not_there_says_so_and_offers_a_way_on(sign_in: SignIn) -> None:
+    answer = sign_in("clerk").get("/nothing")
+    assert (answer.status_code, "没有这一页" in answer.text, 'href="/"' in answer.text) == (404, True, True)
+
+
+def test_a_fragment_gets_a_notice_instead_of_a_page(sign_in: SignIn) -> None:
+    answer = sign_in("clerk").get("/speakers/nobody", headers={"HX-Request": "true"})
+    assert answer.status_code == 404
+    assert 'role="alert"' in answer.text
+    assert "<html" not in answer.text
+
+
+def test_a_polling_page_whose_session_ended_goes_to_the_sign_in_page(app: OpenAPI) -> None:
+    answer = app.test_client().get("/speakers/s1001-1", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/sign-in")
+
+
+def test_a_bug_shows_a_number_and_not_what_happened(app: OpenAPI, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> str:
+        raise RuntimeError("secret 13800001122")
+
+    app.add_url_rule("/broken", "broken", broken)
+    answer = app.test_client().get("/broken")
+    number = re.findall(r"编号 ([0-9a-f]{8})", answer.text)
+    assert (answer.status_code, len(number)) == (500, 1)
+    assert "13800001122" not in answer.text
+    assert number[0] in caplog.text
+
+
+def test_the_hub_says_that_it_is_well(app: OpenAPI) -> None:
+    assert app.test_client().get("/healthz").json == {"status": "ok"}
+
+
+def test_text_is_packed_for_whoever_takes_it(sign_in: SignIn) -> None:
+    client = sign_in("clerk")
+    packed = client.get("/speakers", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.data) < len(client.get("/speakers").data) / 3
