@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import builders
 import pytest
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from jinja2 import FileSystemBytecodeCache
@@ -16,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import cunxiang
+from hub.accounts import passwords
 from hub.app import build, open_runtime
 from hub.commands.frame import sections
 from hub.core.config import load
@@ -70,8 +72,16 @@ def open_hub(data_dir: Path, clock: SetClock) -> Runtime:
     return open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides), clock=clock)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hash passwords with the least argon2 allows: hundreds of sign-ins would otherwise be most of the run."""
+    honest, passwords._HASHER = passwords._HASHER, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    passwords._HASHER = honest
+
+
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> Path:
     """A data folder with the small county of `builders.a_county`, made once; tests get copies."""
     folder = tmp_path_factory.mktemp("prepared")
     runtime = open_hub(folder, SetClock())

@@ -203,7 +203,7 @@ def test_a_clerk_makes_no_accounts(county: Session) -> None:
 )
 def test_a_malformed_account_is_refused(county: Session, given: dict[str, object], code: str) -> None:
     with pytest.raises(BadInput) as refused:
-        make(county, **given)
+        make(county, SYSTEM, **given)
     assert refused.value.code == code
 
 

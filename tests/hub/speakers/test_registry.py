@@ -27,8 +27,16 @@ def county(runtime: Runtime) -> Iterator[Session]:
 
 
 def enrol(session: Session, login: str = "clerk", **given: str) -> registry.Enrolled:
-    fields = {"speaker_id": "new-1x", "name": "村口", "region_code": BRIDGE}
-    return registry.enrol(session, builders.the_actor(session, login), now=NOON, **(fields | given))
+    fields = {"speaker_id": "new-1x", "name": "村口", "region_code": BRIDGE} | given
+    actor = builders.the_actor(session, login)
+    return registry.enrol(
+        session,
+        actor,
+        speaker_id=fields["speaker_id"],
+        name=fields["name"],
+        region_code=fields["region_code"],
+        now=NOON,
+    )
 
 
 def all_pages(session: Session, limit: int, **wanted: object) -> list[str]:

@@ -123,7 +123,7 @@ def test_the_language_is_kept_with_the_account(sign_in: SignIn, runtime: Runtime
     assert the_account(runtime).language == "en"
     page = sign_in("clerk").get("/speakers").text
     assert 'lang="en"' in page
-    assert "Loudspeakers" in page
+    assert "Speakers" in page
 
 
 def test_an_unknown_language_is_chinese(sign_in: SignIn, runtime: Runtime) -> None:
