@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from flask import Flask
-
 from broadcasts.alerts import service as alerts
 from broadcasts.alerts.voice import Warmer
 from broadcasts.delivery import service as delivery
@@ -12,7 +10,7 @@ from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
 from broadcasts.loudspeaker import receipts
 from broadcasts.loudspeaker.sender import Sender
-from broadcasts.pages import install_pages
+from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.sms.gateways.finding import find_gateway
@@ -39,8 +37,8 @@ SETTLE_S = 2.0
 SWEEP_S = 10.0
 
 
-def plug_in(app: Flask, runtime: Runtime) -> None:
-    """Provide rules, studio, station and pages."""
+def provide(runtime: Runtime) -> None:
+    """Offer rules, studio, station and what the pages ask for."""
     rules = runtime.provide(Rules, rules_of(runtime))
     runtime.provide(Pumps, Pumps())
     runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
@@ -50,7 +48,7 @@ def plug_in(app: Flask, runtime: Runtime) -> None:
     station = runtime.provide(Station, Station(runtime, rules.quiet.as_day()))
     station.on_receipts(lambda found: _note_receipts(runtime, found))
     station.on_beats(lambda found: _note_beats(runtime, found))
-    install_pages(app, runtime)
+    provide_desks(runtime)
 
 
 def rules_of(runtime: Runtime) -> Rules:
@@ -155,5 +153,9 @@ def _note_beats(runtime: Runtime, found: list[Beat]) -> None:
 
 
 feature = Feature(
-    name="broadcasts", settings=(BroadcastSettings, SpeechSettings, SmsSettings), plug_in=plug_in, start=start
+    name="broadcasts",
+    settings=(BroadcastSettings, SpeechSettings, SmsSettings),
+    provide=provide,
+    plug_in=install_pages,
+    start=start,
 )

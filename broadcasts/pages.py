@@ -22,11 +22,15 @@ ROOMS = (delivery, announcements, alerts, sms)
 VERBS = (announcement_api, delivery_api, alert_api, sms_api)
 
 
-def install_pages(app: Flask, runtime: Runtime) -> None:
-    """Register blueprints and menu lines, and tell the overview whom to ask."""
+def provide_desks(runtime: Runtime) -> None:
+    """Tell the overview whom to ask."""
     runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library))
     runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))
+
+
+def install_pages(app: Flask, runtime: Runtime) -> None:
+    """Register blueprints and menu lines."""
     for verbs in VERBS:
         register(app, verbs.bp)
     for room in ROOMS:

@@ -13,6 +13,7 @@ from hub.accounts import views as account_pages
 from hub.accounts.identity import IDENTITY
 from hub.accounts.keys import key_store
 from hub.audit import views as audit_pages
+from hub.audit.places import PlaceNames
 from hub.core.clock import Clock, utc_now
 from hub.core.config import Config, HubSettings
 from hub.core.db import Base, Sessions, make_engine
@@ -21,10 +22,14 @@ from hub.core.migrating import upgrade
 from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
 from hub.regions import api as region_api
+from hub.regions import service as regions
 from hub.regions import views as region_pages
+from hub.regions.facts import LoudspeakerCounts
 from hub.residents import api as resident_api
 from hub.residents import views as resident_pages
+from hub.residents.uploads import Uploads
 from hub.speakers import api as speaker_api
+from hub.speakers import registry
 from hub.speakers import views as speaker_pages
 from hub.web import api, errors, guards, i18n, openapi, shell
 from hub.web.idempotency import KeyStore
@@ -54,8 +59,23 @@ def open_runtime(config: Config, *, clock: Clock = utc_now) -> Runtime:
     return runtime
 
 
+def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
+    """Give a runtime the services of every room."""
+    runtime.provide(Menu, Menu())
+    runtime.provide(Identity, IDENTITY)
+    runtime.provide(KeyStore, key_store(runtime.secrets))
+    api.provide_limits(runtime)
+    runtime.provide(Uploads, Uploads(runtime.config.data_dir / "uploads"))
+    # Rooms further down are told what they cannot look up themselves.
+    runtime.provide(PlaceNames, PlaceNames(regions.names))
+    runtime.provide(LoudspeakerCounts, LoudspeakerCounts(registry.totals_by_region))
+    for feature in features:
+        feature.provide(runtime)
+
+
 def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
     """Return the application; nothing is started and no port opened."""
+    provide(runtime, features)
     app = OpenAPI(
         "hub",
         root_path=str(Path(__file__).parent),
@@ -77,14 +97,11 @@ def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
     proxies = runtime.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
-    runtime.provide(Menu, Menu())
-    runtime.provide(Identity, IDENTITY)
-    runtime.provide(KeyStore, key_store(runtime.secrets))
     i18n.install(app)
     guards.install(app)
     errors.install(app)
     shell.install(app)
-    api.install(app, runtime)
+    api.install(app)
     app.register_blueprint(openapi.bp)
     for verbs in VERBS:
         api.register(app, verbs)

@@ -19,10 +19,14 @@ from schedules.runner import Runner
 from schedules.timetable import Firing
 
 
-def plug_in(app: Flask, runtime: Runtime) -> None:
+def provide(runtime: Runtime) -> None:
     """Open the timetable's doors to announcements and to the overview."""
     runtime.provide(Timetable, timetable.doors(runtime.zone))
     runtime.provide(Upcoming, week.upcoming())
+
+
+def plug_in(app: Flask, runtime: Runtime) -> None:
+    """Put the timetable's pages on the application."""
     register(app, api.bp)
     app.register_blueprint(views.bp)
     views.add_to_menu(runtime)
@@ -40,4 +44,4 @@ def start(runtime: Runtime) -> list[Background]:
     return [runner, Loop("housekeeping", lambda: tidy(runtime))]
 
 
-feature = Feature(name="schedules", plug_in=plug_in, start=start)
+feature = Feature(name="schedules", provide=provide, plug_in=plug_in, start=start)

@@ -18,14 +18,22 @@ from sqlalchemy.orm import Session
 
 import cunxiang
 from hub.accounts import passwords
-from hub.app import build, open_runtime
+from hub.app import build, open_runtime, provide
 from hub.commands.frame import sections
 from hub.core.config import load
 from hub.core.db import Base, Sessions, make_engine
-from hub.core.runtime import Runtime
+from hub.core.runtime import KEY, Runtime
+from hub.web.menu import Menu
 
 NOON = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 """Monday, 10:00 in the villages: no quiet hours."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that needs a whole application, so that the quick run can do without them."""
+    for item in items:
+        if "app" in getattr(item, "fixturenames", ()):
+            item.add_marker("web")
 
 
 class SetClock:
@@ -107,8 +115,32 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBy
     return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
 
 
+@pytest.fixture(scope="session")
+def one_app(
+    prepared: Path, tmp_path_factory: pytest.TempPathFactory, compiled_templates: FileSystemBytecodeCache
+) -> OpenAPI:
+    """An application that all tests share: only the runtime behind it changes."""
+    folder = tmp_path_factory.mktemp("one") / "var"
+    shutil.copytree(prepared, folder)
+    app = build(open_hub(folder, SetClock()), cunxiang.FEATURES)
+    app.jinja_env.bytecode_cache = compiled_templates
+    return app
+
+
 @pytest.fixture
-def app(runtime: Runtime, compiled_templates: FileSystemBytecodeCache) -> OpenAPI:
+def app(one_app: OpenAPI, runtime: Runtime) -> OpenAPI:
+    """The pages of this test's own hub."""
+    menu = one_app.extensions[KEY].get(Menu)
+    provide(runtime, cunxiang.FEATURES)
+    runtime.provide(Menu, menu)
+    one_app.extensions[KEY] = runtime
+    one_app.config["WTF_CSRF_ENABLED"] = False
+    return one_app
+
+
+@pytest.fixture
+def fresh_app(runtime: Runtime, compiled_templates: FileSystemBytecodeCache) -> OpenAPI:
+    """An application of its own, for a test that changes it."""
     app = build(runtime, cunxiang.FEATURES)
     app.config["WTF_CSRF_ENABLED"] = False
     app.jinja_env.bytecode_cache = compiled_templates

@@ -41,6 +41,10 @@ def configure(*, json_lines: bool, level: int = logging.INFO) -> None:
     """Log to standard error. Libraries that would log addresses or bodies are kept to warnings."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine() if json_lines else PlainLine())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    root = logging.getLogger()
+    for old in [h for h in root.handlers if isinstance(h.formatter, JsonLine | PlainLine)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)

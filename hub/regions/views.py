@@ -4,7 +4,6 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 
-from hub.audit.places import PlaceNames
 from hub.core.actor import Permission
 from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
@@ -20,7 +19,7 @@ bp = Blueprint("regions", __name__)
 
 
 def add_to_menu(runtime: Runtime) -> None:
-    """Put this room's line into the menu, and tell the log below what places are called."""
+    """Put this room's line into the menu."""
     runtime.get(Menu).add(
         Entry(
             key="regions",
@@ -32,7 +31,6 @@ def add_to_menu(runtime: Runtime) -> None:
             position=10,
         )
     )
-    runtime.provide(PlaceNames, PlaceNames(service.names))
 
 
 @bp.get("/regions")

@@ -39,7 +39,6 @@ def add_to_menu(runtime: Runtime) -> None:
             position=20,
         )
     )
-    runtime.provide(Uploads, Uploads(runtime.config.data_dir / "uploads"))
 
 
 # ---- the list and one resident

@@ -213,6 +213,11 @@ def count_by_region(session: Session, actor: Actor, permission: Permission = Per
     return {code: Count(total[code], online[code]) for code in total}
 
 
+def totals_by_region(session: Session, actor: Actor) -> dict[str, int]:
+    """Return how many loudspeakers hang below every region code the actor may see."""
+    return {code: count.total for code, count in count_by_region(session, actor).items()}
+
+
 def _visible(actor: Actor, path: str | None) -> Any:
     paths = actor.paths(Permission.SEE)
     if path is not None:

@@ -9,7 +9,6 @@ from flask_babel import gettext, lazy_gettext
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, Unavailable
 from hub.core.runtime import Runtime, runtime
-from hub.regions.facts import LoudspeakerCounts
 from hub.speakers import listing, registry
 from hub.speakers import volume as volumes
 from hub.speakers.forms import Filter, NewSpeaker, volume
@@ -26,7 +25,7 @@ bp = Blueprint("speakers", __name__)
 
 
 def add_to_menu(runtime: Runtime) -> None:
-    """Put this room's line into the menu, and tell the regions below what hangs in them."""
+    """Put this room's line into the menu."""
     runtime.get(Menu).add(
         Entry(
             key="speakers",
@@ -38,14 +37,6 @@ def add_to_menu(runtime: Runtime) -> None:
             position=10,
             badge=lambda session, actor: registry.count(session, actor).offline,
         )
-    )
-    runtime.provide(
-        LoudspeakerCounts,
-        LoudspeakerCounts(
-            lambda session, actor: {
-                code: count.total for code, count in registry.count_by_region(session, actor).items()
-            }
-        ),
     )
 
 

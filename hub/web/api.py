@@ -123,11 +123,15 @@ def register(app: Flask, bp: APIBlueprint) -> None:
     app.register_api(bp)
 
 
-def install(app: Flask, runtime_: Runtime) -> None:
-    """Guard everything below /api/."""
+def provide_limits(runtime_: Runtime) -> None:
+    """Count how often each key and address asks."""
     settings = runtime_.config.section(ApiSettings)
     runtime_.provide(PerMinute, PerMinute(settings.requests_per_minute))
     runtime_.provide(SignInsPerMinute, SignInsPerMinute(settings.sign_ins_per_minute))
+
+
+def install(app: Flask) -> None:
+    """Guard everything below /api/."""
     app.before_request(_guard)
 
 

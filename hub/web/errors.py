@@ -1,6 +1,7 @@
 """Turn what went wrong into a page, a fragment or problem+json, in words that say what to do."""
 
 import logging
+import traceback
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -129,8 +130,11 @@ def _http_problem(error: HTTPException, status: int, code: str) -> Response:
 
 def _bug(error: Exception) -> ResponseReturnValue:
     number = uuid4().hex[:8]
-    # Only where it happened: a value in the message might be somebody's number.
-    log.error("unexpected error %s at %s %s", number, request.method, request.endpoint, exc_info=error)
+    # Only what it was and where: the message of an exception may hold somebody's number.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error(
+        "unexpected error %s at %s %s: %s\n%s", number, request.method, request.endpoint, type(error).__name__, where
+    )
     return _answer(500, "http_500", sentence("http_500", language(), number=number))
 
 

@@ -253,11 +253,12 @@ def test_a_verb_that_needs_a_body_says_so(refused: Program) -> None:
     problem_of(refused.post(f"/announcements/{NOWHERE}/return"), 400, "body_missing")
 
 
-def test_a_bug_is_told_with_a_number_and_nothing_else(app: OpenAPI, clerk: Program) -> None:
+def test_a_bug_is_told_with_a_number_and_nothing_else(fresh_app: OpenAPI, runtime: Runtime) -> None:
     def broken(**_: object) -> str:
         raise RuntimeError("secret 13800001111")
 
-    app.view_functions["account_api.me"] = broken
+    clerk = program(fresh_app, runtime, "clerk")
+    fresh_app.view_functions["account_api.me"] = broken
     answer = problem_of(clerk.get("/me"), 500, "http_500")
     assert "13800001111" not in str(answer)
 

@@ -187,12 +187,12 @@ def test_a_polling_page_whose_session_ended_goes_to_the_sign_in_page(app: OpenAP
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/sign-in")
 
 
-def test_a_bug_shows_a_number_and_not_what_happened(app: OpenAPI, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_shows_a_number_and_not_what_happened(fresh_app: OpenAPI, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> str:
         raise RuntimeError("secret 13800001122")
 
-    app.add_url_rule("/broken", "broken", broken)
-    answer = app.test_client().get("/broken")
+    fresh_app.add_url_rule("/broken", "broken", broken)
+    answer = fresh_app.test_client().get("/broken")
     number = re.findall(r"编号 ([0-9a-f]{8})", answer.text)
     assert (answer.status_code, len(number)) == (500, 1)
     assert "13800001122" not in answer.text
