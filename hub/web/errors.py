@@ -132,9 +132,8 @@ def _bug(error: Exception) -> ResponseReturnValue:
     number = uuid4().hex[:8]
     # Only what it was and where: the message of an exception may hold somebody's number.
     where = "".join(traceback.format_tb(error.__traceback__))
-    log.error(
-        "unexpected error %s at %s %s: %s\n%s", number, request.method, request.endpoint, type(error).__name__, where
-    )
+    what = f"{request.method} {request.endpoint}: {type(error).__name__}"
+    log.error("unexpected error %s at %s\n%s", number, what, where)
     return _answer(500, "http_500", sentence("http_500", language(), number=number))
 
 

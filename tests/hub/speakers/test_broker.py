@@ -230,6 +230,8 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from hub.speakers.broker import start_broker
+
+pytestmark = pytest.mark.slow
 broker = start_broker(sys.argv[1], Path(sys.argv[2]))
 print(broker.port, flush=True)
 time.sleep(60)

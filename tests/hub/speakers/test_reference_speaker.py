@@ -147,6 +147,8 @@ import sys
 from pathlib import Path
 from hub.speakers.client import SpeakerSettings, run_speaker
 from hub.speakers.device_file import DeviceFile
+
+pytestmark = pytest.mark.slow
 run_speaker(SpeakerSettings(DeviceFile.load(Path(sys.argv[1])), sink="file"))
 """
 

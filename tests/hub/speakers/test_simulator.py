@@ -16,6 +16,8 @@ from hub.speakers.protocol import Command, Reached, ToRegion, seal_command
 from hub.speakers.simulator import Simulation, SimulationOptions
 from hub.speakers.topics import region_command
 
+pytestmark = pytest.mark.slow
+
 MANY = [f"horn-{number:04}" for number in range(100)]
 FEW = MANY[:12]
 
