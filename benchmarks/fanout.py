@@ -1,20 +1,21 @@
 """From "release" to the last loudspeaker's receipt in the database, beside the bare broker with the same devices.
 
-Bare peer: one paho client publishes one signed command, one paho client counts receipts; no hub, no database.
+Bare peer: the same broker and devices, one link that publishes one signed command and counts receipts; no tables.
 Run: .venv/bin/python benchmarks/fanout.py [devices] [embedded|mosquitto]
 """
 
+import statistics
 import sys
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from uuid6 import uuid7
 
 import cunxiang
-from broadcasts.feature import rules_of
 from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.sender import Sender
 from broadcasts.loudspeaker.states import PlayState
@@ -27,140 +28,148 @@ from hub.regions import service as regions
 from hub.regions.tree import path_of
 from hub.speakers import registry
 from hub.speakers.device_file import DeviceFile
-from hub.speakers.protocol import Receipt
+from hub.speakers.protocol import Audio, Play, Priority, Receipt, ToRegion, seal_command
 from hub.speakers.simulator import Simulation, SimulationOptions
 from hub.speakers.station import KEY_ID, Station
+from hub.speakers.topics import region_command
 
-COUNTY, TOWNSHIP, VILLAGE = "990101000000", "990101001000", "990101001001"
+REGIONS = ("990101000000", "990101001000", "990101001001")
+VILLAGE = REGIONS[-1]
 ROUNDS = 5
 
 
-def a_hub(folder: Path, kind: str) -> Runtime:
-    """Return a hub with one village."""
-    overrides = {
+def a_hub(folder: Path, kind: str, count: int) -> tuple[Runtime, Station, list[DeviceFile]]:
+    """Return a hub with one village full of loudspeakers."""
+    overrides: dict[str, dict[str, object]] = {
         "hub": {"data_dir": folder},
         "speech": {"engines": ("tone",)},
         "mqtt": {"engine": kind, "port": 0, "heartbeat_seconds": 600},
     }
     runtime = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides))
+    build(runtime, cunxiang.FEATURES)
+    station = runtime.get(Station)
     with runtime.sessions.begin() as session:
-        for code in (COUNTY, TOWNSHIP, VILLAGE):
+        for code in REGIONS:
             regions.add_region(session, SYSTEM, code=code, name=code[-6:], now=runtime.now())
-    return runtime
-
-
-def devices_of(runtime: Runtime, count: int, station: Station) -> list[DeviceFile]:
-    """Enrol loudspeakers."""
-    with runtime.sessions.begin() as session:
         enrolled = [
             registry.enrol(session, SYSTEM, speaker_id=f"d{n}", name="d", region_code=VILLAGE, now=runtime.now())
             for n in range(count)
         ]
-    return [
+    devices = [
         DeviceFile(
-            id=e.speaker.id,
-            number=e.speaker.number,
-            secret=e.secret,
+            id=each.speaker.id,
+            number=each.speaker.number,
+            secret=each.secret,
             broker_host="127.0.0.1",
             broker_port=1,
-            regions=(COUNTY, TOWNSHIP, VILLAGE),
+            regions=REGIONS,
             hub_keys={KEY_ID: station.key.public()},
         )
-        for e in enrolled
+        for each in enrolled
     ]
+    return runtime, station, devices
 
 
-def main() -> None:
-    """Measure and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 120
-    kind = sys.argv[2] if len(sys.argv) > 2 else "auto"
-    with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder), count, kind)
-
-
-def measure(folder: Path, count: int, kind: str) -> None:
-    """Run both sides in turn, with the same broker and devices."""
-    runtime = a_hub(folder, kind)
-    build(runtime, cunxiang.FEATURES)
-    station = runtime.get(Station)
-    devices = devices_of(runtime, count, station)
-    heard = threading.Event()
-    bare_seen: set[str] = set()
-    bare_id = ""
-
-    def count_bare(found: list[Receipt]) -> None:
-        bare_seen.update(r.dev for r in found if r.id == bare_id and r.st.value == "received")
-        if len(bare_seen) >= count:
-            heard.set()
-
-    station.on_receipts(count_bare)
+def with_devices(station: Station, devices: list[DeviceFile], folder: Path, measure: Callable[[], float]) -> float:
+    """Start broker and devices, measure several rounds, stop everything; return the median."""
     station.start()
     host, port = station.address
     here = [d.model_copy(update={"broker_host": host, "broker_port": port}) for d in devices]
-    simulation = Simulation(here, SimulationOptions(state_dir=folder / "devices", failing=1.0))
+    simulation = Simulation(here, SimulationOptions(state_dir=folder, failing=1.0))
     thread = threading.Thread(target=simulation.run)
     thread.start()
-    while simulation.crowd().up < count:
-        time.sleep(0.1)
-    time.sleep(2)
-    sender = Sender(
-        runtime.sessions, station, station.key, clock=runtime.clock, base_url=lambda: "http://127.0.0.1:9", lead_s=0
-    )
     try:
-        ours, bare = [], []
+        while simulation.crowd().up < len(devices):
+            time.sleep(0.1)
+        time.sleep(2)
+        found = []
         for _ in range(ROUNDS):
-            ours.append(hub_round(runtime, sender, count))
+            found.append(measure())
             time.sleep(1)
-            bare_id = str(uuid7())
-            bare_seen.clear()
-            heard.clear()
-            bare.append(bare_round(runtime, sender, station, bare_id, heard))
-            time.sleep(1)
+        return statistics.median(found)
     finally:
         simulation.halt()
         thread.join()
         station.stop()
-    ours.sort()
-    bare.sort()
-    print(f"{count} devices, broker {station.broker.kind if station.broker else 'external'}, median of {ROUNDS}")
-    print(f"hub: release to last receipt committed   {ours[ROUNDS // 2] * 1000:7.0f} ms")
-    print(f"bare broker: publish to last receipt     {bare[ROUNDS // 2] * 1000:7.0f} ms")
-    print(f"ratio                                    {ours[ROUNDS // 2] / bare[ROUNDS // 2]:7.1f}")
 
 
-def hub_round(runtime: Runtime, sender: Sender, count: int) -> float:
-    """Release to the village through the hub; return seconds until every receipt is in the database."""
-    begin = time.monotonic()
-    broadcast_id = uuid7()
+def through_the_hub(runtime: Runtime, sender: Sender, count: int) -> float:
+    """Release to the village; return the seconds until every receipt is in the database."""
+    begin, broadcast_id, now = time.monotonic(), uuid7(), runtime.now()
     with runtime.sessions.begin() as session:
         orders.place(
             session,
             broadcast_id=broadcast_id,
             paths=[path_of(VILLAGE)],
-            sound=orders.Sound("0" * 64, 10_000, 1000),
+            sound=orders.Sound("0" * 64, 1000, 1000),
             priority=1,
             volume=None,
-            starts_at=runtime.now(),
-            expires_at=runtime.now() + rules_of(runtime).valid,
-            now=runtime.now(),
+            starts_at=now,
+            expires_at=now + timedelta(minutes=10),
+            now=now,
         )
     sender.step()
     while True:
         with runtime.sessions.read() as session:
-            open_ = orders.tally(session, broadcast_id)
-        if count - open_.get(PlayState.SENT, 0) - open_.get(PlayState.QUEUED, 0) >= count:
+            found = orders.tally(session, broadcast_id)
+        if found.get(PlayState.SENT, 0) + found.get(PlayState.QUEUED, 0) == 0 and sum(found.values()) == count:
             return time.monotonic() - begin
         time.sleep(0.005)
 
 
-def bare_round(runtime: Runtime, sender: Sender, station: Station, command_id: str, heard: threading.Event) -> float:
-    """Publish one signed command and count receipts, with no hub and no tables in between."""
-    now = datetime.now(UTC)
-    message = sender.example(command_id, VILLAGE, now, now + timedelta(minutes=10))
+def bare(station: Station, seen: set[str], heard: threading.Event, current: list[str]) -> float:
+    """Publish one signed command; return the seconds until every device's first receipt came in."""
+    now = round(time.time() * 1000)
+    current[0] = str(uuid7())
+    seen.clear()
+    heard.clear()
+    play = Play(
+        id=current[0],
+        issuer="bench",
+        iat=now,
+        nbf=now - 60_000,
+        exp=now + 600_000,
+        seq=now,
+        to=ToRegion(region=VILLAGE, upto=10_000_000),
+        pri=Priority.ROUTINE,
+        mode="live",
+        broadcast=str(uuid7()),
+        audio=Audio(sha256="0" * 64, url="http://127.0.0.1:9/a.mp3", size=1000, duration_ms=1000, codec="mp3"),
+    )
+    message = seal_command(play, station.key)
     begin = time.monotonic()
-    station.publish(*message)
-    heard.wait(60)
+    station.publish(region_command(VILLAGE), message)
+    if not heard.wait(120):
+        raise SystemExit("not every device answered")
     return time.monotonic() - begin
+
+
+def main() -> None:
+    """Measure both and print."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 120
+    kind = sys.argv[2] if len(sys.argv) > 2 else "auto"
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        runtime, station, devices = a_hub(Path(first), kind, count)
+        sender = Sender(
+            runtime.sessions, station, station.key, clock=runtime.clock, base_url=lambda: "http://127.0.0.1:9", lead_s=0
+        )
+        ours = with_devices(station, devices, Path(first) / "devices", lambda: through_the_hub(runtime, sender, count))
+        runtime, station, devices = a_hub(Path(second), kind, count)
+        seen: set[str] = set()
+        heard, current = threading.Event(), [""]
+
+        def note(found: list[Receipt]) -> None:
+            seen.update(r.dev for r in found if r.id == current[0])
+            if len(seen) >= count:
+                heard.set()
+
+        plain = Station(runtime, ())
+        plain.on_receipts(note)
+        theirs = with_devices(plain, devices, Path(second) / "devices", lambda: bare(plain, seen, heard, current))
+    print(f"{count} devices, broker {kind}, median of {ROUNDS} rounds")
+    print(f"hub: release to last receipt committed  {ours * 1000:7.0f} ms")
+    print(f"bare: publish to last receipt heard     {theirs * 1000:7.0f} ms")
+    print(f"ratio                                   {ours / theirs:7.1f}")
 
 
 if __name__ == "__main__":

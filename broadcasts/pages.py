@@ -9,6 +9,7 @@ from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
 from broadcasts.announcements import views as announcements
 from broadcasts.delivery import api as delivery_api
+from broadcasts.delivery import past
 from broadcasts.delivery import views as delivery
 from broadcasts.delivery.desk import Approvals, Countdowns
 from broadcasts.delivery.sound import ReleasedSound
@@ -16,6 +17,7 @@ from broadcasts.sms import api as sms_api
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
 from hub.core.runtime import Runtime
+from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
 ROOMS = (delivery, announcements, alerts, sms)
@@ -25,6 +27,7 @@ VERBS = (announcement_api, delivery_api, alert_api, sms_api)
 def provide_desks(runtime: Runtime) -> None:
     """Tell the overview whom to ask."""
     runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library))
+    runtime.provide(SpeakerHistory, SpeakerHistory(past.latest))
     runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))
 

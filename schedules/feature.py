@@ -13,7 +13,7 @@ from hub.core.background import Background, Loop
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
 from hub.web.api import register
-from schedules import api, timetable, views, week
+from schedules import api, examples, timetable, views, week
 from schedules.housekeeping import tidy
 from schedules.runner import Runner
 from schedules.timetable import Firing
@@ -44,4 +44,9 @@ def start(runtime: Runtime) -> list[Background]:
     return [runner, Loop("housekeeping", lambda: tidy(runtime))]
 
 
-feature = Feature(name="schedules", provide=provide, plug_in=plug_in, start=start)
+def seed_demo(runtime: Runtime) -> None:
+    """Leave the demo as a township leaves its desk: a programme every day, one item waiting, one half written."""
+    examples.seed(runtime)
+
+
+feature = Feature(name="schedules", provide=provide, plug_in=plug_in, seed_demo=seed_demo, start=start)

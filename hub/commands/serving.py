@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from hub.app import build, open_runtime
+from hub.app import build, open_runtime, provide
 from hub.commands.frame import Frame, guarded, pass_frame
 from hub.core.clock import utc_now
 from hub.core.feature import Feature
@@ -88,10 +88,9 @@ def _fill(runtime: Runtime, features: tuple[Feature, ...]) -> None:
         click.echo(f"\r  {WORDS[what]:　<4}{bar} {done}/{total}", nl=done == total)
 
     seeding.seed(runtime, show)
-    app = build(runtime, features)
-    with app.app_context(), runtime.sessions.begin() as session:
-        for feature in features:
-            feature.seed_demo(runtime, session)
+    provide(runtime, features)
+    for feature in features:
+        feature.seed_demo(runtime)
 
 
 def _announce(runtime: Runtime, host: str) -> None:

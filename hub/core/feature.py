@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import click
 from flask import Flask
-from sqlalchemy.orm import Session
 
 from hub.core.background import Background
 from hub.core.config import Section
@@ -24,7 +23,7 @@ def _no_loops(runtime: Runtime) -> Sequence[Background]:
     return ()
 
 
-def _no_seed(runtime: Runtime, session: Session) -> None:
+def _no_seed(runtime: Runtime) -> None:
     """Seed nothing."""
 
 
@@ -42,5 +41,5 @@ class Feature:
     provide: Callable[[Runtime], None] = _no_services
     plug_in: Callable[[Flask, Runtime], None] = _no_pages
     start: Callable[[Runtime], Sequence[Background]] = _no_loops
-    seed_demo: Callable[[Runtime, Session], None] = _no_seed
+    seed_demo: Callable[[Runtime], None] = _no_seed
     commands: tuple[click.Command, ...] = field(default=())
