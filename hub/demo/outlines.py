@@ -9,7 +9,7 @@ _CORNERS = 72
 
 def village_seeds(townships: int = 4, villages: int = 6) -> list[list[Point]]:
     """Return a point for every village, four townships around the middle, slightly uneven as land is."""
-    centres = [(300.0, 215.0), (705.0, 215.0), (300.0, 490.0), (705.0, 490.0)]
+    centres = [(320.0, 230.0), (685.0, 230.0), (320.0, 472.0), (685.0, 472.0)]
     seeds = []
     for t in range(townships):
         cx, cy = centres[t % 4]
@@ -17,7 +17,7 @@ def village_seeds(townships: int = 4, villages: int = 6) -> list[list[Point]]:
         for v in range(villages):
             column, row = v % 3, v // 3
             wobble = 28 * math.sin(5 * t + 3 * v), 24 * math.cos(7 * t + 2 * v)
-            points.append((cx + (column - 1) * 135 + wobble[0], cy + (row - 0.5) * 140 + wobble[1]))
+            points.append((cx + (column - 1) * 122 + wobble[0], cy + (row - 0.5) * 122 + wobble[1]))
         seeds.append(points)
     return seeds
 

@@ -18,6 +18,8 @@ from speakerlab import VILLAGE, Village, a_village, descendants, is_alive, kill_
 from hub.speakers.accounts import write_accounts
 from hub.speakers.broker import BrokerFailed, start_broker
 
+pytestmark = pytest.mark.slow
+
 
 class Client:
     """A client that may be up to no good."""
@@ -231,7 +233,6 @@ import sys, time
 from pathlib import Path
 from hub.speakers.broker import start_broker
 
-pytestmark = pytest.mark.slow
 broker = start_broker(sys.argv[1], Path(sys.argv[2]))
 print(broker.port, flush=True)
 time.sleep(60)

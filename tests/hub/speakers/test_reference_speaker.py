@@ -28,6 +28,8 @@ from hub.speakers.protocol import (
 )
 from hub.speakers.topics import Kind, device_topic, region_command
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def a_speaker(village: Village, name: str = "horn-1") -> Iterator[ReferenceSpeaker]:
@@ -148,7 +150,6 @@ from pathlib import Path
 from hub.speakers.client import SpeakerSettings, run_speaker
 from hub.speakers.device_file import DeviceFile
 
-pytestmark = pytest.mark.slow
 run_speaker(SpeakerSettings(DeviceFile.load(Path(sys.argv[1])), sink="file"))
 """
 

@@ -18,6 +18,7 @@ from hub.speakers.topics import region_command
 
 pytestmark = pytest.mark.slow
 
+
 MANY = [f"horn-{number:04}" for number in range(100)]
 FEW = MANY[:12]
 
