@@ -36,7 +36,7 @@ def load_or_create(data_dir: Path, mode: str) -> Secrets:
     """Return the secrets in `data_dir`, making them if there are none. Raises SecretsError."""
     path = data_dir / FILE_NAME
     if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(path, _fresh(mode))
     found = _read(path)
     if mode == "production" and found.origin == "demo":
