@@ -21,6 +21,8 @@ from broadcasts.speech.engine import Script, Segment, SpeechFailed, VoiceSpec
 from broadcasts.speech.pyttsx3_engine import LONGEST_UTTERANCE, Pyttsx3Engine, split_utterances
 from broadcasts.speech.reading import as_read, to_script
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 SENTENCE = to_script(as_read("各位村民请注意，今天下午3点停水。"))
 ENGINE = Pyttsx3Engine()

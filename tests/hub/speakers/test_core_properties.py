@@ -2,11 +2,14 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from speakerlab import MINUTE, NOON, Bench, a_play, a_stop
 
 from hub.speakers.protocol import Play, Priority, Reached, Stop
+
+pytestmark = pytest.mark.slow
 
 PLAYS = [
     a_play(seq=seq, iat=NOON, exp=NOON + (1 + seq % 3) * MINUTE, pri=pri)
