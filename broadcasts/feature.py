@@ -139,14 +139,14 @@ def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
 
 
 def _note_receipts(runtime: Runtime, found: list[Receipt]) -> None:
-    reports = [report for receipt in found if (report := receipts.from_receipt(receipt)) is not None]
-    if reports:
-        with runtime.sessions.begin() as session:
-            receipts.record(session, reports, now=runtime.now())
+    _note(runtime, [report for receipt in found if (report := receipts.from_receipt(receipt)) is not None])
 
 
 def _note_beats(runtime: Runtime, found: list[Beat]) -> None:
-    reports = [report for beat in found for report in receipts.from_beat(beat)]
+    _note(runtime, [report for beat in found for report in receipts.from_beat(beat)])
+
+
+def _note(runtime: Runtime, reports: list[receipts.Report]) -> None:
     if reports:
         with runtime.sessions.begin() as session:
             receipts.record(session, reports, now=runtime.now())

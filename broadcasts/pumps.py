@@ -27,8 +27,3 @@ class Pumps:
     def loops(self) -> Sequence[Background]:
         """All of them."""
         return (*self._urgent, *self._others)
-
-    @property
-    def all_alive(self) -> bool:
-        """Whether every loop's thread runs."""
-        return all(loop.alive for loop in (*self._urgent, *self._others))

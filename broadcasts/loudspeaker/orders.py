@@ -1,6 +1,5 @@
 """Put a broadcast on loudspeakers, call it off, and say how far it has come."""
 
-from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,21 +23,6 @@ class Sound:
     sha256: str
     ms: int
     bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One loudspeaker in one broadcast, as a page shows it."""
-
-    speaker_id: str
-    speaker_name: str
-    region_path: str
-    online: bool
-    state: PlayState
-    reason: str
-    received_at: datetime | None
-    started_at: datetime | None
-    ended_at: datetime | None
 
 
 def meant(session: Session, paths: Sequence[str]) -> int:
@@ -156,45 +140,6 @@ def tally(session: Session, broadcast_id: UUID) -> dict[PlayState, int]:
         .group_by(SpeakerDelivery.state)
     )
     return {state: number for state, number in rows}  # noqa: C416 - a Row is no tuple to mypy
-
-
-def tally_by_region(session: Session, broadcast_id: UUID) -> dict[str, Tally[PlayState]]:
-    """Return region code → state → number, each region including everything below it."""
-    rows = session.execute(
-        select(SpeakerDelivery.region_path, SpeakerDelivery.state, func.count())
-        .where(SpeakerDelivery.broadcast_id == broadcast_id)
-        .group_by(SpeakerDelivery.region_path, SpeakerDelivery.state)
-    )
-    found: dict[str, Tally[PlayState]] = {}
-    for path, state, number in rows:
-        for code in path.strip("/").split("/"):
-            found.setdefault(code, Tally())[state] += number
-    return found
-
-
-def standings(session: Session, broadcast_id: UUID, *, path: str = "", limit: int = 500) -> list[Standing]:
-    """Return every loudspeaker of a broadcast below `path`, those without sound first."""
-    rows = session.execute(
-        select(SpeakerDelivery, Speaker.name, Speaker.online)
-        .join(Speaker, Speaker.id == SpeakerDelivery.speaker_id)
-        .where(SpeakerDelivery.broadcast_id == broadcast_id, SpeakerDelivery.region_path.like(like_below(path)))
-        .order_by(SpeakerDelivery.region_path, SpeakerDelivery.speaker_id)
-        .limit(limit)
-    )
-    return [
-        Standing(
-            speaker_id=d.speaker_id,
-            speaker_name=name,
-            region_path=d.region_path,
-            online=online,
-            state=d.state,
-            reason=d.reason,
-            received_at=d.received_at,
-            started_at=d.started_at,
-            ended_at=d.ended_at,
-        )
-        for d, name, online in rows
-    ]
 
 
 def is_over(session: Session, broadcast_id: UUID) -> bool:
