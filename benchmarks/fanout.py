@@ -27,9 +27,9 @@ from hub.core.runtime import Runtime
 from hub.regions import service as regions
 from hub.regions.tree import path_of
 from hub.speakers import registry
-from hub.speakers.device_file import DeviceFile
+from hub.speakers.device.device_file import DeviceFile
+from hub.speakers.device.simulator import Simulation, SimulationOptions
 from hub.speakers.protocol import Audio, Play, Priority, Receipt, ToRegion, seal_command
-from hub.speakers.simulator import Simulation, SimulationOptions
 from hub.speakers.station import KEY_ID, Station
 from hub.speakers.topics import region_command
 

@@ -16,14 +16,14 @@ from uuid import uuid4
 import av
 import numpy as np
 
-from hub.speakers.accounts import BrokerAccount, hash_password, new_secret, write_accounts
-from hub.speakers.actions import Action, Fetch, Send, Silence, Sound
-from hub.speakers.broker import Kind, RunningBroker, start_broker
-from hub.speakers.core import SpeakerCore
-from hub.speakers.device_file import DeviceFile
+from hub.speakers.broker.accounts import BrokerAccount, hash_password, new_secret, write_accounts
+from hub.speakers.broker.process import Kind, RunningBroker, start_broker
+from hub.speakers.device.actions import Action, Fetch, Send, Silence, Sound
+from hub.speakers.device.core import SpeakerCore
+from hub.speakers.device.device_file import DeviceFile
+from hub.speakers.device.memory import Memory
 from hub.speakers.envelope import SigningKey
 from hub.speakers.link import BrokerAddress, SpeakerLink
-from hub.speakers.memory import Memory
 from hub.speakers.protocol import (
     Audio,
     Beat,

@@ -15,8 +15,8 @@ from hub.core.errors import HubError
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
 from hub.core.secrets import SecretsError
-from hub.speakers.broker import BrokerFailed
-from hub.speakers.device_file import BadDeviceFile
+from hub.speakers.broker.process import BrokerFailed
+from hub.speakers.device.device_file import BadDeviceFile
 from hub.speakers.settings import MqttSettings
 from hub.web.settings import ApiSettings
 from hub.web.words import explain

@@ -13,10 +13,10 @@ from hub.commands.frame import Frame, guarded, pass_frame
 from hub.core.actor import SYSTEM
 from hub.core.logs import configure
 from hub.speakers import registry
-from hub.speakers.client import SpeakerSettings, run_speaker
-from hub.speakers.device_file import DeviceFile
+from hub.speakers.device.client import SpeakerSettings, run_speaker
+from hub.speakers.device.device_file import DeviceFile
+from hub.speakers.device.simulator import Crowd, SimulationOptions, run_simulation
 from hub.speakers.settings import MqttSettings
-from hub.speakers.simulator import Crowd, SimulationOptions, run_simulation
 from hub.speakers.station import KEY_ID, Station, signing_key
 
 

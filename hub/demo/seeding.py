@@ -22,7 +22,7 @@ from hub.regions.tree import path_of
 from hub.residents.models import NumberKind, Phone, Resident, ResidentTag
 from hub.residents.phones import PhoneSafe, mask
 from hub.speakers import registry
-from hub.speakers.device_file import DeviceFile
+from hub.speakers.device.device_file import DeviceFile
 from hub.speakers.station import KEY_ID, signing_key
 
 PASSWORD = passwords.DEMO

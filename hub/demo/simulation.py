@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hub.core.runtime import Runtime
 from hub.demo.seeding import DEVICES, write_devices
-from hub.speakers.device_file import load_devices
+from hub.speakers.device.device_file import load_devices
 from hub.speakers.station import KEY_ID, Station, signing_key
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from hub.speakers.client import send_at_once
+from hub.speakers.device.client import send_at_once
 from hub.speakers.envelope import Refused
 from hub.speakers.protocol import Beat, Presence, Receipt, Wire, read_answer
 from hub.speakers.topics import Kind, every_device, read_device_topic

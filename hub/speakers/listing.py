@@ -9,7 +9,7 @@ from hub.core.runtime import Runtime
 from hub.regions import service as regions
 from hub.regions.tree import Level, codes_in
 from hub.speakers import registry
-from hub.speakers.device_file import DeviceFile
+from hub.speakers.device.device_file import DeviceFile
 from hub.speakers.forms import Filter
 from hub.speakers.models import Speaker
 from hub.speakers.registry import Count, Enrolled

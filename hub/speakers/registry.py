@@ -14,7 +14,7 @@ from hub.core.db import like_below
 from hub.core.errors import BadInput, NotFound, Problems, WrongState
 from hub.regions.models import Region
 from hub.regions.tree import Level, codes_in
-from hub.speakers.accounts import BrokerAccount, hash_password, new_secret
+from hub.speakers.broker.accounts import BrokerAccount, hash_password, new_secret
 from hub.speakers.models import Counter, Speaker, SpeakerState
 from hub.speakers.topics import is_device_id
 

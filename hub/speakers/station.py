@@ -14,8 +14,8 @@ from hub.core.errors import Unavailable
 from hub.core.runtime import Runtime
 from hub.regions.tree import codes_in
 from hub.speakers import presence, registry
-from hub.speakers.accounts import BrokerAccount, check_password, hash_password, read_accounts, write_accounts
-from hub.speakers.broker import RunningBroker, start_broker
+from hub.speakers.broker.accounts import BrokerAccount, check_password, hash_password, read_accounts, write_accounts
+from hub.speakers.broker.process import RunningBroker, start_broker
 from hub.speakers.envelope import SigningKey
 from hub.speakers.link import BrokerAddress, SpeakerLink
 from hub.speakers.models import Speaker, SpeakerState

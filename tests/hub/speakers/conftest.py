@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from speakerlab import Recordings, Village, a_village, recordings_served
 
-from hub.speakers.broker import find_mosquitto
+from hub.speakers.broker.process import find_mosquitto
 
 NAMES = ["horn-1", "horn-2"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from speakerlab import COUNTY, VILLAGE
 
-from hub.speakers.accounts import (
+from hub.speakers.broker.accounts import (
     BrokerAccount,
     check_password,
     hash_password,
@@ -14,7 +14,7 @@ from hub.speakers.accounts import (
     rights_text,
     write_accounts,
 )
-from hub.speakers.broker_plugins import Guard
+from hub.speakers.broker.doorkeepers import Guard
 
 HASH = hash_password("right")
 

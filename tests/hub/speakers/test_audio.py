@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from speakerlab import Recordings, recordings_served
 
-from hub.speakers.audio import AudioCache, Failed
+from hub.speakers.device.audio import AudioCache, Failed
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from speakerlab import VILLAGE, Village, a_village, descendants, is_alive, kill_broker, soon
 
-from hub.speakers.accounts import write_accounts
-from hub.speakers.broker import BrokerFailed, start_broker
+from hub.speakers.broker.accounts import write_accounts
+from hub.speakers.broker.process import BrokerFailed, start_broker
 
 pytestmark = pytest.mark.slow
 
@@ -231,7 +231,7 @@ def test_a_broker_that_cannot_start_leaves_its_last_words(tmp_path: Path, kind: 
 PARENT = """
 import sys, time
 from pathlib import Path
-from hub.speakers.broker import start_broker
+from hub.speakers.broker.process import start_broker
 
 broker = start_broker(sys.argv[1], Path(sys.argv[2]))
 print(broker.port, flush=True)

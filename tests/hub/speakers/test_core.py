@@ -21,7 +21,7 @@ from speakerlab import (
     to_device,
 )
 
-from hub.speakers.actions import Fetch, Resubscribe, SendBeat, SetLevel
+from hub.speakers.device.actions import Fetch, Resubscribe, SendBeat, SetLevel
 from hub.speakers.envelope import SigningKey
 from hub.speakers.protocol import (
     Configure,

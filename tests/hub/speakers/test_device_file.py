@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from speakerlab import COUNTY, KEY, VILLAGE
 
-from hub.speakers.device_file import BadDeviceFile, DeviceFile, load_devices, save_devices
+from hub.speakers.device.device_file import BadDeviceFile, DeviceFile, load_devices, save_devices
 
 
 def a_device(folder: Path, name: str = "horn-1") -> DeviceFile:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from speakerlab import soon, write_tone
 
-from hub.speakers.player import (
+from hub.speakers.device.player import (
     DeviceSink,
     Ended,
     FileSink,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from speakerlab import COUNTY, KEY, VILLAGE, Recordings, Village, a_play, a_stop, kill_broker, soon
 
-from hub.speakers.client import ReferenceSpeaker, SpeakerSettings, now_ms
+from hub.speakers.device.client import ReferenceSpeaker, SpeakerSettings, now_ms
 from hub.speakers.protocol import (
     Command,
     Configure,
@@ -147,8 +147,8 @@ def test_a_broker_that_is_killed_costs_nothing_but_time(village: Village, record
 DEVICE = """
 import sys
 from pathlib import Path
-from hub.speakers.client import SpeakerSettings, run_speaker
-from hub.speakers.device_file import DeviceFile
+from hub.speakers.device.client import SpeakerSettings, run_speaker
+from hub.speakers.device.device_file import DeviceFile
 
 run_speaker(SpeakerSettings(DeviceFile.load(Path(sys.argv[1])), sink="file"))
 """

@@ -16,7 +16,7 @@ from hub.core.errors import BadInput, NotAllowed, NotFound, Problems, WrongState
 from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
 from hub.speakers import registry
-from hub.speakers.accounts import check_password
+from hub.speakers.broker.accounts import check_password
 from hub.speakers.models import Speaker
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from speakerlab import COUNTY, KEY, Recordings, Village, a_play, a_village, soon
 
-from hub.speakers.client import now_ms
+from hub.speakers.device.client import now_ms
+from hub.speakers.device.simulator import Simulation, SimulationOptions
 from hub.speakers.protocol import Command, Reached, ToRegion, seal_command
-from hub.speakers.simulator import Simulation, SimulationOptions
 from hub.speakers.topics import region_command
 
 pytestmark = pytest.mark.slow

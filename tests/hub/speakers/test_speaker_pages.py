@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from hub.core.actor import Actor
 from hub.core.runtime import Runtime
-from hub.speakers.accounts import check_password, read_accounts
-from hub.speakers.device_file import DeviceFile
+from hub.speakers.broker.accounts import check_password, read_accounts
+from hub.speakers.device.device_file import DeviceFile
 from hub.speakers.envelope import KeyRing
 from hub.speakers.history import SpeakerEvent, SpeakerHistory
 from hub.speakers.models import Speaker, SpeakerState

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from speakerlab import NOON, Bench, a_play
 
-from hub.speakers.crowd import Memories
-from hub.speakers.memory import Memory
-from hub.speakers.store import FileStore
+from hub.speakers.device.crowd import Memories
+from hub.speakers.device.memory import Memory
+from hub.speakers.device.store import FileStore
 
 
 def a_memory() -> Memory:

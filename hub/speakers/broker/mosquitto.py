@@ -13,8 +13,8 @@ from typing import Final
 
 import click
 
-from hub.speakers.accounts import ACCOUNTS, PASSWORDS, RIGHTS
-from hub.speakers.broker_child import raise_file_limit, stdin_closed
+from hub.speakers.broker.accounts import ACCOUNTS, PASSWORDS, RIGHTS
+from hub.speakers.broker.child import raise_file_limit, stdin_closed
 from hub.speakers.envelope import MAX_MESSAGE
 
 CONFIG: Final = "mosquitto.conf"

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final, Literal
 
-from hub.speakers.accounts import ACCOUNTS, BrokerAccount, write_accounts
+from hub.speakers.broker.accounts import ACCOUNTS, BrokerAccount, write_accounts
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class RunningBroker:
         arguments = [str(self._folder), self.host, str(self.port)]
         if self.kind == "mosquitto":
             arguments.append(find_mosquitto() or "mosquitto")
-        module = f"hub.speakers.{self.kind}_broker"
+        module = f"hub.speakers.broker.{self.kind}"
         with self._log().open("wb") as out:
             return subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", module, *arguments],
@@ -174,6 +174,6 @@ def _answers(host: str, port: int) -> bool:
 
 def _environment() -> dict[str, str]:
     """The child finds the same modules as we do."""
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[3])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}

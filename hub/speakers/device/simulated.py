@@ -11,14 +11,14 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from hub.speakers.actions import Action
-from hub.speakers.audio import AudioCache, Failed
-from hub.speakers.body import Body
-from hub.speakers.client import KEEPALIVE_S, PahoWire, new_client, send_at_once
-from hub.speakers.core import SpeakerCore
-from hub.speakers.crowd import MemoryOf, SharedAudio, read_once
-from hub.speakers.device_file import DeviceFile
-from hub.speakers.player import Sink
+from hub.speakers.device.actions import Action
+from hub.speakers.device.audio import AudioCache, Failed
+from hub.speakers.device.body import Body
+from hub.speakers.device.client import KEEPALIVE_S, PahoWire, new_client, send_at_once
+from hub.speakers.device.core import SpeakerCore
+from hub.speakers.device.crowd import MemoryOf, SharedAudio, read_once
+from hub.speakers.device.device_file import DeviceFile
+from hub.speakers.device.player import Sink
 from hub.speakers.protocol import Audio
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from hub.speakers.memory import Memory
+from hub.speakers.device.memory import Memory
 
 
 class Store(Protocol):

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hub.speakers.actions import Action
-from hub.speakers.audio import AudioCache
-from hub.speakers.broker_child import raise_file_limit
-from hub.speakers.client import now_ms
-from hub.speakers.crowd import Memories, MemoryOf, SharedAudio
-from hub.speakers.device_file import DeviceFile, load_devices
-from hub.speakers.player import FileSink, SilentSink, Sink
-from hub.speakers.simulated import Event, Shelf, SimulatedSpeaker
+from hub.speakers.broker.child import raise_file_limit
+from hub.speakers.device.actions import Action
+from hub.speakers.device.audio import AudioCache
+from hub.speakers.device.client import now_ms
+from hub.speakers.device.crowd import Memories, MemoryOf, SharedAudio
+from hub.speakers.device.device_file import DeviceFile, load_devices
+from hub.speakers.device.player import FileSink, SilentSink, Sink
+from hub.speakers.device.simulated import Event, Shelf, SimulatedSpeaker
 
 log = logging.getLogger(__name__)
 

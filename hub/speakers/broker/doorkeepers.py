@@ -10,7 +10,7 @@ from amqtt.contexts import Action, BaseContext
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import Session
 
-from hub.speakers.accounts import ACCOUNTS, HUB_RIGHTS, BrokerAccount, check_password, read_accounts
+from hub.speakers.broker.accounts import ACCOUNTS, HUB_RIGHTS, BrokerAccount, check_password, read_accounts
 
 log = logging.getLogger(__name__)
 

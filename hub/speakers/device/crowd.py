@@ -11,11 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from hub.speakers.audio import AudioCache, Failed
+from hub.speakers.device.audio import AudioCache, Failed
+from hub.speakers.device.memory import Memory
+from hub.speakers.device.store import read_memory
 from hub.speakers.envelope import KeyRing, Refused
-from hub.speakers.memory import Memory
 from hub.speakers.protocol import Audio, Command, read_command
-from hub.speakers.store import read_memory
 
 log = logging.getLogger(__name__)
 

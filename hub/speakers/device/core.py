@@ -4,10 +4,10 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from hub.speakers.actions import Action, Fetch, Resubscribe, Send, SendBeat, SetLevel
+from hub.speakers.device.actions import Action, Fetch, Resubscribe, Send, SendBeat, SetLevel
+from hub.speakers.device.memory import Memory, Queued
+from hub.speakers.device.playing import STUCK_AFTER_MS, Playing
 from hub.speakers.envelope import KeyRing, Refused
-from hub.speakers.memory import Memory, Queued
-from hub.speakers.playing import STUCK_AFTER_MS, Playing
 from hub.speakers.protocol import (
     Beat,
     Command,

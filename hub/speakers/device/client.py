@@ -17,14 +17,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from hub.speakers.actions import Action
-from hub.speakers.audio import AudioCache, Failed
-from hub.speakers.body import Body
-from hub.speakers.core import SpeakerCore
-from hub.speakers.device_file import DeviceFile
-from hub.speakers.player import Sink, choose_sink
+from hub.speakers.device.actions import Action
+from hub.speakers.device.audio import AudioCache, Failed
+from hub.speakers.device.body import Body
+from hub.speakers.device.core import SpeakerCore
+from hub.speakers.device.device_file import DeviceFile
+from hub.speakers.device.player import Sink, choose_sink
+from hub.speakers.device.store import FileStore
 from hub.speakers.protocol import Audio
-from hub.speakers.store import FileStore
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from hub.speakers.actions import Action, Fetch, Send, SetLevel, Silence, Sound
+from hub.speakers.device.actions import Action, Fetch, Send, SetLevel, Silence, Sound
+from hub.speakers.device.memory import Memory, Queued
 from hub.speakers.envelope import KeyRing
-from hub.speakers.memory import Memory, Queued
 from hub.speakers.protocol import Command, Play, Priority, Reached, Receipt, Settings
 
 MAX_ATTEMPTS: Final = 6

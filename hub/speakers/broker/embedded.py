@@ -14,8 +14,8 @@ from amqtt.errors import AMQTTError, BrokerError, MQTTError, NoDataError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
-from hub.speakers.broker_child import raise_file_limit, stdin_closed
-from hub.speakers.broker_plugins import guard_of
+from hub.speakers.broker.child import raise_file_limit, stdin_closed
+from hub.speakers.broker.doorkeepers import guard_of
 from hub.speakers.envelope import MAX_MESSAGE
 
 log = logging.getLogger(__name__)
@@ -155,8 +155,8 @@ def config_of(folder: str, host: str, port: int) -> dict[str, Any]:
     return {
         "listeners": {"default": {"type": "tcp", "bind": f"{host}:{port}"}},
         "plugins": {
-            "hub.speakers.broker_plugins.Doorkeeper": {"folder": folder},
-            "hub.speakers.broker_plugins.Usher": {"folder": folder},
+            "hub.speakers.broker.doorkeepers.Doorkeeper": {"folder": folder},
+            "hub.speakers.broker.doorkeepers.Usher": {"folder": folder},
         },
     }
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Protocol
 
-from hub.speakers.actions import Action, Fetch, Resubscribe, Send, SendBeat, SetLevel, Silence, Sound
-from hub.speakers.core import SpeakerCore
-from hub.speakers.player import Playback, Sink
+from hub.speakers.device.actions import Action, Fetch, Resubscribe, Send, SendBeat, SetLevel, Silence, Sound
+from hub.speakers.device.core import SpeakerCore
+from hub.speakers.device.player import Playback, Sink
+from hub.speakers.device.store import Store
 from hub.speakers.protocol import Audio, Presence
-from hub.speakers.store import Store
 from hub.speakers.topics import DOWN, Kind, device_topic, region_command
 
 

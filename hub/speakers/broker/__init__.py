@@ -1,0 +1,1 @@
+"""The broker between hub and loudspeakers: accounts, rights, and the process that serves them."""

@@ -1,0 +1,1 @@
+"""The loudspeaker itself: its rules, the reference device, the simulated crowd."""
