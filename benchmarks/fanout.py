@@ -151,7 +151,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         runtime, station, devices = a_hub(Path(first), kind, count)
         sender = Sender(
-            runtime.sessions, station, station.key, clock=runtime.clock, base_url=lambda: "http://127.0.0.1:9", lead_s=0
+            runtime.sessions,
+            station,
+            lambda: station.key,
+            clock=runtime.clock,
+            base_url=lambda: "http://127.0.0.1:9",
+            lead_s=0,
         )
         ours = with_devices(station, devices, Path(first) / "devices", lambda: through_the_hub(runtime, sender, count))
         runtime, station, devices = a_hub(Path(second), kind, count)
@@ -163,7 +168,7 @@ def main() -> None:
             if len(seen) >= count:
                 heard.set()
 
-        plain = Station(runtime, ())
+        plain = Station(runtime)
         plain.on_receipts(note)
         theirs = with_devices(plain, devices, Path(second) / "devices", lambda: bare(plain, seen, heard, current))
     print(f"{count} devices, broker {kind}, median of {ROUNDS} rounds")

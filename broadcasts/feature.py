@@ -1,18 +1,22 @@
 """Plug announcements, emergencies, loudspeakers and text messages into the hub."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from broadcasts.alerts import service as alerts
+from broadcasts.alerts.pack import Packer
 from broadcasts.alerts.voice import Warmer
+from broadcasts.announcements.relaying import RelayCheck
 from broadcasts.delivery import service as delivery
+from broadcasts.delivery.commands import stop
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
-from broadcasts.loudspeaker import receipts
+from broadcasts.loudspeaker.intake import Intake
 from broadcasts.loudspeaker.sender import Sender
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
+from broadcasts.shout.desk import LiveDesk
 from broadcasts.sms.gateways.finding import find_gateway
 from broadcasts.sms.gateways.gateway import GatewayContext
 from broadcasts.sms.gateways.local import LocalGateway
@@ -22,19 +26,28 @@ from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane
 from broadcasts.speech.engine import load_engine
 from broadcasts.speech.library import Library
+from broadcasts.speech.reading_rules import warm_up
 from broadcasts.studio import LAST_RESORT, Studio
 from hub.core.background import Background
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
 from hub.residents.phones import PhoneSafe
-from hub.speakers import presence
-from hub.speakers.protocol import Beat, Receipt
-from hub.speakers.settings import MqttSettings
+from hub.speakers.care.awaited import Awaited
+from hub.speakers.care.patrol import Patrol
+from hub.speakers.care.quiet import QuietTimes
+from hub.speakers.care.watching import Watch, attach
+from hub.speakers.joining import desk as joining
+from hub.speakers.joining.arrivals import Arrivals
+from hub.speakers.settings_book import SettingsBook
 from hub.speakers.station import Station
 
 ALERT_TICK_S = 0.1
 SETTLE_S = 2.0
 SWEEP_S = 10.0
+TIDY_S = 10.0
+NOTE_AFTER_S = 1.5
+TEST_S = 5.0
+NEVER_S = 86_400.0
 
 
 def provide(runtime: Runtime) -> None:
@@ -45,9 +58,19 @@ def provide(runtime: Runtime) -> None:
     studio = runtime.provide(Studio, open_studio(runtime))
     runtime.provide(Warmer, Warmer(runtime.sessions, studio))
     runtime.provide(SmsProvider, open_provider(runtime, rules))
-    station = runtime.provide(Station, Station(runtime, rules.quiet.as_day()))
-    station.on_receipts(lambda found: _note_receipts(runtime, found))
-    station.on_beats(lambda found: _note_beats(runtime, found))
+    station = runtime.provide(Station, Station(runtime))
+    book = runtime.provide(SettingsBook, SettingsBook(runtime, station, rules.quiet.as_day()))
+    runtime.provide(Packer, Packer(studio, book, lambda: runtime.base_url))
+    arrivals = runtime.provide(Arrivals, Arrivals(runtime))
+    station.on_came(arrivals.note_came)
+    station.on_beats(arrivals.note_beats)
+    Intake(runtime.sessions, station, runtime.clock).plug_in(station)
+    attach(runtime, station)
+    runtime.provide(QuietTimes, QuietTimes(lambda now: _free_at(rules, now)))
+    runtime.provide(
+        LiveDesk,
+        LiveDesk(runtime.sessions, studio.library, station, lambda: station.key, clock=runtime.clock),
+    )
     provide_desks(runtime)
 
 
@@ -79,10 +102,11 @@ def start(runtime: Runtime) -> Sequence[Background]:
     sender = Sender(
         runtime.sessions,
         station,
-        station.key,
+        lambda: station.key,
         clock=runtime.clock,
         base_url=lambda: runtime.base_url,
         lead_s=settings.prepare_seconds,
+        note_after_s=NOTE_AFTER_S,
     )
     loop = pumps.add("loudspeakers", sender.step, urgent=True)
 
@@ -91,7 +115,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
         loop.kick()
 
     station.on_came(came_back)
-    _add_text_messages(runtime, rules, pumps)
+    texting = _add_text_messages(runtime, rules, pumps)
 
     def fire() -> float:
         if alerts.fire_due(runtime.sessions, rules=rules, now=runtime.now()):
@@ -99,22 +123,35 @@ def start(runtime: Runtime) -> Sequence[Background]:
         return ALERT_TICK_S
 
     def settle() -> float:
+        with runtime.sessions.read() as session:
+            if not delivery.anything_open(session):
+                return SETTLE_S
         with runtime.sessions.begin() as session:
             delivery.settle(session, now=runtime.now())
         return SETTLE_S
 
     def sweep() -> float:
-        heartbeat = runtime.config.section(MqttSettings).heartbeat_seconds
-        with runtime.sessions.begin() as session:
-            presence.sweep(session, now=runtime.now(), heartbeat_s=heartbeat)
+        station.sweep()
         return SWEEP_S
+
+    def tidy_up() -> float:
+        runtime.sessions.tidy_up()
+        return TIDY_S
 
     warmer = runtime.get(Warmer)
     warmer.kick = pumps.add("alarm-voices", warmer.step).kick
     pumps.add("emergencies", fire)
+    pumps.add("relays", RelayCheck(runtime.sessions).step)
     pumps.add("closing", settle)
+    pumps.add("joining", lambda: joining.expire(runtime))
+    runtime.get(Packer).recall()
+    pumps.add("emergency-pack", runtime.get(Packer).step)
+    pumps.add("reading-rules", _read_once)
+    pumps.add("speaker-settings", runtime.get(SettingsBook).step)
     pumps.add("presence", sweep)
-    return (station, *pumps.loops)
+    pumps.add("database", tidy_up)
+    _look_after_loudspeakers(runtime, pumps)
+    return (station, texting, *pumps.loops, runtime.get(LiveDesk))
 
 
 def open_provider(runtime: Runtime, rules: Rules) -> SmsProvider:
@@ -129,27 +166,50 @@ def open_provider(runtime: Runtime, rules: Rules) -> SmsProvider:
     return SmsProvider(find_gateway(context))
 
 
-def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
+def _read_once() -> float:
+    """Load what the first reading would wait for, once."""
+    warm_up()
+    return NEVER_S
+
+
+def _free_at(rules: Rules, now: datetime) -> datetime | None:
+    """Return `now` when a short test may sound, else when it may."""
+    return now if not rules.quiet.touches(now, TEST_S) else rules.quiet.next_free(now, TEST_S)
+
+
+def _look_after_loudspeakers(runtime: Runtime, pumps: Pumps) -> None:
+    with runtime.sessions.read() as session:
+        runtime.get(Awaited).remember(session, runtime.now())
+    patrol = runtime.get(Patrol)
+    patrol.kick = pumps.add("self-tests", patrol.step).kick
+    pumps.add("loudspeaker-alarms", runtime.get(Watch).step)
+
+
+class _Threads:
+    """The threads of the text-message pumps: let go of after their loops have stopped."""
+
+    def __init__(self) -> None:
+        self.pumps: list[SmsPump] = []
+
+    def start(self) -> None:
+        """Do nothing: they start when they are needed."""
+
+    def stop(self) -> None:
+        """Let go of them."""
+        for pump in self.pumps:
+            pump.close()
+
+
+def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads:
     safe, gateway = runtime.get(PhoneSafe), runtime.get(SmsProvider).gateway
+    threads = _Threads()
     for lane in Lane:
         pump = SmsPump(runtime.sessions, safe, gateway, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
+        threads.pumps.append(pump)
         pumps.add(f"sms-{lane.value}", pump.step, urgent=True)
     if isinstance(gateway, LocalGateway):
         pumps.add("local-gateway", gateway.step)
-
-
-def _note_receipts(runtime: Runtime, found: list[Receipt]) -> None:
-    _note(runtime, [report for receipt in found if (report := receipts.from_receipt(receipt)) is not None])
-
-
-def _note_beats(runtime: Runtime, found: list[Beat]) -> None:
-    _note(runtime, [report for beat in found for report in receipts.from_beat(beat)])
-
-
-def _note(runtime: Runtime, reports: list[receipts.Report]) -> None:
-    if reports:
-        with runtime.sessions.begin() as session:
-            receipts.record(session, reports, now=runtime.now())
+    return threads
 
 
 feature = Feature(
@@ -158,4 +218,5 @@ feature = Feature(
     provide=provide,
     plug_in=install_pages,
     start=start,
+    commands=(stop,),
 )

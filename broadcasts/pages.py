@@ -5,14 +5,16 @@ from flask import Flask
 from broadcasts.alerts import api as alert_api
 from broadcasts.alerts import attention as emergency_desk
 from broadcasts.alerts import views as alerts
+from broadcasts.alerts.pack import Packer
 from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
 from broadcasts.announcements import views as announcements
 from broadcasts.delivery import api as delivery_api
-from broadcasts.delivery import past
+from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
 from broadcasts.delivery.desk import Approvals, Countdowns
 from broadcasts.delivery.sound import ReleasedSound
+from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
@@ -20,13 +22,14 @@ from hub.core.runtime import Runtime
 from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
-ROOMS = (delivery, announcements, alerts, sms)
-VERBS = (announcement_api, delivery_api, alert_api, sms_api)
+ROOMS = (delivery, announcements, alerts, shout, sms)
+VERBS = (announcement_api, delivery_api, muting_api, alert_api, sms_api)
 
 
 def provide_desks(runtime: Runtime) -> None:
     """Tell the overview whom to ask."""
-    runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library))
+    packer = runtime.get(Packer)
+    runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library, packer.holds))
     runtime.provide(SpeakerHistory, SpeakerHistory(past.latest))
     runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))
@@ -39,3 +42,4 @@ def install_pages(app: Flask, runtime: Runtime) -> None:
     for room in ROOMS:
         app.register_blueprint(room.bp)
         room.add_to_menu(runtime)
+    app.register_blueprint(muting_pages.bp)

@@ -32,6 +32,14 @@ class BroadcastSettings(Section):
         20, ge=0, le=600, description="how long before its start a scheduled item is sent out, to be fetched in time"
     )
 
+    sheet_hours: int = Field(
+        24,
+        ge=0,
+        le=30,
+        description="how many hours ahead approved items are sent to loudspeakers, which then sound them even with the "
+        "line down; 0 = never",
+    )
+
     @field_validator("quiet_hours")
     @classmethod
     def _are_ranges(cls, value: tuple[str, ...]) -> tuple[str, ...]:

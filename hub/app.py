@@ -27,20 +27,45 @@ from hub.regions import views as region_pages
 from hub.regions.facts import LoudspeakerCounts
 from hub.residents import api as resident_api
 from hub.residents import views as resident_pages
-from hub.residents.uploads import Uploads
 from hub.speakers import api as speaker_api
 from hub.speakers import registry
 from hub.speakers import views as speaker_pages
+from hub.speakers.care import api as care_api
+from hub.speakers.care import repair_api
+from hub.speakers.care import views as care_pages
+from hub.speakers.joining import api as joining_api
+from hub.speakers.joining import views as joining_pages
+from hub.speakers.ledger import views as ledger_pages
 from hub.web import api, errors, guards, i18n, openapi, shell
 from hub.web.idempotency import KeyStore
+from hub.web.limits import JoinsPerMinute
 from hub.web.menu import Menu
+from hub.web.uploads import Uploads
 from hub.web.work import Identity
 
 log = logging.getLogger(__name__)
 VERSION = "0.1.0"
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
-ROOMS = (account_pages, region_pages, resident_pages, speaker_pages, audit_pages)
-VERBS = (account_api.open_bp, account_api.bp, region_api.bp, speaker_api.bp, resident_api.bp)
+ROOMS = (
+    account_pages,
+    region_pages,
+    resident_pages,
+    speaker_pages,
+    care_pages,
+    ledger_pages,
+    joining_pages,
+    audit_pages,
+)
+VERBS = (
+    account_api.open_bp,
+    account_api.bp,
+    region_api.bp,
+    speaker_api.bp,
+    care_api.bp,
+    repair_api.bp,
+    joining_api.bp,
+    resident_api.bp,
+)
 LARGEST_REQUEST = 6 * 1024 * 1024
 
 
@@ -65,6 +90,7 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(Identity, IDENTITY)
     runtime.provide(KeyStore, key_store(runtime.secrets))
     api.provide_limits(runtime)
+    runtime.provide(JoinsPerMinute, JoinsPerMinute(joining_pages.JOINS_PER_MINUTE))
     runtime.provide(Uploads, Uploads(runtime.config.data_dir / "uploads"))
     # Rooms further down are told what they cannot look up themselves.
     runtime.provide(PlaceNames, PlaceNames(regions.names))

@@ -15,6 +15,7 @@ from hub.core.runtime import Runtime
 from hub.web.api import register
 from schedules import api, examples, timetable, views, week
 from schedules.housekeeping import tidy
+from schedules.laying import Laying
 from schedules.runner import Runner
 from schedules.timetable import Firing
 
@@ -40,7 +41,8 @@ def start(runtime: Runtime) -> list[Background]:
         rules=runtime.get(Rules),
         ahead=timedelta(seconds=settings.prepare_seconds),
     )
-    runner = Runner(runtime.sessions, firing, clock=runtime.clock, fired=runtime.get(Pumps).kick)
+    laying = Laying(sessions=runtime.sessions, rules=runtime.get(Rules), hours=settings.sheet_hours)
+    runner = Runner(runtime.sessions, firing, clock=runtime.clock, fired=runtime.get(Pumps).kick, laying=laying)
     return [runner, Loop("housekeeping", lambda: tidy(runtime))]
 
 

@@ -7,10 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts.models import Alert
+from broadcasts.alerts.pack import Packer
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
 from broadcasts.delivery.models import Broadcast
+from broadcasts.loudspeaker import sheet
 from broadcasts.settings import SpeechSettings
+from broadcasts.shout.models import Shout
 from broadcasts.studio import Studio
 from hub.accounts import keys, service
 from hub.core.runtime import Runtime
@@ -25,9 +28,10 @@ def tidy(runtime: Runtime) -> float:
     """Do one round; return the seconds until the next."""
     now = runtime.now()
     with runtime.sessions.begin() as session:
-        forgotten = keys.purge(session, now=now) + service.forget_sign_ins(session, now=now)
+        forgotten = sheet.forget(session, now=now)
+        forgotten += keys.purge(session, now=now) + service.forget_sign_ins(session, now=now)
     with runtime.sessions.read() as session:
-        wanted = sounds_wanted(session, now)
+        wanted = sounds_wanted(session, now) | runtime.get(Packer).wanted()
     limit = runtime.config.section(SpeechSettings).cache_mb * 1_000_000
     freed = runtime.get(Studio).library.evict(limit, wanted)
     if forgotten or freed:
@@ -40,4 +44,8 @@ def sounds_wanted(session: Session, now: datetime) -> set[str]:
     announcements = select(Announcement.audio_sha256).where(Announcement.state != State.WITHDRAWN)
     broadcasts = select(Broadcast.audio_sha256).where(Broadcast.released_at > now - RECENT)
     alerts = select(Alert.audio_sha256).where(Alert.armed_at > now - RECENT)
-    return {sha for query in (announcements, broadcasts, alerts) for sha in session.scalars(query) if sha}
+    shouts = select(Shout.audio_sha256).where(Shout.made_at > now - RECENT)
+    voices = select(Shout.voice_sha256).where(Shout.made_at > now - RECENT)
+    return {
+        sha for query in (announcements, broadcasts, alerts, shouts, voices) for sha in session.scalars(query) if sha
+    }

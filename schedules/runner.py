@@ -14,18 +14,29 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from hub.core.clock import Clock
 from hub.core.db import Sessions
 from schedules import timetable
+from schedules.laying import Laying
 from schedules.timetable import Firing
 
 log = logging.getLogger(__name__)
 SWEEP_S = 1
 PLAN_S = 30
+LAY_S = 5
 
 
 class Runner:
     """Plans ahead every half minute and fires what is due every second."""
 
-    def __init__(self, sessions: Sessions, firing: Firing, *, clock: Clock, fired: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        firing: Firing,
+        *,
+        clock: Clock,
+        fired: Callable[[], None],
+        laying: Laying | None = None,
+    ) -> None:
         self._sessions = sessions
+        self._laying = laying
         self._firing = firing
         self._clock = clock
         self._fired = fired
@@ -38,6 +49,7 @@ class Runner:
         )
         self._timers.add_job(self._guarded(self.plan), "interval", seconds=PLAN_S, id="plan")
         self._timers.add_job(self._guarded(self.sweep), "interval", seconds=SWEEP_S, id="sweep")
+        self._timers.add_job(self._guarded(self.lay), "interval", seconds=LAY_S, id="lay")
 
     def start(self) -> None:
         """Plan once, then let the timers run."""
@@ -57,6 +69,11 @@ class Runner:
         """Write occurrences ahead."""
         with self._sessions.begin() as session:
             timetable.plan_ahead(session, now=self._clock())
+
+    def lay(self) -> None:
+        """Send ahead what is near."""
+        if self._laying is not None:
+            self._laying.lay_near(now=self._clock())
 
     def sweep(self) -> None:
         """Fire what is due."""

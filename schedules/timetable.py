@@ -19,6 +19,7 @@ from broadcasts.announcements.timing import Busy, Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.visibility import may_see, near, touches
+from broadcasts.loudspeaker import sheet
 from hub.core.actor import SYSTEM, Actor
 from hub.core.db import Sessions
 from hub.core.errors import HubError
@@ -27,6 +28,8 @@ from schedules.models import Occurrence, OccurrenceState, Rhythm, Slot
 
 log = logging.getLogger(__name__)
 HORIZON = timedelta(hours=36)
+PLANNED_AT_LEAST = timedelta(hours=30)
+"""So far ahead everything stands in the table: what is sent ahead is taken from there."""
 LATE_TOLERANCE = timedelta(minutes=15)
 
 
@@ -57,6 +60,16 @@ def unbook(session: Session, announcement_id: UUID, now: datetime) -> bool:
     if slot is None:
         return False
     slot.enabled = False
+    sent_ahead = session.scalars(
+        select(Occurrence.broadcast_id).where(
+            Occurrence.slot_id == slot.id,
+            Occurrence.state == OccurrenceState.PLANNED,
+            Occurrence.broadcast_id.is_not(None),
+        )
+    ).all()
+    for broadcast_id in sent_ahead:
+        if broadcast_id is not None:
+            sheet.withdraw(session, broadcast_id, now=now)
     gone = session.execute(
         delete(Occurrence)
         .where(Occurrence.slot_id == slot.id, Occurrence.state == OccurrenceState.PLANNED)
@@ -72,7 +85,7 @@ def plan_ahead(session: Session, *, now: datetime) -> int:
     """
     slots = session.scalars(
         select(Slot)
-        .where(Slot.enabled, Slot.planned_until < now + HORIZON / 2)
+        .where(Slot.enabled, Slot.planned_until < now + PLANNED_AT_LEAST)
         .with_for_update(skip_locked=True)
         .limit(500)
     ).all()
@@ -159,20 +172,26 @@ def _fire_one(session: Session, occurrence_id: UUID, rules: Rules, now: datetime
     if announcement is None or announcement.state is not State.APPROVED:
         _end(session, occurrence_id, OccurrenceState.SKIPPED, "announcement_withdrawn", now)
         return False
-    if now > occurrence.due_at + timedelta(seconds=slot.late_tolerance_s):
+    late = now > occurrence.due_at + timedelta(seconds=slot.late_tolerance_s)
+    alone = occurrence.broadcast_id is not None and sheet.was_sent(session, occurrence.broadcast_id)
+    if late and not alone:
         _end(session, occurrence_id, OccurrenceState.MISSED, "hub_was_down", now)
         return False
-    starts_at = max(occurrence.due_at, now)
+    # What was sent ahead began by itself at its time; released late, it only records what loudspeakers did.
     broadcast = announcements.release(
         session,
         SYSTEM,
         announcement,
         source=f"{occurrence.due_at:%Y%m%dT%H%M}",
-        starts_at=starts_at,
+        starts_at=occurrence.due_at if alone else max(occurrence.due_at, now),
         rules=rules,
         now=now,
+        broadcast_id=occurrence.broadcast_id,
+        texts=not late,
     )
     occurrence.broadcast_id = broadcast.id
+    if late:
+        occurrence.note = "played_from_sheet"
     return True
 
 
@@ -185,11 +204,14 @@ def _end(
     *,
     was: OccurrenceState = OccurrenceState.FIRED,
 ) -> None:
-    session.execute(
+    ended = session.execute(
         update(Occurrence)
         .where(Occurrence.id == occurrence_id, Occurrence.state == was)
         .values(state=state, note=note[:60], fired_at=now)
-    )
+        .returning(Occurrence.broadcast_id)
+    ).first()
+    if ended is not None and ended.broadcast_id is not None:
+        sheet.withdraw(session, ended.broadcast_id, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,11 +292,11 @@ def _line(
         home_path=a.home_path,
         audience=Audience.from_json(a.audience),
         written_by=a.written_by,
-        audio_ms=a.audio_ms,
+        audio_ms=a.airtime_ms,
         rhythm=rhythm,
         state=occurrence.state if occurrence else OccurrenceState.PLANNED,
         note=occurrence.note if occurrence else "",
-        broadcast_id=occurrence.broadcast_id if occurrence else None,
+        broadcast_id=occurrence.broadcast_id if occurrence and occurrence.state is OccurrenceState.FIRED else None,
     )
 
 

@@ -92,7 +92,7 @@ class Air:
         return Sender(
             self.runtime.sessions,
             FakeWire(),
-            key,
+            lambda: key,
             clock=lambda: self.clock.now,
             base_url=lambda: "http://hub",
             lead_s=20,

@@ -28,7 +28,7 @@ from broadcasts.sms.states import Lane, Priority
 from hub.audit import models as audit_models
 from hub.core.actor import Actor, Permission, Scope
 from hub.core.db import Base, Sessions, make_engine
-from hub.core.secrets import Secrets
+from hub.core.secrets import Secrets, first_signing
 from hub.regions.models import Region
 from hub.regions.tree import level_of, parent_code, path_of
 from hub.residents.models import BlockedNumber, BlockReason, NumberKind, Phone, Resident, ResidentTag
@@ -59,7 +59,7 @@ LAB_SECRETS = Secrets(
     session_key=b"s" * 32,
     phone_key=b"p" * 32,
     phone_index_key=b"i" * 32,
-    signing_seed=b"g" * 32,
+    signing=first_signing(b"g" * 32),
     broker_password="x",
 )
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import av
@@ -18,7 +18,7 @@ import numpy as np
 
 from hub.speakers.broker.accounts import BrokerAccount, hash_password, new_secret, write_accounts
 from hub.speakers.broker.process import Kind, RunningBroker, start_broker
-from hub.speakers.device.actions import Action, Fetch, Send, Silence, Sound
+from hub.speakers.device.actions import Action, Fetch, Keep, Send, Silence, Sound
 from hub.speakers.device.core import SpeakerCore
 from hub.speakers.device.device_file import DeviceFile
 from hub.speakers.device.memory import Memory
@@ -27,15 +27,20 @@ from hub.speakers.link import BrokerAddress, SpeakerLink
 from hub.speakers.protocol import (
     Audio,
     Beat,
+    Chunk,
     Command,
     Play,
+    Prefetch,
     Presence,
     Priority,
     QuietTime,
     Reached,
     Receipt,
     Settings,
+    Severity,
+    Shout,
     Stop,
+    Stream,
     ToDevice,
     ToRegion,
     seal_command,
@@ -48,6 +53,10 @@ DAY = 86_400_000
 MINUTE = 60_000
 KEY = SigningKey.from_secret("h1", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 SILENCE_SHA = "0" * 64
+GRAVE: dict[str, Any] = {"pri": Priority.EMERGENCY, "severity": Severity.RED, "by": "王建国"}
+"""What lets a play sound in quiet hours: a red emergency, and the person who answers for it."""
+
+Did = TypeVar("Did", bound=Action)
 
 
 def an_audio(**given: Any) -> Audio:
@@ -79,6 +88,61 @@ def a_play(**given: Any) -> Play:
         "audio": an_audio(),
     }
     return Play(**(fields | given))
+
+
+def a_relay(**given: Any) -> Play:
+    """Half an hour of radio for the village, at once; `fallback` is a recording."""
+    stream = Stream(
+        url=given.pop("url", "http://127.0.0.1:9/radio"),
+        duration_ms=given.pop("duration_ms", 30 * MINUTE),
+        fallback=given.pop("fallback", None),
+    )
+    return a_play(**({"pri": Priority.RELAY, "audio": None, "stream": stream} | given))
+
+
+def a_shout(**given: Any) -> Play:
+    """A live voice, a minute at most."""
+    shout = Shout(duration_ms=given.pop("duration_ms", MINUTE))
+    return a_play(**({"pri": Priority.SHOUT, "audio": None, "shout": shout} | given))
+
+
+def a_chunk(play: Play, n: int, **given: Any) -> Chunk:
+    """A second of that voice."""
+    iat = given.pop("iat", NOON)
+    fields: dict[str, Any] = {
+        "id": str(uuid4()),
+        "issuer": "hub",
+        "iat": iat,
+        "nbf": iat,
+        "exp": iat + 30_000,
+        "seq": 1,
+        "to": play.to,
+        "play": play.id,
+        "n": n,
+        "data": "AAEA",
+    }
+    return Chunk(**(fields | given))
+
+
+def an_order(**given: Any) -> dict[str, Any]:
+    """What every command for horn-7 carries, issued at noon, good for five minutes."""
+    iat = given.pop("iat", NOON)
+    fields: dict[str, Any] = {
+        "id": str(uuid4()),
+        "issuer": "hub",
+        "iat": iat,
+        "nbf": iat,
+        "exp": iat + 5 * MINUTE,
+        "seq": 5,
+        "to": ToDevice(device="horn-7"),
+    }
+    return fields | given
+
+
+def a_prefetch(**given: Any) -> Prefetch:
+    """A recording ordered ahead for horn-7, good for an hour."""
+    iat = given.pop("iat", NOON)
+    return Prefetch(**an_order(iat=iat, exp=iat + 60 * MINUTE) | {"audio": an_audio()} | given)
 
 
 def a_stop(**given: Any) -> Stop:
@@ -118,6 +182,7 @@ class Bench:
         self.persisted = Memory().model_dump_json()
         self.receipts: list[Receipt] = []
         self.sounds: list[Sound] = []
+        self.sounded_at: list[int] = []
         self.silences: list[str] = []
         self.actions: list[Action] = []
         self.now = NOON
@@ -143,16 +208,35 @@ class Bench:
         self.take(self.core.tick(self.now))
 
     def sound_ends(self) -> None:
-        """What sounds has sounded to its end."""
-        playing = self.core.memory.item(self.core.memory.playing)
-        assert playing is not None, "nothing sounds"
-        duration = playing.command.audio.duration_ms
-        self.now += duration
-        self.take(self.core.sound_ended(playing.command.id, duration, None, self.now))
+        """What sounds has sounded to its end: one pass of it."""
+        assert self.core.memory.playing is not None, "nothing sounds"
+        sound = self.sounds[-1]
+        duration = sound.command.duration_ms if sound.audio is None else sound.audio.duration_ms
+        self.now += sound.lead_in_ms + duration
+        self.take(self.core.sound_ended(sound.command.id, duration, None, self.now))
+
+    def sound_breaks(self, error: str, played_ms: int = 0) -> None:
+        """What sounds cannot go on."""
+        self.take(self.core.sound_ended(self.sounds[-1].command.id, played_ms, error, self.now))
+
+    def sleep(self, ms: int) -> None:
+        """Time passes as it does for a device: a tick whenever the rules asked for one."""
+        until = self.now + ms
+        while (wake := self.core.next_wake(self.now)) <= until:
+            self.wait(wake - self.now)
+        self.now = until
 
     def said(self, command: Command) -> list[Reached]:
         """The states it has reported for that command."""
         return [receipt.st for receipt in self.receipts if receipt.id == command.id]
+
+    def receipts_of(self, command: Command) -> list[Receipt]:
+        """What it has said about that command."""
+        return [receipt for receipt in self.receipts if receipt.id == command.id]
+
+    def did(self, kind: type[Did]) -> list[Did]:
+        """What its body was asked to do, of one kind."""
+        return [action for action in self.actions if isinstance(action, kind)]
 
     def last(self) -> Receipt:
         """Its newest receipt."""
@@ -169,14 +253,21 @@ class Bench:
             self.core.dirty = False
         self.actions += actions
         for action in actions:
-            match action:
-                case Send(receipt):
-                    self.receipts.append(receipt)
-                case Sound():
-                    self.sounds.append(action)
-                case Silence(command_id):
-                    self.silences.append(command_id)
-                case Fetch(audio) if self.audio_at_once:
+            self._obey(action)
+
+    def _obey(self, action: Action) -> None:
+        match action:
+            case Send(receipt):
+                self.receipts.append(receipt)
+            case Sound():
+                self.sounds.append(action)
+                self.sounded_at.append(self.now)
+            case Silence(command_id):
+                self.silences.append(command_id)
+            case Fetch(audio) if self.audio_at_once:
+                self.take(self.core.fetched(audio.sha256, self.now))
+            case Keep(pack) if self.audio_at_once:
+                for audio in pack:
                     self.take(self.core.fetched(audio.sha256, self.now))
 
     def _new_core(self) -> SpeakerCore:
@@ -204,6 +295,8 @@ class Recordings:
     port: int = 0
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     break_after: int | None = None
+    ignores_ranges: bool = False
+    gate: threading.Event | None = None
 
     def tone(self, name: str, seconds: float) -> Audio:
         """A tone that can be fetched."""
@@ -233,6 +326,10 @@ def recordings_served(folder: Path) -> Iterator[Recordings]:
             path = folder / self.path.lstrip("/")
             wanted = self.headers.get("Range")
             recordings.asked.append((self.path, wanted))
+            if recordings.gate is not None:
+                recordings.gate.wait(10)
+            if recordings.ignores_ranges:
+                wanted = None
             if not path.is_file():
                 self.send_error(404)
                 return

@@ -10,7 +10,7 @@ from broadcasts.alerts.asking import ask
 from broadcasts.alerts.desk import Desk, audience_of
 from broadcasts.alerts.hazards import Hazard, hazard, hazards
 from broadcasts.alerts.models import Alert, AlertState
-from broadcasts.alerts.service import Wish
+from broadcasts.alerts.service import Spoken, Wish
 from broadcasts.alerts.voice import Warmer, speak
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
@@ -86,6 +86,7 @@ class AlertPreview(Output):
     speakers: int = Field(description="to be sent back as `speakers_confirmed`")
     offline: int
     phones: int
+    hushed: bool = Field(description="it is quiet and only red and orange wake people: no loudspeaker sounds")
 
 
 class AlertOut(Output):
@@ -102,7 +103,8 @@ class AlertOut(Output):
     sms: bool
     speakers_confirmed: int
     audio_ms: int
-    engine: str = Field(description="who speaks; empty = nobody could, the text messages go alone")
+    engine: str = Field(description="who speaks; empty = nobody, the text messages go alone")
+    hushed: bool = Field(description="it was quiet and not red or orange: the text messages go alone")
     armed_at: int
     armed_by: str
     fires_at: int
@@ -131,6 +133,7 @@ class AlertOut(Output):
             speakers_confirmed=a.speakers_confirmed,
             audio_ms=a.audio_ms,
             engine=a.engine,
+            hushed=not audience.speakers,
             armed_at=ms(a.armed_at),
             armed_by=a.armed_by_name,
             fires_at=ms(a.fires_at),
@@ -166,7 +169,17 @@ def list_hazards() -> Response:
 def preview_alert(body: AlertWish) -> Response:
     """Say what would be said and whom it would reach. Sends nothing."""
     with reading() as session:
-        laid = _laid(ask(session, actor(), kind=body.hazard, colour=body.colour, codes=body.regions, sms=body.sms))
+        laid = _laid(
+            ask(
+                session,
+                actor(),
+                kind=body.hazard,
+                colour=body.colour,
+                codes=body.regions,
+                sms=body.sms,
+                hushed=_hushed(body),
+            )
+        )
     runtime().get(Warmer).want(laid.speech, body.colour)
     return say(laid)
 
@@ -180,7 +193,8 @@ def arm_alert(body: AlertIn) -> Response:
     if isinstance(wish, Alert):
         with work() as session:
             return finish(session, AlertOut.of(wish), 201)
-    spoken = speak(runtime().get(Studio), wish.words.speech, wish.colour)
+    silent = service.hushed(wish.colour, runtime().get(Rules), now())
+    spoken = Spoken(None, "") if silent else speak(runtime().get(Studio), wish.words.speech, wish.colour)
     with work() as session:
         found = service.arm(session, actor(), wish, spoken, rules=runtime().get(Rules), now=now())
         return finish(session, AlertOut.of(found), 201)
@@ -224,12 +238,24 @@ def _wish(body: AlertIn) -> Wish | Alert:
         before = service.armed_before(session, actor(), body.form_key)
         if before is not None:
             return before
-        laid = ask(session, actor(), kind=body.hazard, colour=body.colour, codes=body.regions, sms=body.sms)
+        laid = ask(
+            session,
+            actor(),
+            kind=body.hazard,
+            colour=body.colour,
+            codes=body.regions,
+            sms=body.sms,
+            hushed=_hushed(body),
+        )
         kind = hazard(body.hazard)
         words = kind.words[body.colour].at(laid.place)
         wish = Wish(body.form_key, kind, body.colour, words, audience_of(laid), body.speakers_confirmed)
-        service.check(session, actor(), wish)
+        service.check(session, actor(), wish, rules=runtime().get(Rules), now=now())
         return wish
+
+
+def _hushed(body: AlertWish) -> bool:
+    return service.hushed(body.colour, runtime().get(Rules), now())
 
 
 def _laid(desk: Desk) -> AlertPreview:
@@ -241,4 +267,5 @@ def _laid(desk: Desk) -> AlertPreview:
         speakers=desk.reached.speakers,
         offline=desk.reached.offline,
         phones=desk.reached.phones if desk.choice.sms else 0,
+        hushed=desk.hushed,
     )

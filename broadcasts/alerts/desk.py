@@ -89,6 +89,8 @@ class Desk:
     places: tuple[Place, ...]
     drawn: tuple[Drawn, ...]
     reached: Reached
+    hushed: bool
+    """Quiet hours, and not grave enough: loudspeakers stay silent."""
 
     @property
     def ready(self) -> bool:
@@ -97,8 +99,11 @@ class Desk:
         return self.words is not None and bool(self.reached.speakers or phones)
 
 
-def lay_out(session: Session, actor: Actor, choice: Choice) -> Desk:
-    """Return the desk for a choice. What lies outside the actor's places counts as not chosen."""
+def lay_out(session: Session, actor: Actor, choice: Choice, *, hushed: bool) -> Desk:
+    """Return the desk for a choice. What lies outside the actor's places counts as not chosen.
+
+    `hushed`: only telephones are reached.
+    """
     ground = _Ground(regions.forest(session, actor, Permission.EMERGENCY))
     counts = registry.count_by_region(session, actor, Permission.EMERGENCY)
     chosen = ground.chosen(choice)
@@ -116,9 +121,10 @@ def lay_out(session: Session, actor: Actor, choice: Choice) -> Desk:
         unknown=ground.unknown(choice),
         areas=tuple(Area(n.code, n.name, counts.get(n.code, _NONE).total, depth) for n, depth in ground.flat),
         branches=ground.branches(choice, counts) if choice.area == OWN else (),
-        places=tuple(_places(ground, paths, counts)),
-        drawn=_draw(ground, chosen, paths),
-        reached=_reached(session, chosen, counts),
+        places=() if hushed else tuple(_places(ground, paths, counts)),
+        drawn=_draw(ground, chosen, () if hushed else paths),
+        reached=_reached(session, chosen, {} if hushed else counts),
+        hushed=hushed,
     )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from broadcasts.kinds import Colour
 from hub.core.errors import BadInput
 
+MOST_PACKED = 24
+"""So many recordings a loudspeaker keeps for emergencies."""
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "messages" / "emergency"
 
 
@@ -42,6 +44,8 @@ class Wording:
     title: str
     between: str
     colours: Mapping[Colour, str]
+    pack: Mapping[tuple[str, Colour], str]
+    """What a loudspeaker keeps for an emergency: by hazard and colour, without a place."""
 
     def title_of(self, hazard: Hazard, colour: Colour) -> str:
         """Return the title of an emergency."""
@@ -56,7 +60,8 @@ class Wording:
 def wording() -> Wording:
     """Return titles and colours in words."""
     raw = tomllib.loads((FOLDER / "wording.toml").read_text(encoding="utf-8"))
-    return Wording(raw["title"], raw["between"], {colour: raw["colours"][colour] for colour in Colour})
+    pack = {(key, Colour(name)): words for key, said in raw["pack"].items() for name, words in said.items()}
+    return Wording(raw["title"], raw["between"], {colour: raw["colours"][colour] for colour in Colour}, pack)
 
 
 @cache
@@ -89,3 +94,14 @@ def colour(value: str) -> Colour:
         return Colour(value)
     except ValueError:
         raise BadInput("colour_unknown", field="colour") from None
+
+
+def pack_colours() -> tuple[Colour, ...]:
+    """Return the colours that are in the pack: red alone when there are too many hazards for two."""
+    both = (Colour.RED, Colour.ORANGE)
+    return both if len(hazards()) * len(both) <= MOST_PACKED else both[:1]
+
+
+def slot_of(hazard: str, colour: Colour) -> str:
+    """Return the name of an emergency's recording in the pack; empty when it has none."""
+    return f"{hazard}-{colour.value}" if colour in pack_colours() and (hazard, colour) in wording().pack else ""

@@ -1,6 +1,6 @@
 """Arm an emergency, cancel it in the countdown, fire it, stop it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from broadcasts.alerts.hazards import Hazard, Words, wording
+from broadcasts.alerts.hazards import Hazard, Words, slot_of, wording
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
@@ -24,6 +24,7 @@ from hub.core.db import Sessions, like_below
 from hub.core.errors import BadInput, NotFound, Unavailable, WrongState
 from hub.regions import service as regions
 from hub.regions.tree import common
+from hub.speakers.wire import WAKES, Severity
 
 REPEATS = 3
 
@@ -56,13 +57,21 @@ def armed_before(session: Session, actor: Actor, form_key: str) -> Alert | None:
     return existing
 
 
-def check(session: Session, actor: Actor, wish: Wish) -> int:
+def hushed(colour: Colour, rules: Rules, now: datetime) -> bool:
+    """Return whether loudspeakers stay silent: in quiet hours only red and orange wake people.
+
+    Loudspeakers themselves hold to the same rule, whatever a hub says.
+    """
+    return Severity(colour.value) not in WAKES and rules.quiet.holds_at(now + rules.countdown)
+
+
+def check(session: Session, actor: Actor, wish: Wish, *, rules: Rules, now: datetime) -> int:
     """Return how many loudspeakers will sound; raise if it may not go out like this. Changes nothing."""
     regions.require_known(session, wish.audience.regions)
     audience = wish.audience.checked()
     for path in audience.paths:
         actor.require(Permission.EMERGENCY, path)
-    reach = orders.meant(session, audience.paths)
+    reach = 0 if hushed(wish.colour, rules, now) else orders.meant(session, audience.paths)
     if reach != wish.speakers_typed:
         raise WrongState("alert_reach_differs", typed=wish.speakers_typed, reach=reach)
     if not reach and not (audience.sms and outbox.reach(session, audience).emergency):
@@ -83,7 +92,7 @@ def arm(
     existing = armed_before(session, actor, wish.form_key)
     if existing is not None:
         return existing
-    reach = check(session, actor, wish)
+    reach = check(session, actor, wish, rules=rules, now=now)
     if spoken.sound is None and not wish.audience.sms:
         raise Unavailable("alert_has_no_sound")
     if actor.id is None:
@@ -99,7 +108,7 @@ def arm(
 
 
 def _row(actor: Actor, actor_id: UUID, wish: Wish, spoken: Spoken, *, reach: int, rules: Rules, now: datetime) -> Alert:
-    audience = wish.audience.checked()
+    audience = replace(wish.audience, speakers=not hushed(wish.colour, rules, now)).checked()
     return Alert(
         form_key=wish.form_key,
         hazard=wish.hazard.key,
@@ -186,6 +195,10 @@ def _fire(session: Session, alert_id: UUID, rules: Rules, now: datetime) -> bool
             volume=100,
             starts_at=now,
             expires_at=alert.expires_at,
+            severity=alert.colour.value,
+            by_name=alert.armed_by_name,
+            pack=slot_of(alert.hazard, alert.colour),
+            spoken=alert.text,
         ),
         rules=rules,
         now=now,

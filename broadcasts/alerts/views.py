@@ -10,7 +10,7 @@ from broadcasts.alerts.desk import Desk, audience_of, lay_out
 from broadcasts.alerts.forms import Choice, Confirmation
 from broadcasts.alerts.hazards import hazard, hazards
 from broadcasts.alerts.progress import Going, Phase
-from broadcasts.alerts.service import Wish
+from broadcasts.alerts.service import Spoken, Wish
 from broadcasts.alerts.voice import Warmer, speak
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
@@ -52,8 +52,7 @@ def add_to_menu(runtime: Runtime) -> None:
 @permission_required(Permission.EMERGENCY)
 def desk() -> ResponseReturnValue:
     """Show what can be chosen, and what would be said to whom; htmx gets only what changed."""
-    with reading() as session:
-        laid = lay_out(session, actor(), forms.choice(request.args))
+    laid = _laid(forms.choice(request.args))
     if laid.words is not None:
         runtime().get(Warmer).want(laid.words.speech, laid.choice.colour)
     steady = "Mobi" not in request.user_agent.string  # on a phone the keyboard would cover what has to be read
@@ -71,8 +70,7 @@ def arm() -> ResponseReturnValue:
     except (NotAllowed, NotFound):
         raise
     except HubError as error:
-        with reading() as session:
-            laid = lay_out(session, actor(), given)
+        laid = _laid(given)
         field = error.field if isinstance(error, BadInput) else "speakers"
         return _desk_page(laid, errors={field: explain(error, language())}), error.status
     return redirect(url_for("alerts.show", alert_id=alert_id))
@@ -83,11 +81,19 @@ def _arm(given: Confirmation) -> UUID:
         before = service.armed_before(session, actor(), given.form_key)
         if before is not None:
             return before.id
-        wish = _wish(lay_out(session, actor(), given.choice), given)
-        service.check(session, actor(), wish)
-    spoken = speak(runtime().get(Studio), wish.words.speech, wish.colour)
+    wish = _wish(_laid(given.choice), given)
+    with reading() as session:
+        service.check(session, actor(), wish, rules=runtime().get(Rules), now=now())
+    silent = service.hushed(wish.colour, runtime().get(Rules), now())
+    spoken = Spoken(None, "") if silent else speak(runtime().get(Studio), wish.words.speech, wish.colour)
     with work() as session:
         return service.arm(session, actor(), wish, spoken, rules=runtime().get(Rules), now=now()).id
+
+
+def _laid(choice: Choice) -> Desk:
+    hushed = service.hushed(choice.colour, runtime().get(Rules), now())
+    with reading() as session:
+        return lay_out(session, actor(), choice, hushed=hushed)
 
 
 def _wish(laid: Desk, given: Confirmation) -> Wish:
@@ -162,7 +168,7 @@ def _view(going: Going) -> dict[str, object]:
         "going": going,
         "alert": going.alert,
         "seconds": SOUNDING_S if busy else QUIET_S,
-        "voice": _voice(going.alert.engine, normal),
+        "voice": _voice(going.alert.engine, normal) if going.alert.audience["speakers"] else "hushed",
         "may_emergency": actor().may_somewhere(Permission.EMERGENCY),
         "again_url": _address(going.choice),
         "simulated": runtime().get(SmsProvider).gateway.caps.simulated,

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from uuid import UUID
 
 from flask import Response
 from flask_babel import gettext
 from pydantic import Field
 
-from broadcasts.announcements import catalogue, handing_in, listing, service, sounding
+from broadcasts.announcements import catalogue, handing_in, horns, listing, service, sounding
 from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.outlook import look
@@ -178,6 +179,7 @@ def preview(body: AnnouncementIn) -> Response:
         sound = sounding.sounding(runtime().get(Studio), draft)
         with reading() as session:
             regions.require_known(session, draft.audience.regions)
+            draft = replace(draft, audience=horns.settle(session, actor(), draft.audience))
             for path in draft.audience.paths:
                 actor().require(Permission.COMPOSE, path)
             rules, timetable = runtime().get(Rules), runtime().get(Timetable)
@@ -190,7 +192,7 @@ def _spoken(draft: Draft, rules: Rules) -> Spoken | None:
     problems = draft.problems(now=now(), today=now().astimezone(rules.zone).date())
     if problems:
         raise Problems(problems)
-    if not draft.audience.speakers:
+    if not draft.speaks:
         return None
     try:
         return sounding.as_spoken(sounding.record(runtime().get(Studio), draft))

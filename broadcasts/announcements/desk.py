@@ -10,6 +10,7 @@ from broadcasts.announcements import choosing, forms
 from broadcasts.announcements.choosing import Branch
 from broadcasts.announcements.forms import Form
 from broadcasts.announcements.handing_in import OPEN
+from broadcasts.announcements.horns import Choosable, choosable
 from broadcasts.announcements.models import Announcement
 from broadcasts.announcements.outlook import Outlook, look
 from broadcasts.announcements.ready import Ready, ready_made
@@ -26,6 +27,7 @@ class Desk:
     form: Form
     tree: tuple[Branch, ...]
     groups: list[str]
+    horns: Choosable
     outlook: Outlook
     times: list[tuple[int, str, date]]
     ready: tuple[Ready, ...]
@@ -47,6 +49,7 @@ def show(
         form=form,
         tree=choosing.tree(session, actor, chosen),
         groups=choosing.groups(session, actor, form.draft.audience.tags),
+        horns=choosable(session, form.draft.audience),
         outlook=look(session, form.draft, sound, rules=rules, timetable=timetable, now=now),
         times=forms.usual_times(now, rules.quiet),
         ready=ready_made(),

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Theme
+from broadcasts.relay.addresses import Relay
 from hub.core.errors import BadInput
 
 TITLE_LENGTH = 30
@@ -24,7 +25,10 @@ _READING = re.compile(r"[{｛][^{}｛｝\n]{0,60}[}｝]")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The fields of the compose form as values. It may be incomplete; `problems` says what submitting still needs."""
+    """The fields of the compose form as values. It may be incomplete; `problems` says what submitting still needs.
+
+    With a `relay` loudspeakers sound a programme from elsewhere; the words, if any, are for when it dies.
+    """
 
     title: str
     text: str
@@ -39,6 +43,12 @@ class Draft:
     daily_at: str = ""
     first_day: date | None = None
     last_day: date | None = None
+    relay: Relay | None = None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether a recording of the words is needed."""
+        return self.audience.speakers and (self.relay is None or bool(self.text.strip()))
 
     @property
     def message(self) -> str:
@@ -55,7 +65,7 @@ class Draft:
             title=self.title.strip()[:STORED_TITLE],
             text=self.text.strip(),
             sms_text=self.sms_text.strip(),
-            audience=replace(self.audience, regions=codes, tags=tuple(sorted(set(self.audience.tags)))),
+            audience=replace(self.audience, regions=codes).sorted,
             at=self.at if once else None,
             daily_at=self.daily_at[:5] if daily else "",
             first_day=self.first_day if daily else None,
@@ -79,11 +89,18 @@ class Draft:
             found.append(
                 BadInput("title_too_long", field="title", most=TITLE_LENGTH, over=len(self.title) - TITLE_LENGTH)
             )
-        if not self.text.strip():
+        if not self.text.strip() and self.relay is None:
             found.append(BadInput("text_missing", field="text"))
         elif len(self.text) > TEXT_LENGTH:
             found.append(BadInput("text_too_long", field="text", most=TEXT_LENGTH, over=len(self.text) - TEXT_LENGTH))
+        if self.relay is not None:
+            return [*found, *self.relay.problems(), *self._relay_problems()]
         return [*found, *(self._sms_problems() if self.audience.sms else ())]
+
+    def _relay_problems(self) -> list[BadInput]:
+        if self.audience.sms or not self.audience.speakers:
+            return [BadInput("relay_by_loudspeaker_only", field="channel")]
+        return []
 
     def _sms_problems(self) -> list[BadInput]:
         over = len(self.message) - SMS_LENGTH
@@ -164,4 +181,6 @@ def content_hash(announcement: Announcement) -> str:
         "last_day": str(a.last_day),
         "audio": a.audio_sha256,
     }
+    if a.relay_url:
+        content["relay"] = [a.relay_url, a.relay_minutes]
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

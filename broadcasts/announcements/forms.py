@@ -18,9 +18,11 @@ from broadcasts.announcements.ready import ready_made
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.kinds import Theme
+from broadcasts.relay.addresses import Relay
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput, Problems
 from hub.regions.tree import path_of
+from hub.speakers.topics import is_device_id
 
 T = TypeVar("T")
 USUAL_TIMES = ("07:00", "11:40", "17:40", "18:20")
@@ -30,8 +32,10 @@ SOON = timedelta(minutes=10)
 OFFERED = 4
 LONGEST_TEXT = 20_000
 MOST_TAGS, TAG_LENGTH = 20, 20
-FIELD_OF = {"daily_at": "at", "code": "region"}
+FIELD_OF = {"daily_at": "at", "code": "region", "only": "region", "without": "region"}
 """Inputs that have another name in the form."""
+WORDS, RELAY = "words", "relay"
+"""What is broadcast: words that somebody writes, or a programme from elsewhere."""
 _CLOCK = re.compile(r"(\d{1,2})[:：点](\d{2})分?")
 _DAY = re.compile(r"(2\d{3})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 
@@ -55,9 +59,25 @@ class Values:
     regions: tuple[str, ...] = ()
     channels: tuple[str, ...] = ("speakers",)
     tags: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
+    """Loudspeakers that stood in the form to be ticked; `ticked` are those of them that are meant."""
+    ticked: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    what: str = WORDS
+    relay_url: str = ""
+    relay_minutes: str = "30"
 
 
-LISTS = {"regions": "region", "channels": "channel", "tags": "tag"}
+LISTS = {
+    "regions": "region",
+    "channels": "channel",
+    "tags": "tag",
+    "listed": "listed",
+    "ticked": "horn",
+    "only": "only",
+    "without": "without",
+}
 TEXTS = tuple(f.name for f in fields(Values) if f.name not in LISTS)
 
 
@@ -109,6 +129,7 @@ def from_request(form: MultiDict[str, str], actor: Actor, zone: ZoneInfo, today:
 def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> Form:
     """Return what was typed as a draft, and what could not be understood. Regions of others are left out."""
     reader = _Reader()
+    only, without = horns_of(values)
     regions = tuple(code for code in values.regions if reader.region(code, actor))
     when = reader.choice(When, values.when, "when_unknown", "when")
     day, at = reader.day(values.day, "day"), reader.clock(values.at)
@@ -122,6 +143,8 @@ def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> For
             speakers="speakers" in values.channels,
             sms="sms" in values.channels,
             tags=tuple(tag[:TAG_LENGTH] for tag in values.tags[:MOST_TAGS] if tag.strip()),
+            only=only,
+            without=without,
         ),
         speed=reader.speed(values.speed),
         repeats=reader.number(values.repeats, "repeats", 2),
@@ -131,8 +154,23 @@ def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> For
         daily_at=f"{at:%H:%M}" if at else "",
         first_day=reader.day(values.first_day, "first_day") or today,
         last_day=reader.day(values.last_day, "last_day"),
+        relay=Relay(values.relay_url.strip(), reader.number(values.relay_minutes, "relay_minutes", 30))
+        if values.what == RELAY
+        else None,
     )
     return Form(id=uuid7(), values=values, draft=draft, mistakes=tuple(reader.about(draft)))
+
+
+def horns_of(values: Values) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which loudspeakers are chosen one by one, and which are left out.
+
+    What stood in the form counts as it was ticked; what did not, because the page lists only so many, as it was.
+    """
+    listed, ticked = set(values.listed), set(values.listed) & set(values.ticked)
+    known = [one for one in dict.fromkeys((*values.only, *values.without, *values.listed)) if is_device_id(one)]
+    if values.only:
+        return tuple(one for one in known if one in ticked or (one in values.only and one not in listed)), ()
+    return (), tuple(one for one in known if one not in ticked)
 
 
 def fresh(args: Mapping[str, str], actor: Actor, regions: tuple[str, ...], *, now: datetime, quiet: QuietHours) -> Form:
@@ -182,6 +220,11 @@ def from_draft(announcement_id: UUID, draft: Draft, zone: ZoneInfo) -> Form:
         regions=draft.audience.regions,
         channels=channels,
         tags=draft.audience.tags,
+        only=draft.audience.only,
+        without=draft.audience.without,
+        what=RELAY if draft.relay else WORDS,
+        relay_url=draft.relay.url if draft.relay else "",
+        relay_minutes=str(draft.relay.minutes) if draft.relay else "30",
     )
     return Form(id=announcement_id, values=values, draft=draft)
 

@@ -53,6 +53,12 @@ class Announcement(Base):
     """The moment, for ONCE."""
     daily_at: Mapped[str] = mapped_column(String(5), default="")
     """Local time HH:MM, for DAILY."""
+    relay_url: Mapped[str] = mapped_column(String(1000), default="")
+    """A relay: where the programme comes from. Its words, if there are any, sound when that dies."""
+    relay_minutes: Mapped[int] = mapped_column(default=0)
+    relay_found: Mapped[str] = mapped_column(String(24), default="")
+    """What the hub heard there when it was submitted: a `relay.listening.Found`, or nothing yet."""
+    relay_level_db: Mapped[int | None]
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]
 
@@ -76,3 +82,8 @@ class Announcement(Base):
     approved_by: Mapped[UUID | None]
     approved_by_name: Mapped[str] = mapped_column(String(40), default="")
     approved_at: Mapped[datetime | None]
+
+    @property
+    def airtime_ms(self) -> int:
+        """How long loudspeakers sound."""
+        return self.relay_minutes * 60_000 if self.relay_url else self.audio_ms

@@ -1,10 +1,9 @@
 """What will happen if this goes out: where it sounds, how long, when, whom it texts, what that costs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements import fitting
@@ -14,13 +13,13 @@ from broadcasts.announcements.sounding import Sounding
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
+from broadcasts.loudspeaker.targets import Meant, count
 from broadcasts.sms import outbox
 from broadcasts.sms.segments import measure, signed
 from broadcasts.sms.settings import SmsSettings
-from hub.core.db import like_below
 from hub.regions import service as regions
 from hub.regions.tree import codes_in
-from hub.speakers.models import Speaker, SpeakerState
+from hub.speakers.models import Speaker
 
 VILLAGE_DEPTH = 3
 """A village's path holds county, township and village."""
@@ -34,6 +33,8 @@ class Reach:
     speakers: int
     offline: int
     residents: int
+    left_out: int
+    """Loudspeakers there that were unticked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,12 @@ def look(
     """Look ahead. Asks for no permission: the caller has checked the audience."""
     paths = draft.audience.paths
     busy = timetable.busy_on(session, paths, fitting.day_of(draft, rules.zone, now)) if paths else []
-    fit = fitting.fit(draft, busy, sounding.total_ms, quiet=rules.quiet, now=now)
+    length = draft.relay.ms if draft.relay else sounding.total_ms
+    fit = fitting.fit(draft, busy, length, quiet=rules.quiet, now=now)
     return Outlook(
         draft=draft,
         places=_places(session, draft.audience),
-        reach=_reach(session, paths),
+        reach=_reach(session, draft.audience),
         texting=_texting(session, draft, fit, rules, now) if draft.audience.sms else None,
         sounding=sounding,
         fit=fit,
@@ -89,18 +91,21 @@ def _places(session: Session, audience: Audience) -> tuple[str, ...]:
     return tuple(names[code] for code in codes if code in names)
 
 
-def _reach(session: Session, paths: Sequence[str]) -> Reach:
+def _reach(session: Session, audience: Audience) -> Reach:
+    paths = audience.paths
     if not paths:
-        return Reach(0, 0, 0, 0)
+        return Reach(0, 0, 0, 0, 0)
+    chosen = Meant(paths, audience.only, audience.without)
     rows = session.execute(
         select(Speaker.region_path, Speaker.online, func.count())
-        .where(Speaker.state == SpeakerState.ACTIVE, or_(*(Speaker.region_path.like(like_below(p)) for p in paths)))
+        .where(chosen.where)
         .group_by(Speaker.region_path, Speaker.online)
     ).all()
     return Reach(
         villages=len({codes_in(path)[:VILLAGE_DEPTH] for path, _, _ in rows}),
         speakers=sum(number for _, _, number in rows),
         offline=sum(number for _, online, number in rows if not online),
+        left_out=count(session, Meant(paths)) - sum(number for _, _, number in rows),
         residents=outbox.reach(session, Audience(tuple(codes_in(p)[-1] for p in paths))).residents,
     )
 

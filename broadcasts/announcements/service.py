@@ -1,6 +1,6 @@
 """Draft, submit, approve, return, withdraw: the life of an announcement."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
+from broadcasts.announcements import horns
 from broadcasts.announcements.drafting import Draft, content_hash
 from broadcasts.announcements.fitting import first_time
 from broadcasts.announcements.lifecycle import State, step
@@ -19,6 +20,7 @@ from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.rules import Rules
 from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.orders import Sound
+from broadcasts.relay.addresses import LONGEST_ADDRESS, Relay
 from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
@@ -85,9 +87,9 @@ def submit(
         raise Problems(problems)
     if first_time(draft, rules.zone, now) is None:
         raise BadInput("daily_over", field="last_day")
-    if draft.audience.speakers and spoken is None:
+    if draft.speaks and spoken is None:
         raise BadInput("sound_missing", field="text")
-    if draft.audience.speakers and orders.meant(session, draft.audience.paths) == 0 and not draft.audience.sms:
+    if draft.audience.speakers and not _reach(session, draft.audience) and not draft.audience.sms:
         raise BadInput("no_speaker_there", field="region")
     announcement.state = step(announcement.state, State.SUBMITTED)
     announcement.audience = draft.audience.checked().as_json()
@@ -151,6 +153,10 @@ def approve(
     return None
 
 
+def _reach(session: Session, audience: Audience) -> int:
+    return orders.meant(session, audience.paths, only=audience.only, without=audience.without)
+
+
 def give_back(session: Session, actor: Actor, announcement_id: UUID, reason: str, *, now: datetime) -> Announcement:
     """Return it to its author, saying why."""
     announcement = _for_review(session, actor, announcement_id)
@@ -195,20 +201,26 @@ def release(
     starts_at: datetime,
     rules: Rules,
     now: datetime,
+    broadcast_id: UUID | None = None,
+    texts: bool = True,
 ) -> Broadcast:
-    """Send an approved announcement out once; `source` names the occasion and can be used once only."""
+    """Send an approved announcement out once; `source` names the occasion and can be used once only.
+
+    `broadcast_id` is the id under which it was sent ahead. Without `texts` nobody gets a text message: it is too late.
+    """
     if announcement.state is not State.APPROVED:
         raise WrongState(f"announcement_{announcement.state.value}")
     if content_hash(announcement) != announcement.content_hash:
         raise WrongState("announcement_changed_meanwhile")
     audience = Audience.from_json(announcement.audience)
+    audience = replace(audience, sms=audience.sms and texts)
     has_sound = bool(announcement.audio_sha256)
     return delivery.release(
         session,
         actor,
         delivery.Order(
             source=f"announcement:{announcement.id}:{source}",
-            kind=Kind.ROUTINE,
+            kind=Kind.RELAY if announcement.relay_url else Kind.ROUTINE,
             title=announcement.title,
             text=announcement.text,
             sms_text=as_draft(announcement).message,
@@ -223,6 +235,9 @@ def release(
             expires_at=starts_at + rules.valid,
             approved_by_name=announcement.approved_by_name,
             announcement_id=announcement.id,
+            broadcast_id=broadcast_id,
+            stream_url=announcement.relay_url,
+            length_ms=announcement.airtime_ms if announcement.relay_url else 0,
         ),
         rules=rules,
         now=now,
@@ -294,6 +309,7 @@ def as_draft(announcement: Announcement) -> Draft:
         daily_at=a.daily_at,
         first_day=a.first_day,
         last_day=a.last_day,
+        relay=Relay(a.relay_url, a.relay_minutes) if a.relay_url or a.relay_minutes else None,
     )
 
 
@@ -314,10 +330,11 @@ def _for_review(session: Session, actor: Actor, announcement_id: UUID) -> Announ
 
 def _fill(session: Session, announcement: Announcement, draft: Draft, actor: Actor) -> None:
     regions.require_known(session, draft.audience.regions)
-    paths = draft.audience.paths
+    audience = horns.settle(session, actor, draft.audience)
+    paths = audience.paths
     for path in paths:
         actor.require(Permission.COMPOSE, path)
-    settled = draft.settled
+    settled = replace(draft, audience=audience).settled
     announcement.title = settled.title
     announcement.text = settled.text
     announcement.sms_text = settled.sms_text
@@ -332,6 +349,10 @@ def _fill(session: Session, announcement: Announcement, draft: Draft, actor: Act
     announcement.daily_at = settled.daily_at
     announcement.first_day = settled.first_day
     announcement.last_day = settled.last_day
+    relay = settled.relay or Relay("", 0)
+    if relay.url != announcement.relay_url:
+        announcement.relay_found, announcement.relay_level_db = "", None
+    announcement.relay_url, announcement.relay_minutes = relay.url[:LONGEST_ADDRESS], relay.minutes
 
 
 def _take_sound(announcement: Announcement, spoken: Spoken | None) -> None:
@@ -344,12 +365,12 @@ def _take_sound(announcement: Announcement, spoken: Spoken | None) -> None:
 
 def _check_quiet(announcement: Announcement, rules: Rules, start: datetime) -> None:
     # For NOW the hour of approval counts, not that of submission; the release asks again in every case.
-    if announcement.when is When.NOW or not announcement.audio_sha256:
+    if announcement.when is When.NOW or not announcement.airtime_ms:
         return
     if announcement.when is When.DAILY:
         hour, minute = (int(part) for part in announcement.daily_at.split(":"))
         start = start.astimezone(rules.zone).replace(hour=hour, minute=minute, second=0, microsecond=0)
-    seconds = announcement.audio_ms / 1000
+    seconds = announcement.airtime_ms / 1000
     if rules.quiet.touches(start, seconds):
         free = rules.quiet.next_free(start, seconds)
         shown = free.astimezone(rules.zone).strftime("%H:%M") if free else ""

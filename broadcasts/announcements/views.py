@@ -255,7 +255,7 @@ def _submit(form: Form) -> ResponseReturnValue:
     if problems := form.problems(now=now(), zone=rules.zone):
         raise Problems(problems)
     # The recording takes seconds and is made before any session is open.
-    spoken = as_spoken(record(runtime().get(Studio), form.draft)) if form.draft.audience.speakers else None
+    spoken = as_spoken(record(runtime().get(Studio), form.draft)) if form.draft.speaks else None
     with work() as session:
         handing_in.hand_in(session, actor(), form.id, form.draft, spoken, rules=rules, now=now())
     flash(gettext("交上去了，别人审批通过就会播。"), "ok")

@@ -14,11 +14,15 @@ from broadcasts.announcements.outlook import Outlook
 from broadcasts.announcements.service import as_draft
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Theme
+from broadcasts.relay.addresses import LONGEST_ADDRESS, LONGEST_MINUTES, Relay
 from hub.core.errors import BadInput, Problems
+from hub.speakers.topics import DEVICE_ID
 from hub.web.api import Input, Moment, Output, RegionCode, moment_of, ms, ms_or_none
 
 MOST_REGIONS = 500
 Tag = Annotated[str, Field(min_length=1, max_length=20)]
+MOST_SPEAKERS = 2000
+SpeakerId = Annotated[str, Field(pattern=DEVICE_ID, max_length=32)]
 SPEED = r"^(slow|normal|fast)$"
 ONLY_WITH = {"at": When.ONCE, "daily_at": When.DAILY, "first_day": When.DAILY, "last_day": When.DAILY}
 
@@ -36,6 +40,12 @@ class AnnouncementIn(Input):
     tags: list[Tag] = Field(
         default=[], max_length=20, description="text messages only to residents who carry one of them"
     )
+    only: list[SpeakerId] = Field(
+        default=[],
+        max_length=MOST_SPEAKERS,
+        description="of the loudspeakers there only these; their villages are the regions when none are named",
+    )
+    without: list[SpeakerId] = Field(default=[], max_length=MOST_SPEAKERS, description="loudspeakers that stay silent")
     speed: str = Field("normal", pattern=SPEED, description="slow, normal or fast")
     repeats: StrictInt = Field(2, ge=1, le=MOST_REPEATS)
     volume: StrictInt | None = Field(None, ge=1, le=100, description="null = each loudspeaker at its own")
@@ -44,6 +54,13 @@ class AnnouncementIn(Input):
     daily_at: str = Field("", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="local time HH:MM, for `daily`")
     first_day: date | None = Field(None, description="YYYY-MM-DD, for `daily`; null = today")
     last_day: date | None = Field(None, description="YYYY-MM-DD, for `daily`")
+    relay_url: str = Field(
+        "",
+        max_length=LONGEST_ADDRESS,
+        description="a programme to relay: http(s)://…, or line:<name>, an input of the loudspeakers; `text` is then "
+        "what sounds when it dies, and may be empty",
+    )
+    relay_minutes: StrictInt = Field(0, ge=0, le=LONGEST_MINUTES, description="how long; 0 = no relay")
 
     def draft(self) -> Draft:
         """Return it as the hub knows it. Problems when something was sent that `when` has no use for."""
@@ -55,7 +72,9 @@ class AnnouncementIn(Input):
             text=self.text,
             sms_text=self.sms_text,
             theme=self.theme,
-            audience=Audience(tuple(self.regions), self.speakers, self.sms, tuple(self.tags)),
+            audience=Audience(
+                tuple(self.regions), self.speakers, self.sms, tuple(self.tags), tuple(self.only), tuple(self.without)
+            ),
             speed=self.speed,
             repeats=self.repeats,
             volume=self.volume,
@@ -64,6 +83,7 @@ class AnnouncementIn(Input):
             daily_at=self.daily_at,
             first_day=self.first_day,
             last_day=self.last_day,
+            relay=Relay(self.relay_url.strip(), self.relay_minutes) if self.relay_url or self.relay_minutes else None,
         )
 
 
@@ -80,6 +100,8 @@ class AnnouncementOut(Output):
     speakers: bool
     sms: bool
     tags: list[str]
+    only: list[str] = Field(description="of the loudspeakers there only these; empty = all")
+    without: list[str]
     speed: str
     repeats: int
     volume: int | None
@@ -88,6 +110,10 @@ class AnnouncementOut(Output):
     daily_at: str
     first_day: date | None
     last_day: date | None
+    relay_url: str
+    relay_minutes: int
+    relay_found: str = Field(description="what the hub heard there: heard, silent, no_sound, away or line")
+    relay_level_db: int | None
     version: int
     content_hash: str = Field(description="what an approval is of; empty before it is submitted")
     spoken: str = Field(description="the words as they were read aloud; empty before it is submitted")
@@ -117,6 +143,8 @@ class AnnouncementOut(Output):
             speakers=draft.audience.speakers,
             sms=draft.audience.sms,
             tags=list(draft.audience.tags),
+            only=list(draft.audience.only),
+            without=list(draft.audience.without),
             speed=a.speed,
             repeats=a.repeats,
             volume=a.volume,
@@ -125,6 +153,10 @@ class AnnouncementOut(Output):
             daily_at=a.daily_at,
             first_day=a.first_day,
             last_day=a.last_day,
+            relay_url=a.relay_url,
+            relay_minutes=a.relay_minutes,
+            relay_found=a.relay_found,
+            relay_level_db=a.relay_level_db,
             version=a.version,
             content_hash=a.content_hash,
             spoken=a.spoken,

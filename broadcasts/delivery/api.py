@@ -152,6 +152,8 @@ class PlayedOn(Output):
     received_at: int | None
     started_at: int | None
     ended_at: int | None
+    used: str = Field(description="what sounded: audio, stream, shout, or what stood in: pack, speech, tone")
+    volume: int | None
 
     @classmethod
     def of(cls, line: SpeakerLine) -> "PlayedOn":
@@ -167,6 +169,8 @@ class PlayedOn(Output):
             received_at=ms_or_none(line.received_at),
             started_at=ms_or_none(line.started_at),
             ended_at=ms_or_none(line.ended_at),
+            used=line.used,
+            volume=line.volume,
         )
 
 

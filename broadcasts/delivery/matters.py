@@ -21,6 +21,7 @@ from broadcasts.sms.states import RunState
 from hub.core.actor import Actor, Permission
 from hub.regions import service as regions
 from hub.regions.tree import codes_in
+from hub.speakers.care import alarms, attention
 from hub.speakers.models import Speaker, SpeakerState
 
 RECENT = timedelta(hours=24)
@@ -40,8 +41,11 @@ class Topic(StrEnum):
     BROKER = "broker"
     TEXTS_PAUSED = "texts_paused"
     WAITING = "waiting"
+    BLACKOUT = "blackout"
     OFFLINE = "offline"
     OFFLINE_MORE = "offline_more"
+    FAULT = "fault"
+    FAULT_MORE = "fault_more"
     UNHEARD = "unheard"
     MISSED = "missed"
     MISSED_MORE = "missed_more"
@@ -83,7 +87,7 @@ def all_matters(session: Session, actor: Actor, source: Source, *, now: datetime
         *_unheard(session, actor, now),
         *_texts_paused(session, actor),
         *_waiting(source.waiting),
-        *_offline(session, actor),
+        *_loudspeakers(session, actor, now),
         *_missed(source.failed),
     ]
     if not source.connected:
@@ -140,20 +144,40 @@ def _waiting(waiting: Waiting) -> Iterator[Matter]:
         )
 
 
-def _offline(session: Session, actor: Actor) -> Iterator[Matter]:
-    rows = session.execute(
-        select(Speaker.region_path, Speaker.online, func.count(), func.min(Speaker.online_since))
-        .where(Speaker.state == SpeakerState.ACTIVE, below(actor, Speaker.region_path))
-        .group_by(Speaker.region_path, Speaker.online)
-    )
+def _loudspeakers(session: Session, actor: Actor, now: datetime) -> Iterator[Matter]:
+    """What is wrong with loudspeakers, except what somebody knows of or has put off."""
+    found = attention.lines(session, actor, now=now, all_=True)
+    waiting = [line for line in found if not line.handled]
+    together = [line for line in waiting if line.many]
+    names = attention.names_of(session, waiting)
+    for line in together:
+        yield Matter(Topic.BLACKOUT, names[line.place], count=line.count, since=line.since, target=line.place)
+    said = {speaker for line in (*together, *(line for line in found if line.handled)) for speaker in line.speakers}
+    yield from _offline(session, actor, said)
+    faults = [line for line in waiting if line.code != alarms.OFFLINE]
+    for line in faults[:OF_EACH]:
+        yield Matter(
+            Topic.FAULT, line.name, names[line.place], since=line.since, note=line.code, target=line.speaker_id
+        )
+    if faults[OF_EACH:]:
+        yield Matter(Topic.FAULT_MORE, count=len(faults) - OF_EACH)
+
+
+def _offline(session: Session, actor: Actor, said: set[str]) -> Iterator[Matter]:
+    """Villages with silent loudspeakers, apart from those of which something was said already."""
+    seen = Speaker.state == SpeakerState.ACTIVE, below(actor, Speaker.region_path)
     totals: defaultdict[str, int] = defaultdict(int)
+    for path, number in session.execute(
+        select(Speaker.region_path, func.count()).where(*seen).group_by(Speaker.region_path)
+    ):
+        totals[codes_in(path)[:3][-1]] += number
+    rows = session.execute(select(Speaker.id, Speaker.region_path, Speaker.online_since).where(*seen, ~Speaker.online))
     offline: defaultdict[str, int] = defaultdict(int)
     oldest: dict[str, datetime] = {}
-    for path, online, number, since in rows:
+    for speaker_id, path, since in rows:
         code = codes_in(path)[:3][-1]
-        totals[code] += number
-        if not online:
-            offline[code] += number
+        if speaker_id not in said:
+            offline[code] += 1
             if since is not None:
                 oldest[code] = min(since, oldest.get(code, since))
     worst = sorted(offline, key=lambda code: (-offline[code] / totals[code], -offline[code], code))

@@ -15,7 +15,9 @@ from hub.core.db import Base, StateText
 class Kind(StrEnum):
     """How urgent it is by nature; decides priority on devices and in queues."""
 
+    RELAY = "relay"
     ROUTINE = "routine"
+    SHOUT = "shout"
     EMERGENCY = "emergency"
 
 

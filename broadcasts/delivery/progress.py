@@ -12,6 +12,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.outcomes import UNHEARD, Course, Numbers, Outcome, Phase, outcome
 from broadcasts.delivery.visibility import below, sees_all
+from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.loudspeaker.states import FINAL, PlayState
 from broadcasts.sms import outbox
@@ -27,6 +28,7 @@ from hub.speakers.models import Speaker
 INLINE = 400
 """Up to so many loudspeakers all of them stand on the page; beyond, those of the village that was asked for."""
 SILENT_SHOWN = 100
+CLOCK_WRONG_MS = 5000
 VILLAGE = 3
 """How many codes a village's path has."""
 
@@ -54,6 +56,11 @@ class SpeakerLine:
     received_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+    used: str = ""
+    """What sounded: audio, stream, shout, or what stood in: pack, speech, tone."""
+    volume: int | None = None
+    clock_off_s: int = 0
+    """By how much its clock is ahead, where that is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,9 @@ class Progress:
     silent: list[SpeakerLine]
     townships: list[Township]
     texts: SmsProgress | None
+    drill: bool = False
+    left_out: int = 0
+    """Loudspeakers there that were unticked."""
 
     @property
     def on_pass(self) -> int:
@@ -161,6 +171,8 @@ def of(session: Session, actor: Actor, broadcast: Broadcast, *, now: datetime, v
         silent=[] if phase is Phase.COMING else _silent(session, actor, broadcast.id, names),
         townships=_townships(by_village, names, lines),
         texts=texts,
+        drill=orders.is_drill(session, broadcast.id),
+        left_out=len(Audience.from_json(broadcast.audience).without),
     )
 
 
@@ -211,7 +223,20 @@ def _silent(session: Session, actor: Actor, broadcast_id: UUID, names: dict[str,
 
 
 _Columns = tuple[
-    str, str, bool, PlayState, str, str, datetime | None, datetime | None, datetime | None, datetime | None, int
+    str,
+    str,
+    bool,
+    PlayState,
+    str,
+    str,
+    datetime | None,
+    datetime | None,
+    datetime | None,
+    datetime | None,
+    int,
+    str,
+    int | None,
+    int | None,
 ]
 
 
@@ -229,6 +254,9 @@ def _line_query(actor: Actor, broadcast_id: UUID) -> Select[*_Columns]:
             D.started_at,
             D.ended_at,
             _HEARD.label("heard"),
+            D.used,
+            D.volume,
+            Speaker.clock_offset_ms,
         )
         .join(Speaker, Speaker.id == D.speaker_id)
         .where(D.broadcast_id == broadcast_id, below(actor, D.region_path))
@@ -249,7 +277,14 @@ def _line(row: Row[*_Columns], village: str) -> SpeakerLine:
         received_at=row.received_at or row.fetched_at,
         started_at=row.started_at,
         ended_at=row.ended_at if row.state in FINAL and row.heard else None,
+        used=row.used,
+        volume=row.volume if row.heard else None,
+        clock_off_s=_worth_a_word(row.clock_offset_ms),
     )
+
+
+def _worth_a_word(offset_ms: int | None) -> int:
+    return round(offset_ms / 1000) if offset_ms is not None and abs(offset_ms) >= CLOCK_WRONG_MS else 0
 
 
 def _townships(

@@ -7,13 +7,15 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from uuid6 import uuid7
 
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.visibility import first_seen, may_see
 from broadcasts.loudspeaker import orders
-from broadcasts.loudspeaker.orders import Sound
+from broadcasts.loudspeaker.orders import NO_SOUND, Manner, Sound
+from broadcasts.loudspeaker.targets import Meant
 from broadcasts.sms import outbox
 from broadcasts.sms.states import Priority as SmsPriority
 from hub.audit import log
@@ -21,14 +23,28 @@ from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound, WrongState
 from hub.speakers.protocol import Priority
 
-PRIORITY = {Kind.ROUTINE: Priority.ROUTINE, Kind.EMERGENCY: Priority.EMERGENCY}
+PRIORITY = {
+    Kind.RELAY: Priority.RELAY,
+    Kind.ROUTINE: Priority.ROUTINE,
+    Kind.SHOUT: Priority.SHOUT,
+    Kind.EMERGENCY: Priority.EMERGENCY,
+}
+HUSHED = frozenset({Kind.RELAY, Kind.ROUTINE})
+"""What never sounds in quiet hours."""
+BY_LENGTH, SPOKEN_LENGTH = 60, 800
 GRACE = timedelta(seconds=45)
 """How long after the last possible sound the hub waits for reports before it calls a loudspeaker silent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Everything that shapes what people hear and read, as it was approved."""
+    """Everything that shapes what people hear and read, as it was approved.
+
+    A relay has `stream_url`, with `sound` as its fallback or None; a shout has `shout`; both have `length_ms`.
+    `repeats` is how often the words are in the recording, for people; `repeat` how often devices play it. `spoken` is
+    what a device with a voice of its own may say if it cannot fetch the recording, `pack` which recording of its own
+    it plays then.
+    """
 
     source: str
     kind: Kind
@@ -44,6 +60,50 @@ class Order:
     expires_at: datetime
     approved_by_name: str = ""
     announcement_id: UUID | None = None
+    severity: str = ""
+    by_name: str = ""
+    pack: str = ""
+    spoken: str = ""
+    stream_url: str = ""
+    shout: bool = False
+    length_ms: int = 0
+    repeat: int = 1
+    gap_ms: int = 0
+    mode: str = "live"
+    broadcast_id: UUID | None = None
+    """The id it is to have, where it was sent ahead under one."""
+
+    @property
+    def sounds(self) -> bool:
+        """Whether loudspeakers have anything to do."""
+        return self.audience.speakers and (self.sound is not None or bool(self.stream_url) or self.shout)
+
+    @property
+    def total_ms(self) -> int:
+        """How long it sounds at most, all passes and gaps included."""
+        once = self.length_ms if self.stream_url or self.shout else self.sound.ms if self.sound else 0
+        return once * self.repeat + self.gap_ms * (self.repeat - 1)
+
+    @property
+    def meant(self) -> Meant:
+        """Which loudspeakers."""
+        return Meant(self.audience.paths, self.audience.only, self.audience.without)
+
+    @property
+    def manner(self) -> Manner:
+        """What devices are told beyond the recording."""
+        return Manner(
+            severity=self.severity,
+            by_name=self.by_name[:BY_LENGTH],
+            pack=self.pack,
+            text=self.spoken[:SPOKEN_LENGTH],
+            stream_url=self.stream_url,
+            shout=self.shout,
+            length_ms=self.length_ms,
+            repeat=self.repeat,
+            gap_ms=self.gap_ms,
+            mode=self.mode,
+        )
 
 
 def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: datetime) -> Broadcast:
@@ -54,25 +114,23 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
     """
     if session.scalar(select(Broadcast.id).where(Broadcast.source == order.source)):
         raise WrongState("broadcast_released_already")
-    ms = order.sound.ms if order.sound else 0
-    sounds = order.audience.speakers and order.sound is not None
-    if order.kind is Kind.ROUTINE and sounds and rules.quiet.touches(order.starts_at, ms / 1000):
+    if order.kind in HUSHED and order.sounds and rules.quiet.touches(order.starts_at, order.total_ms / 1000):
         raise WrongState("quiet_hours")
     broadcast = _row(order, actor, now)
     session.add(broadcast)
     session.flush()
-    paths = order.audience.paths
-    if sounds and order.sound is not None:
+    if order.sounds:
         broadcast.speakers_meant = orders.place(
             session,
             broadcast_id=broadcast.id,
-            paths=paths,
-            sound=order.sound,
+            paths=order.meant,
+            sound=order.sound or NO_SOUND,
             priority=PRIORITY[order.kind],
             volume=order.volume,
             starts_at=order.starts_at,
             expires_at=order.expires_at,
             now=now,
+            manner=order.manner,
         )
     if order.audience.sms:
         outbox.plan_run(
@@ -82,7 +140,7 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
             signature=rules.sms.signature,
             audience=order.audience,
             priority=SmsPriority.EMERGENCY if order.kind is Kind.EMERGENCY else SmsPriority.ROUTINE,
-            expires_at=max(order.expires_at, now + timedelta(hours=24 if order.kind is Kind.ROUTINE else 6)),
+            expires_at=max(order.expires_at, now + timedelta(hours=6 if order.kind is Kind.EMERGENCY else 24)),
             settings=rules.sms,
             now=now,
         )
@@ -103,6 +161,7 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
 
 def _row(order: Order, actor: Actor, now: datetime) -> Broadcast:
     return Broadcast(
+        id=order.broadcast_id or uuid7(),
         source=order.source,
         announcement_id=order.announcement_id,
         kind=order.kind,
@@ -112,7 +171,7 @@ def _row(order: Order, actor: Actor, now: datetime) -> Broadcast:
         audience=order.audience.as_json(),
         home_path=order.home_path,
         audio_sha256=order.sound.sha256 if order.sound else "",
-        audio_ms=order.sound.ms if order.sound else 0,
+        audio_ms=order.total_ms,
         audio_bytes=order.sound.bytes if order.sound else 0,
         repeats=order.repeats,
         volume=order.volume,
@@ -148,6 +207,12 @@ def stop(session: Session, actor: Actor, broadcast_id: UUID, *, now: datetime) -
     return broadcast
 
 
+def anything_open(session: Session) -> bool:
+    """Return whether `settle` may have something to do: asking takes no lock."""
+    query = select(Broadcast.id).where(Broadcast.state != BroadcastState.DONE, Broadcast.done_at.is_(None))
+    return session.scalar(query.limit(1)) is not None
+
+
 def settle(session: Session, *, now: datetime) -> int:
     """Close broadcasts that are over, return how many. Loudspeakers that never answered are recorded as silent."""
     going = session.scalars(
@@ -156,7 +221,8 @@ def settle(session: Session, *, now: datetime) -> int:
     closed = 0
     for broadcast in going:
         length = timedelta(milliseconds=broadcast.audio_ms)
-        last = (broadcast.stopped_at or broadcast.expires_at + length) + GRACE
+        # What was played while the hub was down is released late: its reports are still on their way then.
+        last = (broadcast.stopped_at or max(broadcast.expires_at + length, broadcast.released_at)) + GRACE
         if not orders.is_over(session, broadcast.id):
             if now < last:
                 continue
@@ -202,3 +268,12 @@ def page(
     if before is not None:
         query = query.where(Broadcast.released_at < before)
     return first_seen(session, actor, query.order_by(Broadcast.released_at.desc(), Broadcast.id.desc()), limit)
+
+
+def end_shout(session: Session, broadcast_id: UUID, sound: Sound | None, *, now: datetime) -> None:
+    """Note that a live voice has ended, and what was said; nobody who comes back now is told to listen any more."""
+    broadcast = session.get_one(Broadcast, broadcast_id, with_for_update=True)
+    broadcast.expires_at = min(broadcast.expires_at, now)
+    if sound is not None:
+        broadcast.audio_sha256, broadcast.audio_ms, broadcast.audio_bytes = sound.sha256, sound.ms, sound.bytes
+    orders.end_now(session, broadcast_id, now=now)

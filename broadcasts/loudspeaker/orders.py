@@ -1,19 +1,20 @@
 """Put a broadcast on loudspeakers, call it off, and say how far it has come."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
-from uuid6 import uuid7
 
+from broadcasts.loudspeaker import sheet, targets
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.states import FINAL, PlayState
-from hub.core.db import like_below
+from broadcasts.loudspeaker.targets import Meant
 from hub.speakers import registry
-from hub.speakers.models import Speaker, SpeakerState
+from hub.speakers.models import Speaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,58 +26,65 @@ class Sound:
     bytes: int
 
 
-def meant(session: Session, paths: Sequence[str]) -> int:
-    """Return how many loudspeakers in service hang below these paths."""
-    if not paths:
-        return 0
-    return session.scalar(select(func.count()).select_from(Speaker).where(_below(paths))) or 0
+NO_SOUND = Sound("", 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How it sounds, beyond the recording; the defaults are a plain recording, played once.
+
+    `stream_url` makes it a relay, with the recording as its fallback; `shout` a voice that speaks now. Both last
+    `length_ms` at most. `severity` and `by_name` let an emergency through quiet hours, `pack` and `text` stand in for a
+    recording that cannot be fetched.
+    """
+
+    severity: str = ""
+    by_name: str = ""
+    pack: str = ""
+    text: str = ""
+    stream_url: str = ""
+    shout: bool = False
+    length_ms: int = 0
+    repeat: int = 1
+    gap_ms: int = 0
+    mode: str = "live"
+
+
+PLAIN = Manner()
+
+
+def meant(session: Session, paths: Sequence[str], *, only: Sequence[str] = (), without: Sequence[str] = ()) -> int:
+    """Return how many loudspeakers in service are meant: see `targets.Meant`."""
+    return targets.count(session, Meant(tuple(paths), tuple(only), tuple(without)))
 
 
 def place(
     session: Session,
     *,
     broadcast_id: UUID,
-    paths: Sequence[str],
+    paths: Sequence[str] | Meant,
     sound: Sound,
     priority: int,
     volume: int | None,
     starts_at: datetime,
     expires_at: datetime,
     now: datetime,
+    manner: Manner = PLAIN,
 ) -> int:
     """Freeze who is meant and queue the commands; return how many loudspeakers that is.
 
-    One command a path goes to the region's topic. `upto` is the highest enrolment number there is now, so a
-    loudspeaker added a minute later is not meant.
+    `paths` means everything below these; a Meant also names exceptions. What was sent ahead under this id is taken
+    over, with its commands and what loudspeakers have said about them.
     """
-    upto = session.scalar(select(func.max(Speaker.number))) or 0
-    seq = registry.next_value(session, registry.COMMANDS, len(paths))
-    targets = []
-    total = 0
-    for offset, path in enumerate(paths):
-        command_id = uuid7()
-        code = path.rstrip("/").rpartition("/")[2]
-        targets.append({"id": str(command_id), "seq": seq + offset, "region": code, "upto": upto})
-        rows = session.execute(select(Speaker.id, Speaker.region_path).where(_below([path]), Speaker.number <= upto))
-        deliveries = [
-            {
-                "broadcast_id": broadcast_id,
-                "speaker_id": speaker_id,
-                "region_path": region_path,
-                "command_id": command_id,
-                "state": PlayState.QUEUED,
-                "reason": "",
-                "changed_at": now,
-            }
-            for speaker_id, region_path in rows
-        ]
-        if deliveries:
-            session.execute(insert(SpeakerDelivery), deliveries)
-        total += len(deliveries)
+    circle = paths if isinstance(paths, Meant) else Meant(tuple(paths))
+    taken = sheet.take_over(session, broadcast_id, circle, now=now)
+    commands = taken.targets if taken else targets.freeze(session, circle)
+    sent_at = taken.sent_at if taken else None
     order = PlayOrder(
         broadcast_id=broadcast_id,
+        state=OrderState.SENT if sent_at else OrderState.QUEUED,
         priority=priority,
-        targets=targets,
+        targets=commands,
         audio_sha256=sound.sha256,
         audio_bytes=sound.bytes,
         audio_ms=sound.ms,
@@ -84,10 +92,16 @@ def place(
         starts_at=starts_at,
         expires_at=expires_at,
         created_at=now,
+        sent_at=sent_at,
+        next_resend_at=now if sent_at else None,
+        **asdict(manner),
     )
     session.add(order)
     session.flush()
-    return total
+    state = PlayState.SENT if sent_at else PlayState.QUEUED
+    if taken:
+        return sheet.deliver(session, broadcast_id, taken, state=state, now=now)
+    return sum(targets.deliver(session, broadcast_id, target, state=state, now=now) for target in commands)
 
 
 def call_off(session: Session, broadcast_id: UUID, *, now: datetime) -> None:
@@ -105,6 +119,26 @@ def call_off(session: Session, broadcast_id: UUID, *, now: datetime) -> None:
             .values(state=PlayState.STOPPED, reason="called_off", ended_at=now, changed_at=now)
         )
     order.next_resend_at = now
+
+
+def end_now(session: Session, broadcast_id: UUID, *, now: datetime) -> None:
+    """Tell nobody about it from now on; whoever is at it goes on to its end."""
+    session.execute(
+        update(PlayOrder)
+        .where(PlayOrder.broadcast_id == broadcast_id, PlayOrder.expires_at > now)
+        .values(expires_at=now)
+    )
+
+
+def targets_of(session: Session, broadcast_id: UUID) -> list[dict[str, Any]]:
+    """Return the commands of a broadcast, as `PlayOrder.targets` has them."""
+    order = session.get(PlayOrder, broadcast_id)
+    return list(order.targets) if order is not None else []
+
+
+def is_drill(session: Session, broadcast_id: UUID) -> bool:
+    """Return whether only drill loudspeakers sound it."""
+    return session.scalar(select(PlayOrder.mode).where(PlayOrder.broadcast_id == broadcast_id)) == "drill"
 
 
 def close(session: Session, broadcast_id: UUID, *, now: datetime) -> None:
@@ -149,7 +183,3 @@ def is_over(session: Session, broadcast_id: UUID) -> bool:
         SpeakerDelivery.broadcast_id == broadcast_id, SpeakerDelivery.state.in_(open_states)
     )
     return session.scalar(query.limit(1)) is None
-
-
-def _below(paths: Sequence[str]) -> ColumnElement[bool]:
-    return (Speaker.state == SpeakerState.ACTIVE) & or_(*(Speaker.region_path.like(like_below(p)) for p in paths))

@@ -1,61 +1,57 @@
-"""Send queued orders to the broker, most urgent first; send again to who is silent; send stops until they are heard."""
+"""Send to the broker: stops first, then what is new, most urgent first, then again to who is silent or came back."""
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
-from uuid6 import uuid7
 
-from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery
+from broadcasts.loudspeaker import stopping
+from broadcasts.loudspeaker.messages import STOP_FOR, Message, Messages, stop_id
+from broadcasts.loudspeaker.models import OrderState, PlayOrder, PlayReceipt, SpeakerDelivery
+from broadcasts.loudspeaker.outlet import STOPPING, Outlet, Sent, Wire
+from broadcasts.loudspeaker.sheet_sending import SheetSender
 from broadcasts.loudspeaker.states import FINAL, PlayState
+from broadcasts.loudspeaker.stopping import Silenced
 from hub.core.clock import Clock
 from hub.core.db import Sessions
 from hub.speakers.envelope import SigningKey
 from hub.speakers.models import Speaker
-from hub.speakers.protocol import Audio, Command, Play, Priority, Stop, ToDevice, ToRegion, seal_command
-from hub.speakers.topics import Kind, device_topic, region_command
+from hub.speakers.protocol import Priority
 
-ISSUER = "hub"
 IDLE_S = 1.0
 BROKER_AWAY_S = 0.5
 RESEND_AFTER = (5, 30, 120)
 """Seconds after which silent loudspeakers are told again, one by one; the last repeats until the order expires."""
 STOP_AGAIN = timedelta(seconds=3)
-STOP_FOR = timedelta(hours=1)
-"""How long a stop command stays valid on a device that was away; the order it stops has expired long before."""
-
-
-class Wire(Protocol):
-    """What is needed of the connection to the broker."""
-
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
-        """Hand a message to the broker; False when it cannot be reached."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    topic: str
-    payload: bytes
+_OPEN = [s for s in PlayState if s not in FINAL]
+_SILENT = (PlayState.QUEUED, PlayState.SENT)
+"""Of a sent order: nothing was heard of it yet. `queued` becomes `sent` a little later (`note_after_s`)."""
 
 
 class Sender:
     """The loudspeaker side's pump. `step` is one round; run it in a Loop and kick the loop when there is work."""
 
     def __init__(
-        self, sessions: Sessions, wire: Wire, key: SigningKey, *, clock: Clock, base_url: Callable[[], str], lead_s: int
+        self,
+        sessions: Sessions,
+        wire: Wire,
+        key: Callable[[], SigningKey],
+        *,
+        clock: Clock,
+        base_url: Callable[[], str],
+        lead_s: int,
+        note_after_s: float = 0.0,
     ) -> None:
         self._sessions = sessions
-        self._wire = wire
-        self._key = key
+        self._messages = Messages(key, base_url)
         self._clock = clock
-        self._base_url = base_url
-        self._lead = timedelta(seconds=lead_s)
+        self._outlet = Outlet(sessions, wire, clock=clock, lead=timedelta(seconds=lead_s))
+        self._sheet = SheetSender(sessions, self._outlet, self._messages)
+        self._note_after = timedelta(seconds=note_after_s)
+        self._unnoted: dict[UUID, datetime] = {}
         self._came_back: set[str] = set()
         self._guard = threading.Lock()
 
@@ -66,49 +62,45 @@ class Sender:
 
     def step(self) -> float:
         """Do one round; return how many seconds to rest."""
-        ok = self._send_stops() and self._send_orders() and self._send_again() and self._catch_up()
-        return IDLE_S if ok else BROKER_AWAY_S
+        with self._guard:
+            back, self._came_back = self._came_back, set()
+        done = self._round(back)
+        if done is Sent.ALL:
+            return IDLE_S
+        self.came_back(list(back))
+        return BROKER_AWAY_S if done is Sent.AWAY else 0.0
 
-    def _send_orders(self) -> bool:
+    def _round(self, back: set[str]) -> Sent:
+        work: tuple[Callable[[], Sent], ...] = (
+            self._silence_regions,
+            self._send_stops,
+            lambda: self._stops_for(back),
+            self._send_orders,
+            self._send_again,
+            lambda: self._plays_for(back),
+            self._note_rows,
+            lambda: self._sheet.step(self._clock()),
+        )
+        for part in work:
+            done = part()
+            if done is not Sent.ALL:
+                return done
+        return Sent.ALL
+
+    # ---- stops
+
+    def _silence_regions(self) -> Sent:
         now = self._clock()
         with self._sessions.read() as session:
-            orders = session.scalars(
-                select(PlayOrder)
-                .where(PlayOrder.state == OrderState.QUEUED, PlayOrder.starts_at <= now + self._lead)
-                .order_by(PlayOrder.priority.desc(), PlayOrder.created_at)
-            ).all()
-        for order in orders:
-            if order.expires_at > now and not self._publish([self._to_region(order, t) for t in order.targets]):
-                return False
+            due = [(order, stopping.unanswered(session, order)) for order in stopping.due(session, now)]
+        for order, silent in due:
+            if (order.sent_at is None or silent) and not self._outlet.one(self._messages.silence(order)):
+                return Sent.AWAY
             with self._sessions.begin() as session:
-                _note_sent(session, order.broadcast_id, now)
-        return True
+                stopping.note_sent(session, order, silent=silent, now=now)
+        return Sent.ALL
 
-    def _send_again(self) -> bool:
-        now = self._clock()
-        with self._sessions.read() as session:
-            due = session.scalars(
-                select(PlayOrder).where(
-                    PlayOrder.state == OrderState.SENT,
-                    PlayOrder.stop_seq.is_(None),
-                    PlayOrder.next_resend_at <= now,
-                    PlayOrder.expires_at > now,
-                )
-            ).all()
-            silent = {order.broadcast_id: _silent(session, order.broadcast_id) for order in due}
-        for order in due:
-            if not self._publish([self._to_device(order, d) for d in silent[order.broadcast_id]]):
-                return False
-            with self._sessions.begin() as session:
-                wait = RESEND_AFTER[min(order.resends + 1, len(RESEND_AFTER) - 1)]
-                session.execute(
-                    update(PlayOrder)
-                    .where(PlayOrder.broadcast_id == order.broadcast_id, PlayOrder.resends == order.resends)
-                    .values(resends=order.resends + 1, next_resend_at=now + timedelta(seconds=wait))
-                )
-        return True
-
-    def _send_stops(self) -> bool:
+    def _send_stops(self) -> Sent:
         now = self._clock()
         with self._sessions.read() as session:
             due = session.scalars(
@@ -120,106 +112,158 @@ class Sender:
                 )
                 .order_by(PlayOrder.priority.desc())
             ).all()
-            open_ = {order.broadcast_id: _anyone_open(session, order.broadcast_id) for order in due}
         for order in due:
-            first = order.stop_sent_at is None
-            if (first or open_[order.broadcast_id]) and not self._publish(self._stops(order, now)):
-                return False
+            again = order.stop_sent_at is None or self._is_anyone_open(order, now)
+            stops = self._messages.stops(order, now) if again else ()
+            done = self._outlet.all(stops, urgency=STOPPING, name=f"stop {order.broadcast_id}")
+            if done is not Sent.ALL:
+                return done
             with self._sessions.begin() as session:
                 session.execute(
                     update(PlayOrder)
                     .where(PlayOrder.broadcast_id == order.broadcast_id)
-                    .values(
-                        stop_sent_at=order.stop_sent_at or now,
-                        next_resend_at=now + STOP_AGAIN if first or open_[order.broadcast_id] else None,
-                    )
+                    .values(stop_sent_at=order.stop_sent_at or now, next_resend_at=now + STOP_AGAIN if again else None)
                 )
-        return True
+        return Sent.ALL
 
-    def _catch_up(self) -> bool:
-        with self._guard:
-            back, self._came_back = self._came_back, set()
+    def _is_anyone_open(self, order: PlayOrder, now: datetime) -> bool:
+        with self._sessions.begin() as session:
+            _note_obeyed(session, order, now)
+            return _anyone_open(session, order.broadcast_id)
+
+    def _stops_for(self, back: set[str]) -> Sent:
+        """Whoever comes back hears first what must not sound any more."""
         if not back:
-            return True
+            return Sent.ALL
         now = self._clock()
         with self._sessions.read() as session:
+            messages = [*self._silences_for(session, back, now), *self._stops_missed(session, back, now)]
+            messages += self._sheet.stops(session, now, among=list(back))
+        return self._outlet.all(messages, urgency=Priority.EMERGENCY)
+
+    def _silences_for(self, session: Session, back: set[str], now: datetime) -> Iterator[Message]:
+        orders = stopping.recent(session, now)
+        if not orders:
+            return
+        heard = stopping.heard_by(session, [order.id for order in orders], back)
+        silenced = Silenced(tuple(orders))
+        rows = session.execute(select(Speaker.id, Speaker.region_path, Speaker.number).where(Speaker.id.in_(back)))
+        for row in rows:
+            for order in silenced.of(row.region_path):
+                if row.number <= order.upto and (row.id, order.id) not in heard:
+                    yield self._messages.silence_to(order, row.id)
+
+    def _stops_missed(self, session: Session, back: set[str], now: datetime) -> Iterator[Message]:
+        rows = session.execute(
+            select(PlayOrder, SpeakerDelivery.speaker_id)
+            .join(SpeakerDelivery, SpeakerDelivery.broadcast_id == PlayOrder.broadcast_id)
+            .where(
+                SpeakerDelivery.speaker_id.in_(back),
+                SpeakerDelivery.state.in_(_OPEN),
+                PlayOrder.stop_sent_at.is_not(None),
+                PlayOrder.expires_at > now - STOP_FOR,
+            )
+        )
+        return (self._messages.stop_to(order, speaker_id, now) for order, speaker_id in rows)
+
+    # ---- plays
+
+    def _send_orders(self) -> Sent:
+        while (order := self._next_order()) is not None:
+            now = self._clock()
+            plays = self._messages.plays(order) if order.expires_at > now else ()
+            done = self._outlet.all(plays, urgency=order.priority, name=f"play {order.broadcast_id}")
+            if done is not Sent.ALL:
+                return done
+            with self._sessions.begin() as session:
+                _note_sent(session, order.broadcast_id, now)
+            self._unnoted[order.broadcast_id] = now + self._note_after
+        return Sent.ALL
+
+    def _note_rows(self) -> Sent:
+        """Note each delivery as sent: a moment later, when most have answered and need it no more."""
+        now = self._clock()
+        for broadcast_id in [name for name, due in self._unnoted.items() if due <= now]:
+            with self._sessions.begin() as session:
+                _note_each_sent(session, broadcast_id, now)
+            del self._unnoted[broadcast_id]
+        return Sent.ALL
+
+    def _next_order(self) -> PlayOrder | None:
+        """Return the most urgent order there is at this moment: one may have come while the last was sent."""
+        query = select(PlayOrder).where(self._outlet.waiting(self._clock()))
+        with self._sessions.read() as session:
+            return session.scalars(query.order_by(PlayOrder.priority.desc(), PlayOrder.created_at).limit(1)).first()
+
+    def _send_again(self) -> Sent:
+        now = self._clock()
+        with self._sessions.read() as session:
+            silenced = Silenced.now(session, now)
+            due = session.scalars(
+                select(PlayOrder)
+                .where(
+                    PlayOrder.state == OrderState.SENT,
+                    PlayOrder.stop_seq.is_(None),
+                    PlayOrder.next_resend_at <= now,
+                    PlayOrder.expires_at > now,
+                )
+                .order_by(PlayOrder.priority.desc(), PlayOrder.created_at)
+            ).all()
+            silent = {order.broadcast_id: _silent(session, order, silenced) for order in due}
+        for order in due:
+            plays = self._each(order, silent[order.broadcast_id])
+            done = self._outlet.all(plays, urgency=order.priority, name=f"again {order.broadcast_id}")
+            if done is not Sent.ALL:
+                return done
+            with self._sessions.begin() as session:
+                wait = RESEND_AFTER[min(order.resends + 1, len(RESEND_AFTER) - 1)]
+                session.execute(
+                    update(PlayOrder)
+                    .where(PlayOrder.broadcast_id == order.broadcast_id, PlayOrder.resends == order.resends)
+                    .values(resends=order.resends + 1, next_resend_at=now + timedelta(seconds=wait))
+                )
+                _note_each_sent(session, order.broadcast_id, now)  # whoever sent it may have died before
+        return Sent.ALL
+
+    def _each(self, order: PlayOrder, deliveries: Iterable[SpeakerDelivery]) -> Iterator[Message]:
+        return (self._messages.play_to(order, d.speaker_id, d.command_id) for d in deliveries)
+
+    def _plays_for(self, back: set[str]) -> Sent:
+        if not back:
+            return Sent.ALL
+        now = self._clock()
+        with self._sessions.read() as session:
+            silenced = Silenced.now(session, now)
             rows = session.execute(
                 select(PlayOrder, SpeakerDelivery)
                 .join(SpeakerDelivery, SpeakerDelivery.broadcast_id == PlayOrder.broadcast_id)
                 .where(
                     SpeakerDelivery.speaker_id.in_(back),
-                    SpeakerDelivery.state == PlayState.SENT,
+                    SpeakerDelivery.state.in_(_SILENT),
+                    PlayOrder.state == OrderState.SENT,
                     PlayOrder.expires_at > now,
                     PlayOrder.stop_seq.is_(None),
                 )
                 .order_by(PlayOrder.priority.desc())
             ).all()
-        if self._publish([self._to_device(order, delivery) for order, delivery in rows]):
-            return True
-        self.came_back(list(back))
-        return False
-
-    def _publish(self, messages: Sequence[_Message]) -> bool:
-        return all(self._wire.publish(m.topic, m.payload) for m in messages)
-
-    def _to_region(self, order: PlayOrder, target: dict[str, object]) -> _Message:
-        code, upto = str(target["region"]), int(str(target["upto"]))
-        to = ToRegion(region=code, upto=upto)
-        play = self._play(order, UUID(str(target["id"])), int(str(target["seq"])), to)
-        return _Message(region_command(code), seal_command(play, self._key))
-
-    def _to_device(self, order: PlayOrder, delivery: SpeakerDelivery) -> _Message:
-        seq = next(int(str(t["seq"])) for t in order.targets if t["id"] == str(delivery.command_id))
-        play = self._play(order, delivery.command_id, seq, ToDevice(device=delivery.speaker_id))
-        return _Message(device_topic(delivery.speaker_id, Kind.COMMAND), seal_command(play, self._key))
-
-    def _play(self, order: PlayOrder, command_id: UUID, seq: int, to: ToDevice | ToRegion) -> Command:
-        url = f"{self._base_url()}/a/{order.audio_sha256}.mp3"
-        return Play(
-            id=str(command_id),
-            issuer=ISSUER,
-            iat=_ms(order.created_at),
-            nbf=_ms(order.created_at) - 60_000,
-            exp=_ms(order.expires_at),
-            seq=seq,
-            to=to,
-            pri=Priority(order.priority),
-            mode="live",
-            broadcast=str(order.broadcast_id),
-            audio=Audio(
-                sha256=order.audio_sha256, url=url, size=order.audio_bytes, duration_ms=order.audio_ms, codec="mp3"
-            ),
-            volume=order.volume,
-            start_at=_ms(order.starts_at) if order.starts_at > order.created_at else None,
-        )
-
-    def _stops(self, order: PlayOrder, now: datetime) -> list[_Message]:
-        messages = []
-        for target in order.targets:
-            code = str(target["region"])
-            stop = Stop(
-                id=str(uuid7()),
-                issuer=ISSUER,
-                iat=_ms(now),
-                nbf=_ms(now) - 60_000,
-                exp=_ms(now + STOP_FOR),
-                seq=order.stop_seq or 0,
-                to=ToRegion(region=code, upto=int(str(target["upto"]))),
-                broadcasts=(str(order.broadcast_id),),
-            )
-            messages.append(_Message(region_command(code), seal_command(stop, self._key)))
-        return messages
+            messages = [
+                self._messages.play_to(order, d.speaker_id, d.command_id)
+                for order, d in rows
+                if not silenced.holds(d.region_path, _seq(order, d.command_id))
+            ]
+            messages += self._sheet.plays(session, now, among=list(back))
+        return self._outlet.all(messages, urgency=Priority.ROUTINE)
 
 
 def _note_sent(session: Session, broadcast_id: UUID, now: datetime) -> None:
-    won = session.execute(
+    session.execute(
         update(PlayOrder)
         .where(PlayOrder.broadcast_id == broadcast_id, PlayOrder.state == OrderState.QUEUED)
         .values(state=OrderState.SENT, sent_at=now, next_resend_at=now + timedelta(seconds=RESEND_AFTER[0]))
-        .returning(PlayOrder.broadcast_id)
-    ).first()
-    if won is None:
-        return
+    )
+
+
+def _note_each_sent(session: Session, broadcast_id: UUID, now: datetime) -> None:
     session.execute(
         update(SpeakerDelivery)
         .where(SpeakerDelivery.broadcast_id == broadcast_id, SpeakerDelivery.state == PlayState.QUEUED)
@@ -227,32 +271,49 @@ def _note_sent(session: Session, broadcast_id: UUID, now: datetime) -> None:
     )
 
 
-def _silent(session: Session, broadcast_id: UUID) -> list[SpeakerDelivery]:
+def _silent(session: Session, order: PlayOrder, silenced: Silenced) -> list[SpeakerDelivery]:
     query = (
         select(SpeakerDelivery)
         .join(Speaker, Speaker.id == SpeakerDelivery.speaker_id)
         .where(
-            SpeakerDelivery.broadcast_id == broadcast_id,
-            SpeakerDelivery.state == PlayState.SENT,
+            SpeakerDelivery.broadcast_id == order.broadcast_id,
+            SpeakerDelivery.state.in_(_SILENT),
             Speaker.online.is_(True),
         )
+        .order_by(SpeakerDelivery.speaker_id)
     )
-    return list(session.scalars(query))
+    found = session.scalars(query)
+    return [d for d in found if not silenced.holds(d.region_path, _seq(order, d.command_id))]
+
+
+def _seq(order: PlayOrder, command_id: UUID) -> int:
+    return next(int(target["seq"]) for target in order.targets if target["id"] == str(command_id))
+
+
+def _note_obeyed(session: Session, order: PlayOrder, now: datetime) -> None:
+    """Who never had the play but has confirmed its stop is through with it: no play of that name sounds there."""
+    heard = select(PlayReceipt.speaker_id).where(
+        PlayReceipt.command_id == stop_id(order), PlayReceipt.state == PlayState.FINISHED.value
+    )
+    session.execute(
+        update(SpeakerDelivery)
+        .where(
+            SpeakerDelivery.broadcast_id == order.broadcast_id,
+            SpeakerDelivery.state.in_(_SILENT),
+            SpeakerDelivery.speaker_id.in_(heard),
+        )
+        .values(state=PlayState.STOPPED, reason="stopped_before", ended_at=now, changed_at=now)
+    )
 
 
 def _anyone_open(session: Session, broadcast_id: UUID) -> bool:
-    open_states = [s for s in PlayState if s not in FINAL]
     query = (
         select(SpeakerDelivery.speaker_id)
         .join(Speaker, Speaker.id == SpeakerDelivery.speaker_id)
         .where(
             SpeakerDelivery.broadcast_id == broadcast_id,
-            SpeakerDelivery.state.in_(open_states),
+            SpeakerDelivery.state.in_(_OPEN),
             or_(Speaker.online.is_(True), SpeakerDelivery.started_at.is_not(None)),
         )
     )
     return session.scalar(query.limit(1)) is not None
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -134,6 +134,13 @@ class Library:
         path = self._store.file(digest)
         return path if path.is_file() else None
 
+    def take_in(self, encoded: bytes) -> str:
+        """Keep a finished MP3 that was not rendered here, a voice that was recorded; return its SHA-256."""
+        digest = sha256(encoded).hexdigest()
+        if self.path_of(digest) is None:
+            write_whole(self._store.file(digest), encoded)
+        return digest
+
     def evict(self, max_bytes: int, keep: Collection[str] = (), *, spare_s: float = 600.0) -> int:
         """Delete what was used longest ago until `max_bytes` are left; how many bytes that freed.
 

@@ -12,7 +12,7 @@ from hub.web.words import TEMPLATES
 
 HIDDEN = frozenset({"before", "after", "content", "source"})
 """Details that are shown as a change, or are made for programs."""
-PATHS = frozenset({"moved_from"})
+PATHS = frozenset({"moved_from", "moved_to"})
 """Details that hold a region path."""
 
 

@@ -6,10 +6,14 @@ from pathlib import Path
 import click
 
 from hub.app import VERSION
+from hub.commands.broker import broker
+from hub.commands.care import daily_digest
 from hub.commands.frame import Frame
 from hub.commands.keeping import audit, config, db, user
+from hub.commands.keys import keys
 from hub.commands.serving import demo, run
 from hub.commands.speakers import simulate, speaker
+from hub.commands.tls import tls
 from hub.core.feature import Feature
 
 
@@ -32,7 +36,8 @@ def command_line(features: Sequence[Feature]) -> click.Group:
         """
         context.obj = Frame(features, config_path)
 
-    own = (run, demo, speaker, simulate, db, config, user, audit)
+    speaker.add_command(daily_digest)
+    own = (run, demo, speaker, simulate, broker, keys, tls, db, config, user, audit)
     for command in (*own, *(c for feature in features for c in feature.commands)):
         cunxiang.add_command(command)
     return cunxiang

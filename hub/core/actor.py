@@ -14,6 +14,8 @@ class Permission(StrEnum):
     COMPOSE = "compose"
     APPROVE = "approve"
     STOP = "stop"
+    SHOUT = "shout"
+    """Speak to a place with one's own voice and under one's own name, without a second pair of eyes."""
     EMERGENCY = "emergency"
     DRILL = "drill"
     SEE_RESIDENTS = "see_residents"

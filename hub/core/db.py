@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 from sqlalchemy import DateTime, Engine, MetaData, String, create_engine, event, make_url
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import JSON, TypeDecorator
@@ -88,10 +90,15 @@ def make_engine(url: str) -> Engine:
     return create_engine(parsed, pool_size=20, max_overflow=20, pool_pre_ping=True)
 
 
+LONG_WAL = "wal_autocheckpoint=20000"
+"""Pages, 80 MB. By itself SQLite would tidy up every 4 MB, in the middle of whatever is just being committed:
+`Sessions.tidy_up` does it beside."""
+
+
 def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
     # isolation_level None hands transactions to us: pysqlite would otherwise begin them too late for WAL snapshots.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000", LONG_WAL):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -117,11 +124,26 @@ class Sessions:
         with self._write() as session, session.begin():
             yield session
 
+    def tidy_up(self) -> None:
+        """Move what was written lately from SQLite's log into its file; nobody waits for it. Call it now and then."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
+                    "PRAGMA wal_checkpoint(PASSIVE)"
+                )
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session that only reads."""
         with self._read() as session:
             yield session
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the database was away, full or busy: the same work may succeed later, unlike after a fault of ours."""
+    return isinstance(error, OperationalError | InterfaceError | PoolTimeout) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
 
 
 def like_below(path: str) -> str:

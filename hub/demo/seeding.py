@@ -1,8 +1,9 @@
 """Fill an empty database with the invented county: regions, accounts, loudspeakers, residents."""
 
+import math
 import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import insert, select
@@ -23,6 +24,7 @@ from hub.residents.models import NumberKind, Phone, Resident, ResidentTag
 from hub.residents.phones import PhoneSafe, mask
 from hub.speakers import registry
 from hub.speakers.device.device_file import DeviceFile
+from hub.speakers.models import Speaker
 from hub.speakers.station import KEY_ID, signing_key
 
 PASSWORD = passwords.DEMO
@@ -91,6 +93,7 @@ def _speakers(runtime: Runtime, session: Session, now: datetime, step: Step) -> 
     key = signing_key(runtime.secrets.signing_seed)
     total = sum(len(villages) for _, villages in county.TOWNSHIPS) * len(county.SPOTS)
     devices = []
+    seeds = village_seeds()
     for t, (_, villages) in enumerate(county.TOWNSHIPS):
         for v, village in enumerate(villages):
             for s, spot in enumerate(county.SPOTS):
@@ -103,6 +106,7 @@ def _speakers(runtime: Runtime, session: Session, now: datetime, step: Step) -> 
                     now=now,
                     simulated=True,
                 )
+                _hang(enrolled.speaker, seeds[t][v], s)
                 devices.append(
                     DeviceFile(
                         id=enrolled.speaker.id,
@@ -116,6 +120,16 @@ def _speakers(runtime: Runtime, session: Session, now: datetime, step: Step) -> 
                 )
             step("speakers", len(devices), total)
     write_devices(runtime.config.data_dir / DEVICES, devices)
+
+
+def _hang(speaker: Speaker, middle: tuple[float, float], spot: int) -> None:
+    """Say where it hangs: around the middle of its village, in a sea without land, so that no real place is meant."""
+    angle = 2 * math.pi * spot / len(county.SPOTS)
+    x, y = middle[0] + 34 * math.cos(angle), middle[1] + 34 * math.sin(angle)
+    speaker.lon, speaker.lat = round(x / 1000, 5), round((700 - y) / 1000, 5)
+    speaker.keeper = county.SURNAMES[(speaker.number * 7) % len(county.SURNAMES)] + county.GIVEN[speaker.number % 20]
+    speaker.households = 40 + speaker.number * 13 % 90
+    speaker.installed_on = date(2025, 3, 1 + speaker.number % 28)
 
 
 def write_devices(path: Path, devices: list[DeviceFile]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hub.core.runtime import Runtime
 from hub.demo.seeding import DEVICES, write_devices
 from hub.speakers.device.device_file import load_devices
-from hub.speakers.station import KEY_ID, Station, signing_key
+from hub.speakers.station import Station
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +27,12 @@ class SimulatedSpeakers:
 
     def start(self) -> None:
         """Tell the devices where the broker is today, and start them."""
-        host, port = self._runtime.get(Station).address
+        station = self._runtime.get(Station)
+        host, port = station.address
         path = self._runtime.config.data_dir / DEVICES
-        key = signing_key(self._runtime.secrets.signing_seed).public()
+        keys = station.keys.accepted()
         devices = [
-            d.model_copy(update={"broker_host": host, "broker_port": port, "hub_keys": {KEY_ID: key}})
+            d.model_copy(update={"broker_host": host, "broker_port": port, "hub_keys": keys})
             for d in load_devices(path)
         ]
         write_devices(path, devices)

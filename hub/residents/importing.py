@@ -1,27 +1,16 @@
 """Read a list of residents from CSV or Excel, find every mistake in it at its place, and write nothing by itself."""
 
-import csv
-import io
 import re
-import unicodedata
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
-from typing import NamedTuple
-
-from openpyxl import load_workbook
 
 from hub.core.errors import BadInput
+from hub.regions.lookup import Place, Places
 from hub.residents import service
 from hub.residents.phones import Number, normalise
+from hub.web.spreadsheets import ERROR_COLUMN, bad_file, plain_heading, read_table, write_csv
 
-MAX_BYTES = 5 * 1024 * 1024
-MAX_ROWS = 20_000
-MAX_COLUMNS = 40
-MAX_UNPACKED = 200 * 1024 * 1024
-ERROR_COLUMN = "出错原因"
 NAME, PHONE, VILLAGE, GROUP, TAGS, AWAY = COLUMNS = ("姓名", "电话", "村", "组", "标签", "外出")
 _ALSO = {
     NAME: ("name", "居民姓名", "户主姓名"),
@@ -35,25 +24,6 @@ _COLUMN_OF = {alias: column for column, also in _ALSO.items() for alias in (colu
 _SPLIT = re.compile(r"[、/,，;；|\n]+")
 _YES = frozenset({"是", "有", "外出", "在外", "√", "✓", "y", "yes", "true", "1"})
 _NO = frozenset({"", "否", "无", "没有", "在家", "不", "×", "n", "no", "false", "0"})
-_NUMERALS = {n: i for i, n in enumerate("一二三四五六七八九", start=1)}
-_FORMULA = ("=", "@", "\t", "\r")
-
-
-class Place(NamedTuple):
-    """A region as far as an import needs it."""
-
-    code: str
-    path: str
-
-
-@dataclass(frozen=True)
-class Places:
-    """The villages somebody may write to, by name (several can share one) and by code, and the groups in each."""
-
-    villages: Mapping[str, tuple[Place, ...]]
-    by_code: Mapping[str, Place]
-    groups: Mapping[tuple[str, str], Place]
-    """By (code of the village, name or number of the group)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +71,7 @@ class ImportPlan:
 
 def read(data: bytes, places: Places) -> ImportPlan:
     """Return what the file holds; BadInput when it cannot be read as a list of residents at all."""
-    if len(data) > MAX_BYTES:
-        raise _bad("import_too_big", limit_mb=MAX_BYTES // 1024**2)
-    table = _xlsx(data) if data.startswith(b"PK\x03\x04") else _csv(data)
+    table = read_table(data)
     at, header = _find_header(table)
     columns = columns_of(header)
     good: list[ImportRow] = []
@@ -120,7 +88,7 @@ def read(data: bytes, places: Places) -> ImportPlan:
         else:
             good.append(parsed)
     if not good and not problems:
-        raise _bad("import_empty")
+        raise bad_file("import_empty")
     people, merged = _merge(good)
     return ImportPlan(tuple(header), tuple(people), tuple(problems), cells, merged, _shared(people))
 
@@ -130,80 +98,16 @@ def error_file(plan: ImportPlan, explain: Callable[[CellProblem], str]) -> bytes
     reasons: dict[int, list[str]] = {}
     for problem in plan.problems:
         reasons.setdefault(problem.row, []).append(explain(problem))
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
     width = max([len(plan.header), *(len(row) for row in plan.cells.values())])
     keep = [i for i in range(width) if _at(plan.header, i) != ERROR_COLUMN]
-    writer.writerow([*(_at(plan.header, i) for i in keep), ERROR_COLUMN])
-    for number, row in plan.cells.items():
-        writer.writerow([*(_harmless(_at(row, i)) for i in keep), "；".join(reasons[number])])
-    return text.getvalue().encode("utf-8-sig")
+    header = [*(_at(plan.header, i) for i in keep), ERROR_COLUMN]
+    rows = [[*(_at(row, i) for i in keep), "；".join(reasons[number])] for number, row in plan.cells.items()]
+    return write_csv(header, rows)
 
 
 def example_file() -> bytes:
     """Return a CSV file with the columns and nothing in them."""
-    return (",".join(COLUMNS) + "\r\n").encode("utf-8-sig")
-
-
-def _csv(data: bytes) -> list[list[str]]:
-    text = _decode(data)
-    sample = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",\t;", key=sample.count)
-    try:
-        rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), MAX_ROWS + 50))
-    except csv.Error:
-        raise _bad("import_unreadable") from None
-    return _bounded([[_tidy(cell) for cell in row[:MAX_COLUMNS]] for row in rows])
-
-
-def _decode(data: bytes) -> str:
-    encodings = ["utf-16"] if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\x00" not in text:
-            return text
-    raise _bad("import_unreadable")
-
-
-def _xlsx(data: bytes) -> list[list[str]]:
-    try:
-        return _bounded(_sheet(data))
-    except BadInput:
-        raise
-    except Exception:  # noqa: BLE001 - openpyxl raises whatever it stumbles over in a damaged file
-        raise _bad("import_unreadable") from None
-
-
-def _sheet(data: bytes) -> list[list[str]]:
-    # A few kilobytes can unpack to gigabytes, so the sizes are looked at before anything is unpacked.
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(item.file_size for item in archive.infolist()) > MAX_UNPACKED:
-            raise _bad("import_too_big", limit_mb=MAX_BYTES // 1024**2)
-    book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    try:
-        rows = book.worksheets[0].iter_rows(max_row=MAX_ROWS + 50, max_col=MAX_COLUMNS, values_only=True)
-        return [[_cell(value) for value in row] for row in rows]
-    finally:
-        book.close()
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "" if value is None else _tidy(str(value))
-
-
-def _tidy(cell: str) -> str:
-    return "".join(c for c in cell if unicodedata.category(c) != "Cf").strip().removeprefix("'")
-
-
-def _bounded(rows: list[list[str]]) -> list[list[str]]:
-    if sum(1 for row in rows if any(row)) > MAX_ROWS + 1:
-        raise _bad("import_too_many_rows", limit=MAX_ROWS)
-    return rows
+    return write_csv(COLUMNS, [])
 
 
 def _find_header(table: list[list[str]]) -> tuple[int, list[str]]:
@@ -212,17 +116,16 @@ def _find_header(table: list[list[str]]) -> tuple[int, list[str]]:
         found = set(columns_of(row))
         if NAME in found and PHONE in found:
             if VILLAGE not in found:
-                raise _bad("import_column_missing", column=VILLAGE)
+                raise bad_file("import_column_missing", column=VILLAGE)
             return at, row
-    raise _bad("import_heading_missing", columns=f"{NAME}、{PHONE}、{VILLAGE}")
+    raise bad_file("import_heading_missing", columns=f"{NAME}、{PHONE}、{VILLAGE}")
 
 
 def columns_of(header: Sequence[str]) -> dict[str, int]:
     """Return at which place of a heading row each of our columns stands, by whichever of its names."""
     found: dict[str, int] = {}
     for i, cell in enumerate(header):
-        plain = re.sub(r"[\s*：:]", "", unicodedata.normalize("NFKC", cell)).lower()
-        column = _COLUMN_OF.get(plain)
+        column = _COLUMN_OF.get(plain_heading(cell))
         if column and column not in found:
             found[column] = i
     return found
@@ -246,7 +149,7 @@ def _read_row(number: int, values: Mapping[str, str], places: Places) -> tuple[I
     place = _place(values[VILLAGE], values.get(GROUP, ""), places, wrong)
     away = values.get(AWAY, "").lower()
     if away not in _YES | _NO:
-        wrong(AWAY, _bad("import_away_unclear"))
+        wrong(AWAY, bad_file("import_away_unclear"))
     return ImportRow((number,), name, numbers, place, tags, away in _YES), problems
 
 
@@ -272,34 +175,19 @@ def _numbers(cell: str, wrong: Callable[[BadInput], None]) -> tuple[Number, ...]
 
 def _place(village: str, group: str, places: Places, wrong: Callable[[str, BadInput], None]) -> Place | None:
     if not village:
-        wrong(VILLAGE, _bad("import_village_missing"))
+        wrong(VILLAGE, bad_file("import_village_missing"))
         return None
-    found = (places.by_code[village],) if village in places.by_code else places.villages.get(village, ())
+    found = places.village(village)
     if len(found) != 1:
         code = "import_village_ambiguous" if found else "import_village_unknown"
-        wrong(VILLAGE, _bad(code, village=village[:40]))
+        wrong(VILLAGE, bad_file(code, village=village[:40]))
         return None
     if not group:
         return found[0]
-    inside = places.groups.get((found[0].code, group)) or places.groups.get((found[0].code, group_key(group)))
+    inside = places.group(found[0], group)
     if inside is None:
-        wrong(GROUP, _bad("import_group_unknown", group=group[:40], village=village[:40]))
+        wrong(GROUP, bad_file("import_group_unknown", group=group[:40], village=village[:40]))
     return inside
-
-
-def group_key(name: str) -> str:
-    """Return what different ways to write a group have in common: 三组, 第3组, 3社 and 03 are all `3`."""
-    plain = unicodedata.normalize("NFKC", name).strip().removeprefix("第")
-    plain = re.sub(r"(村民小组|小组|组|社|队)$", "", plain)
-    if plain.isascii() and plain.isdigit():
-        return str(int(plain))
-    if match := re.fullmatch(r"([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)", plain):
-        tens, ten, units = match.groups()
-        if ten:
-            return str(_NUMERALS.get(tens, 1) * 10 + _NUMERALS.get(units, 0))
-        if tens or units:
-            return str(_NUMERALS[tens or units]) if not (tens and units) else plain
-    return plain
 
 
 def _merge(rows: Iterable[ImportRow]) -> tuple[list[ImportRow], int]:
@@ -342,14 +230,3 @@ def _shared(people: Iterable[ImportRow]) -> int:
 
 def _at(row: Sequence[str], i: int) -> str:
     return row[i] if i < len(row) else ""
-
-
-def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from taking a cell for a formula; a number with its plus sign is none."""
-    if cell.startswith(_FORMULA) or (cell.startswith(("+", "-")) and not re.fullmatch(r"[+\-][\d\s\-]+", cell)):
-        return f"'{cell}"
-    return cell
-
-
-def _bad(code: str, **params: object) -> BadInput:
-    return BadInput(code, field="file", **params)

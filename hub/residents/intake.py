@@ -6,16 +6,15 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from hub.audit import log
 from hub.core.actor import Actor, Permission
-from hub.core.db import like_below
-from hub.regions.models import Region
-from hub.regions.tree import Level, codes_in
-from hub.residents.importing import ImportPlan, ImportRow, Place, Places, group_key
+from hub.regions.lookup import Place
+from hub.regions.tree import codes_in
+from hub.residents.importing import ImportPlan, ImportRow
 from hub.residents.models import Phone, Resident, ResidentTag
 from hub.residents.phones import PhoneSafe
 
@@ -48,40 +47,6 @@ class _Known:
     by_person: dict[tuple[str, str, bytes], UUID]
     phones: dict[UUID, set[bytes]]
     tags: dict[UUID, set[str]]
-
-
-def places_for(session: Session, actor: Actor) -> Places:
-    """Return the villages and groups whose residents the actor may change."""
-    paths = actor.paths(Permission.EDIT_RESIDENTS)
-    if not paths:
-        return Places({}, {}, {})
-    regions = session.scalars(
-        select(Region).where(
-            or_(*(Region.path.like(like_below(path)) for path in paths)),
-            Region.level.in_([Level.VILLAGE, Level.GROUP]),
-        )
-    ).all()
-    names = {region.code: region.name for region in regions}
-    villages: dict[str, tuple[Place, ...]] = {}
-    groups: dict[tuple[str, str], Place] = {}
-    by_code: dict[str, Place] = {}
-    for region in regions:
-        place = Place(region.code, region.path)
-        by_code[region.code] = place
-        if region.level is Level.VILLAGE:
-            for name in {region.name, _short(region.name)} - {""}:
-                villages[name] = (*villages.get(name, ()), place)
-        else:
-            village = names.get(region.code[:12], "")
-            # 石桥一组 of 石桥村 is simply 一组 there.
-            own = region.name.removeprefix(village).removeprefix(_short(village))
-            for key in (region.name, group_key(region.name), group_key(own)):
-                groups.setdefault((region.code[:12], key), place)
-    return Places(villages, by_code, groups)
-
-
-def _short(village: str) -> str:
-    return village.removesuffix("村").removesuffix("社区")
 
 
 def import_rows(session: Session, actor: Actor, plan: ImportPlan, *, safe: PhoneSafe, now: datetime) -> Imported:

@@ -9,17 +9,19 @@ from flask_babel import gettext, lazy_gettext
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, NotFound, NotSignedIn
 from hub.core.runtime import Runtime, runtime
+from hub.regions.lookup import places_for
 from hub.residents import importing, intake, listing, service
 from hub.residents.forms import Filter, ResidentForm, sent_file
 from hub.residents.importing import CellProblem, ImportPlan
 from hub.residents.models import BlockReason, Resident
 from hub.residents.phones import PhoneSafe
 from hub.residents.preview import preview
-from hub.residents.uploads import Uploads
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu
+from hub.web.spreadsheets import MAX_ROWS
+from hub.web.uploads import Uploads
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, work
 
@@ -248,9 +250,7 @@ def example_file() -> ResponseReturnValue:
 
 
 def _file_page(errors: dict[str, str]) -> str:
-    return render_template(
-        "hub/residents/import.html", errors=errors, columns=importing.COLUMNS, most=importing.MAX_ROWS
-    )
+    return render_template("hub/residents/import.html", errors=errors, columns=importing.COLUMNS, most=MAX_ROWS)
 
 
 def _kept(token: str) -> ImportPlan:
@@ -259,7 +259,7 @@ def _kept(token: str) -> ImportPlan:
 
 def _read(data: bytes) -> ImportPlan:
     with reading() as session:
-        places = intake.places_for(session, actor())
+        places = places_for(session, actor(), Permission.EDIT_RESIDENTS)
     return importing.read(data, places)
 
 

@@ -1,40 +1,56 @@
-"""The hub's line to its loudspeakers: one MQTT connection, answers handed over in batches."""
+"""The hub's line to its loudspeakers: one MQTT connection, answers handed over in batches, nothing lost."""
 
 import logging
-import queue
+import socket
 import ssl
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, TypeVar
 
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from hub.core.db import may_pass
+from hub.speakers.bulk import BulkClient
 from hub.speakers.device.client import send_at_once
 from hub.speakers.envelope import Refused
-from hub.speakers.protocol import Beat, Presence, Receipt, Wire, read_answer
+from hub.speakers.inbox import Inbox, Said
+from hub.speakers.protocol import Beat, FaultReport, Presence, Receipt, Wire, read_answer
 from hub.speakers.topics import Kind, every_device, read_device_topic
 
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S: Final = 30
-MAX_WAITING: Final = 100_000
 MAX_BATCH: Final = 1000
 GATHER_S: Final = 0.02
+GATHERS: Final = 10
+"""So often a batch may wait for more: while a county answers, the processor is needed elsewhere."""
 MAX_IN_FLIGHT: Final = 100
 MAX_UNSENT: Final = 10_000
+RETRY_S: Final = (0.2, 10.0)
+"""How long to wait before a batch is tried again, first and at most."""
+CUT_EVERY_S: Final = 10.0
+HEARS: Final = ((Kind.RECEIPT, 1), (Kind.FAULT, 1), (Kind.PRESENCE, 1), (Kind.BEAT, 0))
 
 Receipts = Callable[[list[Receipt]], None]
 Beats = Callable[[list[Beat]], None]
 Presences = Callable[[list[Presence]], None]
+Faults = Callable[[list[FaultReport]], None]
+Any_ = TypeVar("Any_", bound=Wire)
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """Where the broker is, and the hub's name there. Each name is one connection."""
+    """Where the broker is, and the hub's name there. Each name is one connection.
+
+    `others` are further doors to the same cluster, taken in turn when one does not open.
+    """
 
     host: str
     port: int
@@ -42,20 +58,36 @@ class BrokerAddress:
     password: str
     tls: bool = False
     ca_file: str | None = None
+    others: tuple[tuple[str, int], ...] = ()
 
 
 class SpeakerLink:
-    """Publishes commands and hears answers. Callbacks run on a worker thread of the link, in batches."""
+    """Publishes commands and hears answers. Callbacks run on a worker thread of the link, in batches.
 
-    def __init__(self, broker: BrokerAddress) -> None:
+    A message is acknowledged to the broker after every callback has returned: a callback that has stored what it was
+    given may be called with the same again, and must not mind. One that raises what `may_pass` is called again with
+    the same batch, for as long as it takes; any other exception is a fault of the program, and only the message that
+    causes it is given up.
+    """
+
+    def __init__(self, broker: BrokerAddress, inbox: Inbox | None = None) -> None:
         self.broker = broker
-        self._inbox: queue.Queue[tuple[str, bytes]] = queue.Queue(MAX_WAITING)
+        self.dropped = 0
+        """Heartbeats that found no room."""
+        self._inbox = inbox or Inbox()
+        self._doors = ((broker.host, broker.port), *broker.others)
+        self._door = 0
+        self._line = 0
+        self._missed = False
+        self._cut_at = 0.0
         self._on_receipts: list[Receipts] = []
         self._on_beats: list[Beats] = []
         self._on_presences: list[Presences] = []
+        self._on_faults: list[Faults] = []
         self._on_connected: list[Callable[[], None]] = []
         self._halt = threading.Event()
         self._up = threading.Event()
+        self._greet = threading.Event()
         self._problem = "not connected yet"
         self._client = self._new_client()
         self._worker = threading.Thread(target=self._work, name="speaker-link", daemon=True)
@@ -74,26 +106,29 @@ class SpeakerLink:
         """Called with connections gained and lost."""
         self._on_presences.append(callback)
 
+    def on_faults(self, callback: Faults) -> None:
+        """Called with faults that came or went."""
+        self._on_faults.append(callback)
+
     def on_connected(self, callback: Callable[[], None]) -> None:
-        """Called on the worker thread after every (re)connection, when retained settings may have to go out."""
+        """Called on the worker thread after every (re)connection. It must not take long."""
         self._on_connected.append(callback)
 
     # ---- life
 
     def start(self, *, wait_s: float = 0.0) -> bool:
         """Begin; whether the broker let us in within `wait_s` seconds. It goes on trying in any case."""
-        self._client.connect_async(self.broker.host, self.broker.port, KEEPALIVE_S)
-        self._client.loop_start()
+        self._begin()
         self._worker.start()
         return self._up.wait(wait_s)
 
     def stop(self) -> None:
         """End the connection, after what was heard has been handed over."""
-        self._client.disconnect()
-        self._client.loop_stop()
         self._halt.set()
         if self._worker.is_alive():
             self._worker.join(timeout=5)
+        self._client.disconnect()
+        self._client.loop_stop()
         self._up.clear()
 
     @property
@@ -103,13 +138,17 @@ class SpeakerLink:
 
     def healthy(self) -> bool:
         """Connected, and both threads alive: paho's says it is connected even after its death."""
-        thread = self._client._thread  # paho offers no other way to ask
-        return self.connected and thread is not None and thread.is_alive() and self._worker.is_alive()
+        return self.connected and self._alive() and self._worker.is_alive()
 
     @property
     def problem(self) -> str | None:
         """Why there is no connection, in the broker's words; None when there is one."""
         return None if self.connected else self._problem
+
+    @property
+    def door(self) -> tuple[str, int]:
+        """Host and port of the broker that is, or is to be, spoken to."""
+        return self._doors[self._door]
 
     def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> bool:
         """Hand a message to the connection. False: not sent and not queued, so the caller tries again.
@@ -124,14 +163,16 @@ class SpeakerLink:
 
     # ---- paho's thread: nothing here may wait or raise
 
-    def _new_client(self) -> mqtt.Client:
+    def _new_client(self) -> BulkClient:
         broker = self.broker
-        client = mqtt.Client(
+        client = BulkClient(
             CallbackAPIVersion.VERSION2,
             client_id=broker.username,
             clean_session=False,  # where the broker can, it keeps receipts while the hub is away
             protocol=mqtt.MQTTv311,
+            manual_ack=True,
         )
+        client.suppress_exceptions = True  # paho's thread would end
         client.username_pw_set(broker.username, broker.password)
         client.max_inflight_messages_set(MAX_IN_FLIGHT)
         client.max_queued_messages_set(MAX_UNSENT)
@@ -140,10 +181,15 @@ class SpeakerLink:
             client.tls_set(ca_certs=broker.ca_file, tls_version=ssl.PROTOCOL_TLS_CLIENT)
         client.on_socket_open = lambda _client, _data, sock: send_at_once(sock)
         client.on_connect = self._connected
+        client.on_connect_fail = self._no_answer
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
         client.on_message = self._heard
         return client
+
+    def _begin(self) -> None:
+        self._client.connect_async(*self.door, KEEPALIVE_S)
+        self._client.loop_start()
 
     def _connected(
         self, client: mqtt.Client, _data: Any, _flags: mqtt.ConnectFlags, code: ReasonCode, _p: Properties | None
@@ -152,8 +198,8 @@ class SpeakerLink:
             self._problem = f"the broker refused the hub: {code}"
             log.error("broker_refused_hub", extra={"reason": str(code)})
             return
-        kinds = ((Kind.RECEIPT, 1), (Kind.PRESENCE, 1), (Kind.BEAT, 0))
-        client.subscribe([(every_device(kind), qos) for kind, qos in kinds])
+        self._line += 1
+        client.subscribe([(every_device(kind), qos) for kind, qos in HEARS])
 
     def _subscribed(
         self, _client: mqtt.Client, _data: Any, _mid: int, codes: list[ReasonCode], _p: Properties | None
@@ -161,78 +207,153 @@ class SpeakerLink:
         if any(code.is_failure for code in codes):
             self._problem = "the broker does not let the hub hear its loudspeakers"
             log.error("broker_refused_subscription")
+            self._cut()  # a cluster that has just lost a node may refuse, and grant it a moment later
             return
         self._up.set()
-        self._put("", b"")
+        self._greet.set()
 
     def _disconnected(
-        self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _p: Properties | None
+        self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _p: Properties | None
     ) -> None:
+        self._line += 1
         if self._up.is_set():
             self._problem = f"the connection to the broker was lost: {code}"
         self._up.clear()
+        self._next_door(client)
+
+    def _no_answer(self, client: mqtt.Client, _data: Any) -> None:
+        host, port = self.door
+        self._problem = f"no broker answers at {host}:{port}"
+        self._next_door(client)
+
+    def _next_door(self, client: mqtt.Client) -> None:
+        if len(self._doors) > 1 and not self._halt.is_set():
+            self._door = (self._door + 1) % len(self._doors)
+            client.connect_async(*self.door, KEEPALIVE_S)  # takes effect at paho's own next attempt
 
     def _heard(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._put(message.topic, bytes(message.payload))
-
-    def _put(self, topic: str, payload: bytes) -> None:
-        try:
-            self._inbox.put_nowait((topic, payload))
-        except queue.Full:
-            log.warning("speaker_link_overrun")  # heartbeats repeat the states that are lost here
+        topic = ""  # for what is no text: acknowledged with its batch, and forgotten
+        with suppress(UnicodeDecodeError):
+            topic = message.topic
+        kept = self._inbox.put(Said(topic, bytes(message.payload), message.mid if message.qos else 0, self._line))
+        if kept:
+            return
+        if message.qos:
+            self._missed = True  # unacknowledged: the broker brings it again
+        else:
+            self.dropped += 1
 
     # ---- the worker thread
 
     def _work(self) -> None:
-        while not (self._halt.is_set() and self._inbox.empty()):
-            batch = self._next_batch()
-            if any(topic == "" for topic, _ in batch):
+        while not (self._halt.is_set() and not len(self._inbox)):
+            if self._greet.is_set():
+                self._greet.clear()
                 for callback in self._on_connected:
-                    self._call(callback)
-            self._deliver([(topic, payload) for topic, payload in batch if topic])
+                    self._try(callback)
+            if self._inbox.wait(0.2):
+                self._serve()
+            elif not self._halt.is_set():
+                self._look_after_line()
 
-    def _next_batch(self) -> list[tuple[str, bytes]]:
-        """Wait for one message, then gather what comes within 20 ms."""
-        try:
-            batch = [self._inbox.get(timeout=0.2)]
-        except queue.Empty:
-            return []
-        self._halt.wait(GATHER_S)
-        while len(batch) < MAX_BATCH:
-            try:
-                batch.append(self._inbox.get_nowait())
-            except queue.Empty:
+    def _serve(self) -> None:
+        """One batch: gathered while more keeps coming, handed over, and then acknowledged."""
+        before = -1
+        for _ in range(GATHERS):
+            if len(self._inbox) >= MAX_BATCH or len(self._inbox) == before:
                 break
-        return batch
+            before = len(self._inbox)
+            self._halt.wait(GATHER_S)
+            if self._inbox.beats:
+                break  # their answers set clocks
+        batch = self._inbox.take(MAX_BATCH)
+        if self._deliver([answer for said in batch if (answer := understood(said.topic, said.payload)) is not None]):
+            line = self._line
+            self._client.acknowledge([said.mid for said in batch if said.mid and said.line == line])
 
-    def _deliver(self, batch: list[tuple[str, bytes]]) -> None:
-        answers = [answer for topic, payload in batch if (answer := understood(topic, payload)) is not None]
-        receipts = [answer for answer in answers if isinstance(answer, Receipt)]
-        beats = [answer for answer in answers if isinstance(answer, Beat)]
-        presences = [answer for answer in answers if isinstance(answer, Presence)]
-        if presences:
-            for on_presences in self._on_presences:
-                self._call(on_presences, presences)
-        if receipts:
-            for on_receipts in self._on_receipts:
-                self._call(on_receipts, receipts)
-        if beats:
-            for on_beats in self._on_beats:
-                self._call(on_beats, beats)
+    def _look_after_line(self) -> None:
+        """In a quiet moment: paho's thread must live, and what found no room before must come again."""
+        if not self._alive():
+            log.error("speaker_link_thread_died")
+            self._up.clear()
+            self._client = self._new_client()
+            self._begin()
+        elif self._missed and time.monotonic() > self._cut_at + CUT_EVERY_S:
+            self._missed, self._cut_at = False, time.monotonic()
+            log.warning("speaker_link_overrun")
+            self._cut()
 
-    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
+    def _cut(self) -> None:
+        """End the connection as a fault would; paho makes a new one."""
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _alive(self) -> bool:
+        thread = self._client._thread  # paho offers no other way to ask
+        return thread is not None and thread.is_alive()
+
+    def _deliver(self, answers: list[Wire]) -> bool:
+        """Hand everything over; False when the hub ends before it is done."""
+        return (
+            self._hand_over(self._on_presences, [a for a in answers if isinstance(a, Presence)])
+            and self._hand_over(self._on_receipts, [a for a in answers if isinstance(a, Receipt)])
+            and self._hand_over(self._on_faults, [a for a in answers if isinstance(a, FaultReport)])
+            and self._hand_over(self._on_beats, [a for a in answers if isinstance(a, Beat)])
+        )
+
+    def _hand_over(self, callbacks: Sequence[Callable[[list[Any_]], None]], said: list[Any_]) -> bool:
+        return not said or all(self._call(callback, said) for callback in callbacks)
+
+    def _call(self, callback: Callable[[list[Any_]], None], said: list[Any_]) -> bool:
+        """Call until it has worked; what can never work is narrowed down to one message and given up."""
+        wait_s, most_s = RETRY_S
+        while (error := _outcome(callback, said)) is not None:
+            if not may_pass(error):
+                return self._narrow_down(callback, said, error)
+            log.warning("speaker_link_waits", extra={"messages": len(said), "why": type(error).__name__})
+            if self._halt.wait(wait_s):
+                return False
+            wait_s = min(2 * wait_s, most_s)
+        return True
+
+    def _narrow_down(self, callback: Callable[[list[Any_]], None], said: list[Any_], error: Exception) -> bool:
+        if len(said) == 1:  # a fault above must not make the hub deaf
+            log.error("speaker_link_callback_failed", exc_info=error)
+            return True
+        half = len(said) // 2
+        return self._call(callback, said[:half]) and self._call(callback, said[half:])
+
+    def _try(self, callback: Callable[[], None]) -> None:
         try:
-            callback(*arguments)
-        except Exception:  # a fault above must not make the hub deaf
+            callback()
+        except Exception:  # as above
             log.exception("speaker_link_callback_failed")
 
 
-KINDS: Final[dict[Kind, type[Wire]]] = {Kind.RECEIPT: Receipt, Kind.BEAT: Beat, Kind.PRESENCE: Presence}
+def _outcome(callback: Callable[[list[Any_]], None], said: list[Any_]) -> Exception | None:
+    try:
+        callback(said)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller decides by its kind
+        return error
+    return None
+
+
+KINDS: Final[dict[Kind, type[Wire]]] = {
+    Kind.RECEIPT: Receipt,
+    Kind.BEAT: Beat,
+    Kind.PRESENCE: Presence,
+    Kind.FAULT: FaultReport,
+}
+
+
+_place = lru_cache(maxsize=65_536)(read_device_topic)
 
 
 def understood(topic: str, payload: bytes) -> Wire | None:
     """What a device said; None, and a line in the log, when it is wrong or speaks for another."""
-    place = read_device_topic(topic)
+    place = _place(topic)
     if place is None or place[1] not in KINDS or not payload:
         return None
     device, kind = place

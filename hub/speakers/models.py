@@ -1,7 +1,8 @@
 """Loudspeakers: where they hang, how the broker knows them, how they were when last heard of."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -13,6 +14,7 @@ from hub.regions.models import Region
 class SpeakerState(StrEnum):
     """How far a device belongs to us."""
 
+    EXPECTED = "expected"
     ACTIVE = "active"
     RETIRED = "retired"
 
@@ -47,6 +49,49 @@ class Speaker(Base):
     version: Mapped[str] = mapped_column(String(30), default="")
     fault: Mapped[str] = mapped_column(String(60), default="")
     clock_offset_ms: Mapped[int | None] = mapped_column(BigInteger)
+    # how it is set up
+    volumes: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    """Times of the day with a volume of their own: each {"start": minute, "end": minute, "cap": 0-100}."""
+    lead_in_ms: Mapped[int] = mapped_column(default=0)
+    drill: Mapped[bool] = mapped_column(default=False)
+    """Sounds drills and nothing else."""
+    settings_version: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Version of the settings last published for it, ms UTC."""
+    settings_sha256: Mapped[str] = mapped_column(String(64), default="")
+    """What those settings were, without their version: the same content keeps the same version."""
+    settings_taken: Mapped[int] = mapped_column(BigInteger, default=0)
+    """The version it last said it follows."""
+    settings_keys: Mapped[list[str]] = mapped_column(default=list)
+    """Names of the hub keys in the settings last published for it."""
+    keys_taken: Mapped[list[str]] = mapped_column(default=list)
+    """Names of the hub keys it accepts, by the settings it last said it follows; empty: those of its device file."""
+    moved_at: Mapped[datetime | None]
+    moved_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Commands with a lower number were made before it moved: it must not sound them any more."""
+    # where it hangs, for people
+    place: Mapped[str] = mapped_column(String(80), default="")
+    lat: Mapped[float | None]
+    lon: Mapped[float | None]
+    keeper: Mapped[str] = mapped_column(String(40), default="")
+    households: Mapped[int | None]
+    model: Mapped[str] = mapped_column(String(40), default="")
+    installed_on: Mapped[date | None]
+    note: Mapped[str] = mapped_column(String(200), default="")
+    replaces: Mapped[str] = mapped_column(String(32), default="")
+    # how it was, by its last heartbeat
+    amp: Mapped[str] = mapped_column(String(8), default="")
+    mains: Mapped[bool | None]
+    battery: Mapped[int | None]
+    temperature: Mapped[int | None]
+    signal_dbm: Mapped[int | None]
+    free_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    pack_count: Mapped[int | None]
+    bad_messages: Mapped[int] = mapped_column(default=0)
+    faults: Mapped[list[str]] = mapped_column(default=list)
+    """Codes of the faults that last."""
+    receipts_to: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Up to this number none of its receipts is missing."""
+    records_asked_at: Mapped[datetime | None]
 
 
 class Counter(Base):

@@ -1,51 +1,91 @@
 """Who is connected, by what loudspeakers and the broker say, and by what they no longer say."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.speakers.models import Speaker, SpeakerState
 from hub.speakers.protocol import Beat, Doing, Presence
 
-MISSED_BEATS = 3
-FARTHEST_CLOCK_MS = 10 * 365 * 86_400_000
+MISSED_BEATS: Final = 3
+FARTHEST_CLOCK_MS: Final = 10 * 365 * 86_400_000
+LARGEST_INT: Final = 2**31 - 1
+LARGEST_BIG: Final = 2**53 - 1
 
 
-def note_presences(session: Session, presences: Sequence[Presence], *, now: datetime) -> list[str]:
-    """Note who came and who went; return those that have just come."""
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Who has just come, who has just gone, and who of all that were named is in service."""
+
+    came: list[str] = field(default_factory=list)
+    went: list[str] = field(default_factory=list)
+    known: frozenset[str] = frozenset()
+
+
+def note_presences(session: Session, presences: Sequence[Presence], *, now: datetime) -> Changes:
+    """Note who came and who went; the last word of a batch counts."""
     latest = {p.dev: p.up for p in presences}
-    speakers = session.scalars(select(Speaker).where(Speaker.id.in_(latest)).with_for_update()).all()
-    came = []
-    for speaker in speakers:
-        up = latest[speaker.id]
-        if up and not speaker.online:
-            came.append(speaker.id)
-        _set_online(speaker, up, now)
-        if up:
-            speaker.seen_at = now
-    return came
+    before = _online(session, list(latest))
+    up = [name for name in before if latest[name]]
+    down = [name for name in before if not latest[name]]
+    came = [name for name in up if not before[name]]
+    went = [name for name in down if before[name]]
+    if up:
+        session.execute(update(Speaker).where(Speaker.id.in_(up)).values(online=True, seen_at=now))
+    if came:
+        session.execute(update(Speaker).where(Speaker.id.in_(came)).values(online_since=now))
+    if went:
+        _put_down(session, went, now)
+    never = [name for name in down if name not in went]
+    if never:
+        first = Speaker.online_since.is_(None)
+        session.execute(update(Speaker).where(Speaker.id.in_(never), first).values(online_since=now))
+    return Changes(came, went, frozenset(before))
 
 
-def note_beats(session: Session, beats: Sequence[Beat], *, now: datetime) -> list[str]:
-    """Note heartbeats; return those that were thought to be offline."""
+def note_beats(session: Session, beats: Sequence[Beat], *, now: datetime) -> Changes:
+    """Note heartbeats. Those of devices unknown or retired change nothing."""
     latest = {beat.dev: beat for beat in beats}
-    speakers = session.scalars(select(Speaker).where(Speaker.id.in_(latest)).with_for_update()).all()
-    came = []
-    for speaker in speakers:
-        beat = latest[speaker.id]
-        if not speaker.online:
-            came.append(speaker.id)
-        _set_online(speaker, True, now)
-        speaker.seen_at = now
-        speaker.activity = beat.st.value
-        speaker.now_playing = beat.now or ""
-        speaker.version = beat.ver[:30]
-        speaker.fault = "fault" if beat.st is Doing.FAULT else ""
-        offset = beat.ts - round(now.timestamp() * 1000)
-        speaker.clock_offset_ms = max(-FARTHEST_CLOCK_MS, min(FARTHEST_CLOCK_MS, offset))
-    return came
+    before = _online(session, list(latest))
+    rows = [_as_row(latest[name], now) for name in before]
+    if rows:
+        session.execute(update(Speaker), rows)
+    came = [name for name, online in before.items() if not online]
+    if came:
+        session.execute(update(Speaker).where(Speaker.id.in_(came)).values(online=True, online_since=now))
+    return Changes(came, [], frozenset(before))
+
+
+def _as_row(beat: Beat, now: datetime) -> dict[str, Any]:
+    offset = beat.ts - round(now.timestamp() * 1000)
+    return {
+        "id": beat.dev,
+        "seen_at": now,
+        "activity": beat.st.value,
+        "now_playing": beat.now or "",
+        "version": _plain(beat.ver)[:30],
+        "fault": "fault" if beat.st is Doing.FAULT else "",
+        "clock_offset_ms": max(-FARTHEST_CLOCK_MS, min(FARTHEST_CLOCK_MS, offset)),
+        "settings_taken": min(beat.cfg, LARGEST_BIG),
+        "amp": beat.amp or "",
+        "mains": beat.mains,
+        "battery": beat.battery,
+        "temperature": beat.temp,
+        "signal_dbm": beat.signal,
+        "free_bytes": min(beat.free, LARGEST_BIG),
+        "pack_count": beat.pack,
+        "bad_messages": min(beat.bad, LARGEST_INT),
+        "faults": [_plain(code) for code in beat.faults],
+    }
+
+
+def _plain(text: str) -> str:
+    """Without what PostgreSQL cannot store."""
+    return text.replace("\x00", "")
 
 
 def wrong_volumes(session: Session, beats: Sequence[Beat]) -> dict[str, int]:
@@ -57,22 +97,34 @@ def wrong_volumes(session: Session, beats: Sequence[Beat]) -> dict[str, int]:
     return {speaker_id: volume for speaker_id, volume in rows if volume != said[speaker_id]}
 
 
-def sweep(session: Session, *, now: datetime, heartbeat_s: int) -> int:
-    """Call those offline that missed three heartbeats, whatever the broker believes; return how many."""
+def anyone_silent(session: Session, *, now: datetime, heartbeat_s: int) -> bool:
+    """Whether `sweep` would find somebody; it needs no lock."""
+    return session.scalar(select(Speaker.id).where(_silent(now, heartbeat_s)).limit(1)) is not None
+
+
+def sweep(session: Session, *, now: datetime, heartbeat_s: int) -> list[str]:
+    """Call those offline that missed three heartbeats, whatever the broker believes; return who they are."""
+    values: dict[str, Any] = {"online": False, "online_since": now, "activity": "", "now_playing": ""}
+    gone = update(Speaker).where(_silent(now, heartbeat_s)).values(values).returning(Speaker.id)
+    return list(session.scalars(gone))
+
+
+def _silent(now: datetime, heartbeat_s: int) -> ColumnElement[bool]:
     oldest = now - timedelta(seconds=MISSED_BEATS * heartbeat_s)
-    gone = session.execute(
-        update(Speaker)
-        .where(Speaker.online.is_(True), or_(Speaker.seen_at < oldest, Speaker.seen_at.is_(None)))
-        .values(online=False, online_since=now, activity="", now_playing="")
-        .returning(Speaker.id)
-    ).all()
-    return len(gone)
+    return Speaker.online.is_(True) & or_(Speaker.seen_at < oldest, Speaker.seen_at.is_(None))
 
 
-def _set_online(speaker: Speaker, online: bool, now: datetime) -> None:
-    if speaker.online is online and speaker.online_since is not None:
-        return
-    speaker.online = online
-    speaker.online_since = now.astimezone(UTC)
-    if not online:
-        speaker.activity = speaker.now_playing = ""
+def _online(session: Session, names: list[str]) -> dict[str, bool]:
+    """Who of these is in service, and whether they were online; in one order, so that hubs do not lock each other."""
+    rows = session.execute(
+        select(Speaker.id, Speaker.online)
+        .where(Speaker.id.in_(names), Speaker.state == SpeakerState.ACTIVE)
+        .order_by(Speaker.id)
+        .with_for_update()
+    )
+    return {name: online for name, online in rows}  # noqa: C416 - a Row is no tuple to mypy
+
+
+def _put_down(session: Session, names: list[str], now: datetime) -> None:
+    values: dict[str, Any] = {"online": False, "online_since": now, "activity": "", "now_playing": ""}
+    session.execute(update(Speaker).where(Speaker.id.in_(names)).values(values))

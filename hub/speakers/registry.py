@@ -21,8 +21,12 @@ from hub.speakers.topics import is_device_id
 ENROLMENTS = "speaker_number"
 COMMANDS = "command_seq"
 ID_LENGTH = 32
-RESERVED = frozenset({"hub", "new"})
-"""`hub` is the hub's own name at the broker, `new` the address of a page."""
+HANGING = frozenset({Level.VILLAGE, Level.GROUP})
+"""Levels a loudspeaker can hang in."""
+RESERVED = frozenset(
+    {"hub", "new", "joining", "map", "import", "export", "alarms", "repairs", "patrol", "digest", "bulk"}
+)
+"""`hub` is the hub's own name at the broker, the others are addresses of pages."""
 
 
 Place = tuple[int, str]
@@ -72,11 +76,13 @@ def enrol(
     now: datetime,
     simulated: bool = False,
     secret: str | None = None,
+    state: SpeakerState = SpeakerState.ACTIVE,
 ) -> Enrolled:
-    """Add a loudspeaker to a village or group and make its broker password."""
-    region = session.get(Region, region_code)
-    if region is None or not actor.may(Permission.EDIT_SPEAKERS, region.path):
-        raise NotFound("region_unknown", code_given=region_code)
+    """Add a loudspeaker to a village or group and make its broker password.
+
+    One that is EXPECTED may connect, but is nobody's target before it has done so (see `hub.speakers.joining`).
+    """
+    region = _place(session, actor, region_code)
     speaker_id = speaker_id.strip().lower()
     _check_new(session, speaker_id, name, region)
     secret = secret or new_secret()
@@ -89,6 +95,7 @@ def enrol(
         password_hash=hash_password(secret),
         enrolled_at=now,
         simulated=simulated,
+        state=state,
     )
     session.add(speaker)
     session.flush()
@@ -96,29 +103,89 @@ def enrol(
     return Enrolled(speaker, secret)
 
 
+def _place(session: Session, actor: Actor, region_code: str) -> Region:
+    region = session.get(Region, region_code)
+    if region is None or not actor.may(Permission.EDIT_SPEAKERS, region.path):
+        raise NotFound("region_unknown", code_given=region_code)
+    return region
+
+
 def _check_new(session: Session, speaker_id: str, name: str, region: Region) -> None:
     problems = []
     if not is_device_id(speaker_id) or len(speaker_id) > ID_LENGTH or speaker_id in RESERVED:
         problems.append(BadInput("speaker_id_malformed", field="speaker_id"))
-    elif session.get(Speaker, speaker_id):
-        problems.append(BadInput("speaker_exists", field="speaker_id", speaker=speaker_id))
+    elif known := session.get(Speaker, speaker_id):
+        retired = known.state is SpeakerState.RETIRED
+        code = "speaker_id_retired" if retired else "speaker_exists"
+        problems.append(BadInput(code, field="speaker_id", speaker=speaker_id))
     if not name.strip():
         problems.append(BadInput("name_missing", field="name"))
-    if region.level not in (Level.VILLAGE, Level.GROUP):
+    if region.level not in HANGING:
         problems.append(BadInput("speaker_needs_village", field="region_code"))
     if problems:
         raise problems[0] if len(problems) == 1 else Problems(problems)
 
 
-def retire(session: Session, actor: Actor, speaker_id: str, *, now: datetime) -> Speaker:
-    """Take a loudspeaker out of service; the broker will refuse it from now on."""
+def move(session: Session, actor: Actor, speaker_id: str, region_code: str, *, now: datetime) -> Speaker:
+    """Hang a loudspeaker in another village or group; both places must be the actor's.
+
+    It gets a new enrolment number: commands that were made for either place before do not mean it. What it has already
+    been sent is called off by `moved_seq` (see `hub.speakers.joining.arrivals`).
+    """
+    speaker = get(session, actor, speaker_id)
+    actor.require(Permission.EDIT_SPEAKERS, speaker.region_path)
+    if speaker.state is SpeakerState.RETIRED:
+        raise WrongState("speaker_retired_already", speaker=speaker_id)
+    region = _place(session, actor, region_code)
+    if region.level not in HANGING:
+        raise BadInput("speaker_needs_village", field="region_code")
+    if region.code == speaker.region_code:
+        raise BadInput("speaker_there_already", field="region_code")
+    before, speaker.region_code = speaker.region_path, region.code
+    speaker.region_path = region.path
+    speaker.number = next_value(session, ENROLMENTS)
+    speaker.moved_seq, speaker.moved_at = next_value(session, COMMANDS), now
+    if speaker.settings_version:
+        speaker.settings_version += 1  # should nobody publish its new settings: its next heartbeat shows they are old
+    for path in {before, region.path}:
+        log.record(
+            session,
+            actor,
+            "speaker.move",
+            f"speaker:{speaker_id}",
+            path,
+            now,
+            moved_from=before,
+            moved_to=region.path,
+            number=speaker.number,
+        )
+    return speaker
+
+
+def retire(
+    session: Session, actor: Actor, speaker_id: str, *, now: datetime, reason: str = "", replaced_by: str = ""
+) -> Speaker:
+    """Take a loudspeaker out of service; the broker will refuse it from now on.
+
+    What else belongs to it (broker, retained messages) is `hub.speakers.joining.desk`'s.
+    """
     speaker = get(session, actor, speaker_id)
     actor.require(Permission.EDIT_SPEAKERS, speaker.region_path)
     if speaker.state is SpeakerState.RETIRED:
         raise WrongState("speaker_retired_already", speaker=speaker_id)
     speaker.state = SpeakerState.RETIRED
     speaker.online = False
-    log.record(session, actor, "speaker.retire", f"speaker:{speaker_id}", speaker.region_path, now)
+    speaker.activity = speaker.now_playing = ""
+    log.record(
+        session,
+        actor,
+        "speaker.retire",
+        f"speaker:{speaker_id}",
+        speaker.region_path,
+        now,
+        reason=reason[:200],
+        replaced_by=replaced_by,
+    )
     return speaker
 
 
@@ -226,8 +293,8 @@ def _visible(actor: Actor, path: str | None) -> Any:
 
 
 def broker_accounts(session: Session) -> list[BrokerAccount]:
-    """Return every loudspeaker in service as the broker must know it."""
+    """Return every loudspeaker in service or expected, as the broker must know it."""
     rows = session.execute(
-        select(Speaker.id, Speaker.password_hash, Speaker.region_path).where(Speaker.state == SpeakerState.ACTIVE)
+        select(Speaker.id, Speaker.password_hash, Speaker.region_path).where(Speaker.state != SpeakerState.RETIRED)
     )
     return [BrokerAccount(row.id, row.password_hash, regions=codes_in(row.region_path)) for row in rows]

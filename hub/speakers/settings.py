@@ -1,10 +1,22 @@
 """How loudspeakers are reached."""
 
-from typing import Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub.core.config import OptionalPath, Section
+
+THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+HOST: Final = r"^([A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?)?$"
+CLOCK = r"^(([01]\d|2[0-3]):[0-5]\d)?$"
+
+
+def _door(text: str) -> tuple[str, int]:
+    host, _, port = text.strip().rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise ValueError(f"{text!r} is not a host and a port, like broker-1.example:1883")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 class MqttSettings(Section):
@@ -18,10 +30,92 @@ class MqttSettings(Section):
     )
     host: str = Field("127.0.0.1", description="where the broker listens, or where an external one is reached")
     port: int = Field(1883, ge=0, le=65535, description="its port; 0 takes a free one (own broker only)")
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="doors of an external cluster, each host:port, taken in turn when one does not open; "
+        "empty = host and port above",
+    )
+    public_host: str = Field(
+        "",
+        pattern=HOST,
+        description="where loudspeakers reach the broker, if not under `host`; empty = where they reach the hub",
+    )
+    public_port: int = Field(
+        0, ge=0, le=65535, description="the port they use there, if not `port` (or `tls_port`); 0 = the same"
+    )
     username: str = Field("hub", description="the hub's name at an external broker")
     password: SecretStr = Field(
         SecretStr(""), description="its password there; the own broker makes one. Better: CUNXIANG_MQTT_PASSWORD"
     )
     tls: bool = Field(False, description="speak TLS to an external broker")
     ca_file: OptionalPath = Field(None, description="the authority that signed the broker's certificate")
+    tls_cert: OptionalPath = Field(
+        None, description="certificate of the own broker (PEM); with it loudspeakers speak TLS. See `cunxiang tls make`"
+    )
+    tls_key: OptionalPath = Field(None, description="private key of that certificate")
+    tls_port: int = Field(8883, ge=0, le=65535, description="the own broker's port for TLS; 0 takes a free one")
+    plain_too: bool = Field(
+        False, description="with TLS, still let loudspeakers in without it; else `port` answers this machine alone"
+    )
     heartbeat_seconds: int = Field(60, ge=5, le=3600, description="how often loudspeakers report")
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together: set both, or neither")
+        return self
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts_have_ports(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for each in hosts:
+            _door(each)
+        return hosts
+
+    @property
+    def doors(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of every address under which the broker may be reached."""
+        return tuple(_door(each) for each in self.hosts) or ((self.host, self.port),)
+
+    @property
+    def own(self) -> bool:
+        """Whether the hub runs the broker itself."""
+        return self.engine != "external"
+
+    @property
+    def secure(self) -> bool:
+        """Whether loudspeakers speak TLS."""
+        return self.tls_cert is not None if self.own else self.tls
+
+    @property
+    def told_host(self) -> str:
+        """Where loudspeakers reach the broker; empty: under the address by which they reach the hub."""
+        if self.public_host:
+            return self.public_host
+        return "" if self.host in THIS_MACHINE | EVERYWHERE else self.host
+
+    def told_port(self, plain: int, secure: int) -> int:
+        """Return the port loudspeakers use, given those the broker really listens on (0: none)."""
+        return self.public_port or (secure if self.own and self.secure else plain) or self.port or 1883
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other machines can reach the own broker without TLS."""
+        return self.own and self.host not in THIS_MACHINE and (not self.secure or self.plain_too)
+
+
+class CareSettings(Section):
+    """Looking after loudspeakers."""
+
+    table = "speakers"
+
+    offline_alarm_minutes: int = Field(
+        15, ge=1, le=1440, description="how long a loudspeaker must be silent before people are told"
+    )
+    self_test_at: str = Field(
+        "03:00",
+        pattern=CLOCK,
+        description="local time at which every loudspeaker tests itself without a sound; empty = never",
+    )
+    digest_at: str = Field("08:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="local time of the daily summary")
+    keep_events_days: int = Field(400, ge=30, le=4000, description="how long the history of a loudspeaker is kept")

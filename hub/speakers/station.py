@@ -1,31 +1,36 @@
 """The hub's radio room: broker, link, settings for every loudspeaker, answers to heartbeats."""
 
-import base64
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
 from uuid6 import uuid7
 
 from hub.core.errors import Unavailable
 from hub.core.runtime import Runtime
-from hub.regions.tree import codes_in
+from hub.core.secrets import FIRST_KEY
 from hub.speakers import presence, registry
 from hub.speakers.broker.accounts import BrokerAccount, check_password, hash_password, read_accounts, write_accounts
+from hub.speakers.broker.child import Secure
+from hub.speakers.broker.process import Kind as OwnBroker
 from hub.speakers.broker.process import RunningBroker, start_broker
 from hub.speakers.envelope import SigningKey
+from hub.speakers.keys import KeyBook, key_of
 from hub.speakers.link import BrokerAddress, SpeakerLink
-from hub.speakers.models import Speaker, SpeakerState
+from hub.speakers.presence import Changes
 from hub.speakers.protocol import (
     Beat,
-    Configure,
+    FaultReport,
+    Ping,
+    Prefetch,
     Presence,
-    QuietTime,
     Receipt,
-    Settings,
+    Records,
+    Restart,
+    SelfTest,
     SetVolume,
     TimeAnswer,
     ToDevice,
@@ -35,34 +40,45 @@ from hub.speakers.settings import MqttSettings
 from hub.speakers.topics import Kind, device_topic
 
 log = logging.getLogger(__name__)
-KEY_ID = "h1"
+KEY_ID = FIRST_KEY
 ISSUER = "hub"
 HUB_NAME = "hub"
-CONFIG_LIFE_MS = 10 * 365 * 86_400_000
+THIS_MACHINE = "127.0.0.1"
 TIME_LIFE_MS = 60_000
-VOLUME_LIFE_MS = 300_000
+COMMAND_LIFE_MS = 300_000
 
 Came = Callable[[Sequence[str]], None]
+Changed = Callable[[list[str], list[str]], None]
+Faults = Callable[[list[FaultReport]], None]
+ToOne = SetVolume | Ping | Restart | SelfTest | Records | Prefetch
 
 
 def signing_key(seed: bytes) -> SigningKey:
     """Return the hub's key from its secret seed."""
-    return SigningKey.from_secret(KEY_ID, base64.b64encode(seed).decode())
+    return key_of(KEY_ID, seed)
 
 
 class Station:
     """Connects the tables to the loudspeakers. Rooms above register for receipts, beats and arrivals."""
 
-    def __init__(self, runtime: Runtime, quiet: Iterable[tuple[int, int]]) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._settings = runtime.config.section(MqttSettings)
-        self._quiet = tuple(QuietTime(start=a, end=b) for a, b in quiet)
-        self.key = signing_key(runtime.secrets.signing_seed)
+        self.keys = KeyBook(runtime.config.data_dir, runtime.secrets.signing)
         self.broker: RunningBroker | None = None
         self.link: SpeakerLink | None = None
         self._on_receipts: list[Callable[[list[Receipt]], None]] = []
         self._on_beats: list[Callable[[list[Beat]], None]] = []
+        self._on_faults: list[Faults] = []
         self._on_came: list[Came] = []
+        self._on_changes: list[Changed] = []
+        self._untold: deque[Changes] = deque()
+        self._telling = threading.Lock()
+        self._known: frozenset[str] = frozenset()
+        self.ignored = 0
+        """Heartbeats of devices that are unknown here, or retired."""
+        self._on_connected: list[Callable[[], None]] = []
+        self.publisher: Callable[[Sequence[str]], None] | None = None
         self._guard = threading.Lock()
 
     def on_receipts(self, callback: Callable[[list[Receipt]], None]) -> None:
@@ -77,6 +93,31 @@ class Station:
         """Register for loudspeakers that have just connected."""
         self._on_came.append(callback)
 
+    def on_faults(self, callback: Faults) -> None:
+        """Register for faults that came or went. The broker brings them again until the callback has returned."""
+        self._on_faults.append(callback)
+
+    def on_changes(self, callback: Changed) -> None:
+        """Register for who came and who went, by whatever it was noticed."""
+        self._on_changes.append(callback)
+
+    def on_connected(self, callback: Callable[[], None]) -> None:
+        """Register for every (re)connection to the broker. The callback must not take long."""
+        self._on_connected.append(callback)
+
+    @property
+    def key(self) -> SigningKey:
+        """The key that signs. Ask for it at every message: it can change under a running hub."""
+        return self.keys.active
+
+    @property
+    def told(self) -> tuple[str, int, bool]:
+        """Host, port and whether to speak TLS, as loudspeakers are told. No host: where they reach the hub."""
+        settings, broker = self._settings, self.broker
+        secure = broker.secure.port if broker and broker.secure else settings.tls_port
+        plain = broker.port if broker else settings.port
+        return settings.told_host, settings.told_port(plain, secure), settings.secure
+
     @property
     def folder(self) -> Path:
         """Where the own broker keeps its accounts and log."""
@@ -87,23 +128,39 @@ class Station:
         """Host and port loudspeakers connect to."""
         if self.broker is not None:
             return self.broker.host, self.broker.port
-        return self._settings.host, self._settings.port
+        return self._settings.doors[0]
 
     def start(self) -> None:
         """Start the own broker if there is one, connect, and begin to listen. Raises BrokerFailed."""
         if self._settings.engine != "external":
             self.renew_accounts()
-            self.broker = start_broker(self._settings.engine, self.folder, self._settings.host, self._settings.port)
+            self.broker = self._start_broker(self._settings.engine)
         link = SpeakerLink(self._own_address())
         for callback in self._on_receipts:
             link.on_receipts(callback)
         for on_beats in (self._note_beats, *self._on_beats):
             link.on_beats(on_beats)
         link.on_presences(self._note_presences)
-        link.on_connected(self.publish_settings)
+        for on_faults in self._on_faults:
+            link.on_faults(on_faults)
+        for on_connected in self._on_connected:
+            link.on_connected(on_connected)
         self.link = link
         if not link.start(wait_s=5.0):
             log.error("broker not reachable yet: %s", link.problem)
+
+    def _start_broker(self, engine: OwnBroker) -> RunningBroker:
+        settings = self._settings
+        if settings.is_open:
+            log.warning(
+                "the broker can be reached from other machines without TLS: who listens on the way can read the "
+                "passwords of loudspeakers. See 'cunxiang tls make'"
+            )
+        plain = settings.host if settings.plain_too or not settings.secure else THIS_MACHINE
+        secure = None
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            secure = Secure(settings.host, settings.tls_port, settings.tls_cert, settings.tls_key)
+        return start_broker(engine, self.folder, plain, settings.port, secure)
 
     def stop(self) -> None:
         """Disconnect and end the own broker."""
@@ -125,9 +182,9 @@ class Station:
         """Write who may use the own broker; it takes the change over within two seconds."""
         if self._settings.engine == "external":
             return
-        with self._runtime.sessions.read() as session:
-            accounts = registry.broker_accounts(session)
-        with self._guard:
+        with self._guard:  # around the reading too: the last to write must know the most
+            with self._runtime.sessions.read() as session:
+                accounts = registry.broker_accounts(session)
             hub = BrokerAccount(HUB_NAME, self._hub_hash(), is_hub=True)
             write_accounts(self.folder, [hub, *accounts])
 
@@ -142,80 +199,93 @@ class Station:
         return kept if check_password(password, kept) else hash_password(password)
 
     def publish_settings(self, speaker_ids: Sequence[str] = ()) -> None:
-        """Publish the retained settings of some loudspeakers, or of all."""
-        with self._runtime.sessions.read() as session:
-            query = select(Speaker.id, Speaker.number, Speaker.region_path).where(Speaker.state == SpeakerState.ACTIVE)
-            if speaker_ids:
-                query = query.where(Speaker.id.in_(speaker_ids))
-            rows = session.execute(query).all()
-        for row in rows:
-            command = self._configure(row.id, row.number, codes_in(row.region_path))
-            self.publish(device_topic(row.id, Kind.CONFIG), seal_command(command, self.key), retain=True)
+        """Publish the retained settings of some loudspeakers, or of all: `SettingsBook` does it."""
+        if self.publisher is not None:
+            self.publisher(speaker_ids)
 
-    def send_volume(self, speaker_id: str, level: int, seq: int) -> bool:
-        """Tell a loudspeaker its lasting volume; False when the broker cannot be reached."""
+    def send(
+        self, kind: type[ToOne], speaker_id: str, seq: int, *, life_ms: int = COMMAND_LIFE_MS, **fields: object
+    ) -> str | None:
+        """Send a command to one loudspeaker; return its id, or None when the broker cannot be reached.
+
+        `seq` comes from `registry.next_value(session, registry.COMMANDS)`; `fields` are those of the command's kind.
+        """
         now = self._now_ms()
-        command = SetVolume(
-            id=str(uuid7()),
-            issuer=ISSUER,
-            iat=now,
-            nbf=now - TIME_LIFE_MS,
-            exp=now + VOLUME_LIFE_MS,
-            seq=seq,
-            to=ToDevice(device=speaker_id),
-            level=level,
+        command_id = str(uuid7())
+        command = kind.model_validate(
+            {
+                "id": command_id,
+                "issuer": ISSUER,
+                "iat": now,
+                "nbf": now - TIME_LIFE_MS,
+                "exp": now + life_ms,
+                "seq": seq,
+                "to": ToDevice(device=speaker_id),
+                **fields,
+            }
         )
-        return self.publish(device_topic(speaker_id, Kind.COMMAND), seal_command(command, self.key))
+        sent = self.publish(device_topic(speaker_id, Kind.COMMAND), seal_command(command, self.key))
+        return command_id if sent else None
 
     def require_connection(self) -> None:
         """Raise Unavailable when the broker cannot be reached."""
         if not self.connected:
             raise Unavailable("broker_away")
 
-    def _configure(self, speaker_id: str, number: int, regions: tuple[str, ...]) -> Configure:
-        now = self._now_ms()
-        offset = self._runtime.now().astimezone(self._runtime.zone).utcoffset()
-        settings = Settings(
-            version=now,
-            number=number,
-            regions=regions,
-            keys={KEY_ID: self.key.public()},
-            quiet=self._quiet,
-            utc_offset_min=int(offset.total_seconds() // 60) if offset else 0,
-            beat_s=self._settings.heartbeat_seconds,
-        )
-        return Configure(
-            id=str(uuid7()),
-            issuer=ISSUER,
-            iat=now,
-            nbf=now - TIME_LIFE_MS,
-            exp=now + CONFIG_LIFE_MS,
-            seq=0,
-            to=ToDevice(device=speaker_id),
-            settings=settings,
-        )
+    def sweep(self) -> int:
+        """Call those offline that no longer report; return how many."""
+        now, heartbeat_s = self._runtime.now(), self._settings.heartbeat_seconds
+        with self._runtime.sessions.read() as session:
+            if not presence.anyone_silent(session, now=now, heartbeat_s=heartbeat_s):
+                return 0
+        with self._runtime.sessions.begin() as session:
+            gone = presence.sweep(session, now=now, heartbeat_s=heartbeat_s)
+        self._tell(Changes(went=gone))
+        return len(gone)
 
     def _note_presences(self, presences: list[Presence]) -> None:
         with self._runtime.sessions.begin() as session:
-            came = presence.note_presences(session, presences, now=self._runtime.now())
-        self._tell_came(came)
+            changes = presence.note_presences(session, presences, now=self._runtime.now())
+        self._tell(changes)
 
     def _note_beats(self, beats: list[Beat]) -> None:
         now = self._runtime.now()
+        early = self._known  # answered before anything is written: the answer's age is what a device's clock is out by
         for beat in beats:
-            self._answer(beat, now)
+            if beat.dev in early:
+                self._answer(beat, now)
         with self._runtime.sessions.begin() as session:
-            came = presence.note_beats(session, beats, now=now)
+            changes = presence.note_beats(session, beats, now=now)
             wrong = presence.wrong_volumes(session, beats)
             seq = registry.next_value(session, registry.COMMANDS, len(wrong)) if wrong else 0
+        self._meet(beats, changes, early, now)
         for offset, (speaker_id, level) in enumerate(wrong.items()):
-            self.send_volume(speaker_id, level, seq + offset)
-        self._tell_came(came)
+            self.send(SetVolume, speaker_id, seq + offset, level=level)
+        self._tell(changes)
 
-    def _tell_came(self, came: Sequence[str]) -> None:
-        if came:
-            for callback in self._on_came:
-                callback(came)
+    def _meet(self, beats: list[Beat], changes: Changes, early: frozenset[str], now: datetime) -> None:
+        """Answer those met for the first time, forget those that are no longer in service, count the strangers."""
+        said = {beat.dev for beat in beats}
+        if not said - changes.known and changes.known <= early:
+            return
+        self.ignored += sum(beat.dev not in changes.known for beat in beats)
+        self._known = (early - (said - changes.known)) | changes.known
+        for beat in beats:
+            if beat.dev in changes.known - early:
+                self._answer(beat, now)
+
+    def _tell(self, changes: Changes) -> None:
+        """Tell everybody, also of what could not be told before: a change is noticed only once."""
+        with self._telling:
+            if changes.came or changes.went:
+                self._untold.append(changes)
+            while self._untold:
+                first = self._untold[0]
+                for on_came in self._on_came if first.came else ():
+                    on_came(first.came)
+                for on_changes in self._on_changes:
+                    on_changes(first.came, first.went)
+                self._untold.popleft()
 
     def _answer(self, beat: Beat, now: datetime) -> None:
         ms = round(now.timestamp() * 1000)
@@ -228,20 +298,22 @@ class Station:
             seq=0,
             to=ToDevice(device=beat.dev),
             nonce=beat.nonce,
+            offset_ms=beat.ts - ms,
         )
         self.publish(device_topic(beat.dev, Kind.TIME), seal_command(answer, self.key), qos=0)
 
     def _own_address(self) -> BrokerAddress:
-        host, port = self.address
-        if self._settings.engine != "external":
-            return BrokerAddress(host, port, HUB_NAME, self._runtime.secrets.broker_password)
+        settings = self._settings
+        if settings.engine != "external":
+            return BrokerAddress(*self.address, HUB_NAME, self._runtime.secrets.broker_password)
+        first, *others = settings.doors
         return BrokerAddress(
-            host,
-            port,
-            self._settings.username,
-            self._settings.password.get_secret_value(),
-            tls=self._settings.tls,
-            ca_file=str(self._settings.ca_file) if self._settings.ca_file else None,
+            *first,
+            settings.username,
+            settings.password.get_secret_value(),
+            tls=settings.tls,
+            ca_file=str(settings.ca_file) if settings.ca_file else None,
+            others=tuple(others),
         )
 
     def _now_ms(self) -> int:

@@ -19,10 +19,11 @@ class Kind(StrEnum):
     RECEIPT = "ack"
     BEAT = "hb"
     PRESENCE = "state"
+    FAULT = "fault"
 
 
 DOWN: Final = (Kind.COMMAND, Kind.CONFIG, Kind.TIME)
-UP: Final = (Kind.RECEIPT, Kind.BEAT, Kind.PRESENCE)
+UP: Final = (Kind.RECEIPT, Kind.BEAT, Kind.PRESENCE, Kind.FAULT)
 
 
 def is_device_id(text: str) -> bool:

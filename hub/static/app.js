@@ -422,3 +422,25 @@
   var errors = one('[data-focus]');
   if (errors) errors.focus();
 })();
+
+/* ---- joining: hub/speakers/joining. A scanned claim code stands behind the # of the address, which no server sees. */
+(function () {
+  'use strict';
+  var NAME = 'cunxiang-claim';
+  var field = document.querySelector('[data-claim-code]');
+  var keep = document.querySelector('[data-claim-keep]');
+  var code = location.hash.slice(1).replace(/[^0-9A-Za-z]/g, '');
+  if (code.length !== 16) code = '';
+  try {
+    if ((field || keep) && code) history.replaceState(null, '', location.pathname + location.search);
+    if (keep && code) sessionStorage.setItem(NAME, code);
+    if (field && !field.value) {
+      code = code || sessionStorage.getItem(NAME) || '';
+      sessionStorage.removeItem(NAME);
+      if (code) field.value = code.toUpperCase().match(/.{4}/g).join('-');
+    }
+  } catch (error) { /* storage is switched off: the person scans again, or types */ }
+  document.addEventListener('click', function (event) {
+    if (event.target.closest && event.target.closest('[data-print]')) window.print();
+  });
+})();

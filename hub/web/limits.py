@@ -30,5 +30,9 @@ class PerMinute:
             self._counts[who] = count
 
 
+class JoinsPerMinute(PerMinute):
+    """How often devices behind one address may ask for their papers."""
+
+
 class SignInsPerMinute(PerMinute):
     """How often one address may try name and password. Checking a password costs the hub a good deal of work."""

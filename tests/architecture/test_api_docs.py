@@ -189,7 +189,7 @@ def test_the_comparison_sees_each_difference() -> None:
 @pytest.mark.slow
 def test_every_example_works_and_answers_what_the_page_says(demo: Runtime) -> None:
     app = build(demo, cunxiang.FEATURES)
-    demo.provide(Station, ReachedStation(demo, ()))
+    demo.provide(Station, ReachedStation(demo))
     shell = Shell(app, demo)
     problems = []
     for kind, block in BLOCK.findall(PAGE.read_text(encoding="utf-8")):

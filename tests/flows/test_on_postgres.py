@@ -66,7 +66,7 @@ def test_it_goes_out_is_reported_and_closed(hub: Runtime, clock: SetClock) -> No
     assert broadcast is not None
     wire = FakeWire()
     key = signing_key(hub.secrets.signing_seed)
-    Sender(hub.sessions, wire, key, clock=clock, base_url=lambda: "http://hub", lead_s=0).step()
+    Sender(hub.sessions, wire, lambda: key, clock=clock, base_url=lambda: "http://hub", lead_s=0).step()
     assert len(wire.published) == 1
     with hub.sessions.begin() as session:
         deliveries = session.scalars(select(SpeakerDelivery)).all()

@@ -81,9 +81,9 @@ def write_accounts(folder: Path, accounts: list[BrokerAccount]) -> None:
     names = [account.username for account in accounts]
     if len(set(names)) != len(names):
         raise ValueError("two broker accounts have the same name")
-    _replace(folder / PASSWORDS, "".join(f"{each.username}:{each.password_hash}\n" for each in accounts))
-    _replace(folder / RIGHTS, rights_text(accounts))
-    _replace(folder / ACCOUNTS, json.dumps([_plain(account) for account in accounts]))
+    replace_file(folder / PASSWORDS, "".join(f"{each.username}:{each.password_hash}\n" for each in accounts))
+    replace_file(folder / RIGHTS, rights_text(accounts))
+    replace_file(folder / ACCOUNTS, json.dumps([_plain(account) for account in accounts]))
 
 
 def read_accounts(folder: Path) -> list[BrokerAccount]:
@@ -116,7 +116,8 @@ def _plain(account: BrokerAccount) -> dict[str, object]:
     }
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
     beside = path.with_suffix(".new")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -14,7 +14,7 @@ from amqtt.errors import AMQTTError, BrokerError, MQTTError, NoDataError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
-from hub.speakers.broker.child import raise_file_limit, stdin_closed
+from hub.speakers.broker.child import Secure, raise_file_limit, secure_of, secure_options, stdin_closed
 from hub.speakers.broker.doorkeepers import guard_of
 from hub.speakers.envelope import MAX_MESSAGE
 
@@ -150,10 +150,15 @@ class VillageBroker(Broker):  # type: ignore[misc]  # amqtt has no types
                 running_tasks.append(asyncio.ensure_future(sending))
 
 
-def config_of(folder: str, host: str, port: int) -> dict[str, Any]:
+def config_of(folder: str, host: str, port: int, secure: Secure | None = None) -> dict[str, Any]:
     """Amqtt's configuration."""
+    listeners: dict[str, dict[str, Any]] = {"default": {"type": "tcp", "bind": f"{host}:{port}"}}
+    if secure is not None:
+        bind = f"{secure.host}:{secure.port}"
+        files = {"certfile": str(secure.cert), "keyfile": str(secure.key)}
+        listeners["tls"] = {"type": "tcp", "bind": bind, "ssl": True, **files}
     return {
-        "listeners": {"default": {"type": "tcp", "bind": f"{host}:{port}"}},
+        "listeners": listeners,
         "plugins": {
             "hub.speakers.broker.doorkeepers.Doorkeeper": {"folder": folder},
             "hub.speakers.broker.doorkeepers.Usher": {"folder": folder},
@@ -161,9 +166,9 @@ def config_of(folder: str, host: str, port: int) -> dict[str, Any]:
     }
 
 
-async def serve(folder: str, host: str, port: int) -> None:
+async def serve(folder: str, host: str, port: int, secure: Secure | None = None) -> None:
     """Until the parent process is gone."""
-    broker = VillageBroker(config_of(folder, host, port), folder)
+    broker = VillageBroker(config_of(folder, host, port, secure), folder)
     await broker.start()
     watching = asyncio.create_task(broker.watch_accounts())
     await asyncio.get_running_loop().run_in_executor(None, stdin_closed)
@@ -176,14 +181,15 @@ async def serve(folder: str, host: str, port: int) -> None:
 @click.argument("folder")
 @click.argument("host")
 @click.argument("port", type=int)
-def main(folder: str, host: str, port: int) -> None:
+@secure_options
+def main(folder: str, host: str, port: int, **secure: Any) -> None:
     """Run the embedded broker; started by the hub, not by people."""
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)
     log.setLevel(logging.WARNING)
     raise_file_limit()
     try:
-        asyncio.run(serve(folder, host, port))
+        asyncio.run(serve(folder, host, port, secure_of(**secure)))
     except BrokerError as error:
         sys.exit(f"the embedded broker cannot start: {error}")
 

@@ -9,12 +9,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from hub.speakers.broker.accounts import ACCOUNTS, PASSWORDS, RIGHTS
-from hub.speakers.broker.child import raise_file_limit, stdin_closed
+from hub.speakers.broker.child import Secure, raise_file_limit, secure_of, secure_options, stdin_closed
 from hub.speakers.envelope import MAX_MESSAGE
 
 CONFIG: Final = "mosquitto.conf"
@@ -22,16 +22,17 @@ REFRESH_EVERY_S: Final = 0.25
 PR_SET_PDEATHSIG: Final = 1
 
 
-def config_text(folder: Path, host: str, port: int) -> str:
+def config_text(folder: Path, host: str, port: int, secure: Secure | None = None) -> str:
     """The configuration. As root, mosquitto would change to a user who may not read these files."""
     lines = [
         f"listener {port} {host}",
+        *_secure_lines(secure),
         "allow_anonymous false",
         "use_username_as_clientid true",
         f"password_file {folder / PASSWORDS}",
         f"acl_file {folder / RIGHTS}",
         "max_queued_messages 1000000",
-        "max_inflight_messages 1000",
+        "max_inflight_messages 20000",
         f"max_packet_size {MAX_MESSAGE + 1024}",
         "set_tcp_nodelay true",
         "persistence true",
@@ -47,10 +48,21 @@ def config_text(folder: Path, host: str, port: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def keep(binary: str, folder: Path, host: str, port: int) -> int:
+def _secure_lines(secure: Secure | None) -> list[str]:
+    if secure is None:
+        return []
+    return [
+        f"listener {secure.port} {secure.host}",
+        f"certfile {secure.cert}",
+        f"keyfile {secure.key}",
+        "tls_version tlsv1.2",  # the least, not the only one
+    ]
+
+
+def keep(binary: str, folder: Path, host: str, port: int, secure: Secure | None = None) -> int:
     """Run mosquitto until it or our parent ends; its exit code."""
     config = folder / CONFIG
-    config.write_text(config_text(folder, host, port), encoding="utf-8")
+    config.write_text(config_text(folder, host, port, secure), encoding="utf-8")
     command = [binary, "-c", str(config)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)  # noqa: S603, PLW1509
     threading.Thread(target=_end_with_parent, args=(process,), daemon=True).start()
@@ -89,10 +101,11 @@ def _die_with_parent() -> None:
 @click.argument("host")
 @click.argument("port", type=int)
 @click.argument("binary")
-def main(folder: Path, host: str, port: int, binary: str) -> None:
+@secure_options
+def main(folder: Path, host: str, port: int, binary: str, **secure: Any) -> None:
     """Run mosquitto for the hub; started by the hub, not by people."""
     raise_file_limit()
-    sys.exit(keep(binary, folder, host, port))
+    sys.exit(keep(binary, folder, host, port, secure_of(**secure)))
 
 
 if __name__ == "__main__":

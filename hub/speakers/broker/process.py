@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from hub.speakers.broker.accounts import ACCOUNTS, BrokerAccount, write_accounts
+from hub.speakers.broker.child import Secure
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +35,19 @@ class BrokerFailed(Exception):
 class RunningBroker:
     """A broker in a child process that ends with us. It is started again when it dies by itself."""
 
-    def __init__(self, kind: Literal["embedded", "mosquitto"], folder: Path, host: str, port: int) -> None:
+    def __init__(
+        self,
+        kind: Literal["embedded", "mosquitto"],
+        folder: Path,
+        host: str,
+        port: int,
+        secure: Secure | None = None,
+    ) -> None:
         self.kind = kind
         self.host = host
         self.port = port
+        self.secure = secure
+        """Its listener for TLS, if it has one."""
         self._folder = folder
         self._stopping = threading.Event()
         self._process = self._spawn()
@@ -83,6 +94,8 @@ class RunningBroker:
         arguments = [str(self._folder), self.host, str(self.port)]
         if self.kind == "mosquitto":
             arguments.append(find_mosquitto() or "mosquitto")
+        if self.secure is not None:
+            arguments += self.secure.arguments()
         module = f"hub.speakers.broker.{self.kind}"
         with self._log().open("wb") as out:
             return subprocess.Popen(  # noqa: S603
@@ -120,14 +133,24 @@ class RunningBroker:
         return " / ".join(lines[-LOG_LINES:]) or "it said nothing"
 
 
-def start_broker(kind: Kind, folder: Path, host: str = "127.0.0.1", port: int = 0) -> RunningBroker:
-    """Start a broker with the accounts in `folder` and return once it answers MQTT. Port 0 takes a free one."""
+def start_broker(
+    kind: Kind, folder: Path, host: str = "127.0.0.1", port: int = 0, secure: Secure | None = None
+) -> RunningBroker:
+    """Start a broker with the accounts in `folder` and return once it answers MQTT. Port 0 takes a free one.
+
+    With `secure` it listens for TLS besides. BrokerFailed says why it cannot.
+    """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not (folder / ACCOUNTS).exists():
         no_accounts: list[BrokerAccount] = []
         write_accounts(folder, no_accounts)
-    broker = RunningBroker(_choose(kind), folder, host, _free_port(host, port))
+    port = _free_port(host, port)
+    if secure is not None:
+        _check_certificate(secure)
+        free = _free_port(secure.host, secure.port, but=port)
+        secure = Secure(secure.host, free, secure.cert.resolve(), secure.key.resolve())
+    broker = RunningBroker(_choose(kind), folder, host, port, secure)
     broker.wait_until_answering()
     broker.keep_up()
     return broker
@@ -146,8 +169,21 @@ def _choose(kind: Kind) -> Literal["embedded", "mosquitto"]:
     return kind
 
 
-def _free_port(host: str, port: int) -> int:
+def _check_certificate(secure: Secure) -> None:
+    """Find out now, with a sentence, what the broker's process would only say in its log."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(secure.cert, secure.key)
+    except (OSError, ssl.SSLError) as error:
+        raise BrokerFailed(
+            f"the broker's certificate {secure.cert} with the key {secure.key} cannot be used: {error}. "
+            "Make both with: cunxiang tls make"
+        ) from error
+
+
+def _free_port(host: str, port: int, *, but: int = 0) -> int:
     """The port to use; BrokerFailed when somebody else has it."""
+    if port and port == but:
+        raise BrokerFailed(f"port {port} cannot be used with TLS and without: choose another tls_port")
     with socket.socket() as probe:
         if os.name == "posix":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

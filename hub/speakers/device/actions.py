@@ -2,30 +2,55 @@
 
 from dataclasses import dataclass
 
-from hub.speakers.protocol import Audio, Play, Priority, Receipt
+from hub.speakers.protocol import Audio, FaultReport, Play, Priority, Receipt, Used
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Publish this receipt."""
+    """Publish this receipt, and keep it in the journal if it has a command's id."""
 
     receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Get the audio; answer with `fetched` or `fetch_failed`."""
+    """Get the audio, at a moment of its own within `within_ms`; answer with `fetched` or `fetch_failed`."""
 
     audio: Audio
     pri: Priority
+    within_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """These recordings are the emergency pack: fetch what is missing, never throw them away, let go of former ones."""
+
+    pack: tuple[Audio, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Sound the fetched audio from its beginning at this volume; answer with `sound_ended`."""
+    """Sound the command from its beginning at this volume; answer with `sound_ended`.
+
+    `used` says what: the ordered audio, stream or shout, or what stands in for it. `audio` is the recording to sound,
+    where there is one. `lead_in_ms` of silence come first: the amplifier is on, and no first word is lost.
+    """
 
     command: Play
     volume: int
+    used: Used = Used.AUDIO
+    audio: Audio | None = None
+    lead_in_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A piece of the shout that sounds or is about to: Opus packets, each after two bytes of length."""
+
+    command_id: str
+    n: int
+    data: bytes
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +68,37 @@ class SetLevel:
 
 
 @dataclass(frozen=True, slots=True)
+class Examine:
+    """Look at storage, clock, amplifier and pack; with `sound` sound three seconds of tone at `volume`.
+
+    Answer with `examined`.
+    """
+
+    command_id: str
+    sound: bool
+    volume: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """Publish the receipts of the journal after this number again, oldest first."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendFault:
+    """Publish a fault that came or went."""
+
+    report: FaultReport
+
+
+@dataclass(frozen=True, slots=True)
+class StartAnew:
+    """Restart the device: the memory is safe."""
+
+
+@dataclass(frozen=True, slots=True)
 class SendBeat:
     """Publish a heartbeat (`SpeakerCore.beat`)."""
 
@@ -55,4 +111,18 @@ class Resubscribe:
     new: tuple[str, ...]
 
 
-Action = Send | Fetch | Sound | Silence | SetLevel | SendBeat | Resubscribe
+Action = (
+    Send
+    | Fetch
+    | Keep
+    | Sound
+    | Feed
+    | Silence
+    | SetLevel
+    | Examine
+    | Resend
+    | SendFault
+    | StartAnew
+    | SendBeat
+    | Resubscribe
+)

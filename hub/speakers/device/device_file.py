@@ -4,12 +4,14 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from hub.speakers.envelope import KID, KeyRing
 from hub.speakers.protocol import DeviceId, RegionCode, Settings, first_fault
+
+HOST_AND_PORT: Final = r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$"
 
 
 class BadDeviceFile(ValueError):
@@ -26,6 +28,10 @@ class DeviceFile(BaseModel):
     secret: str = Field(min_length=16, max_length=200, repr=False)
     broker_host: str = Field(min_length=1)
     broker_port: int = Field(ge=1, le=65_535)
+    brokers: tuple[Annotated[str, Field(pattern=HOST_AND_PORT)], ...] = Field(default=(), max_length=16)
+    """More nodes of the same broker, as `host:port`: the next one is tried when one is lost."""
+    broker_qos: int = Field(default=1, ge=0, le=1)
+    """QoS of its subscriptions: 0 on a NATS cluster, where each with QoS 1 is an election of its own."""
     broker_tls: bool = False
     broker_ca: str | None = None
     regions: tuple[RegionCode, ...] = Field(min_length=1)
@@ -37,6 +43,20 @@ class DeviceFile(BaseModel):
     def _keys_are_keys(cls, keys: dict[str, str]) -> dict[str, str]:
         KeyRing.of(keys)
         return keys
+
+    @field_validator("brokers")
+    @classmethod
+    def _ports_are_ports(cls, brokers: tuple[str, ...]) -> tuple[str, ...]:
+        for each in brokers:
+            if not 0 < int(each.rpartition(":")[2]) <= 65_535:
+                raise ValueError(f"{each} names no port")
+        return brokers
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """Host and port of each node, the first one first."""
+        more = [each.rpartition(":") for each in self.brokers]
+        found = [(self.broker_host, self.broker_port), *((host.strip("[]"), int(port)) for host, _, port in more)]
+        return list(dict.fromkeys(found))
 
     def settings(self) -> Settings:
         """What the device knows of itself until the hub tells it more."""
@@ -72,7 +92,7 @@ class DeviceFile(BaseModel):
 
     def _plain(self) -> dict[str, object]:
         fields = self.model_dump(mode="json", exclude={"hub_keys"})
-        return {name: value for name, value in fields.items() if value is not None}
+        return {name: value for name, value in fields.items() if value is not None and value != []}
 
 
 def load_devices(path: Path) -> list[DeviceFile]:

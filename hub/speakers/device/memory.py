@@ -4,7 +4,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.speakers.protocol import ENDED, Command, Play, Reached, Settings, Stop
+from hub.speakers.protocol import ENDED, Command, Play, Prefetch, Reached, SelfTest, Settings, Stop, Used
 
 MAX_SEEN: Final = 512
 RECENT: Final = 8
@@ -21,14 +21,41 @@ class Seen(BaseModel):
 
 
 class Queued(BaseModel):
-    """A play that has not ended: its command, and how often and how long it has sounded."""
+    """A play that has not ended: its command, what is here of it, and how often and how long it has sounded."""
 
     command: Play
     fetched: bool = False
+    """Whether the recording is here: the ordered one, or the one that stands in for a stream."""
+    ready: bool = False
+    """Whether enough of a shout is here."""
+    since: int = 0
+    """When it was accepted, or the power came back: an emergency waits for its recording from then."""
     attempts: int = 0
     next_try: int = 0
+    began: int = 0
+    """When its first word was due: the end of a stream counts from then."""
     interrupted: int = 0
     played_ms: int = 0
+    heard_ms: int = 0
+    """How much was heard in passes that are over."""
+    passes: int = 0
+    broken: list[Used] = Field(default_factory=list)
+    """What could not be sounded and is not tried again."""
+
+
+class Wanted(BaseModel):
+    """A recording that was ordered ahead and is not here yet."""
+
+    command: Prefetch
+    attempts: int = 0
+    next_try: int = 0
+
+
+class Testing(BaseModel):
+    """A self-test that has not been answered."""
+
+    command: SelfTest
+    until: int
 
 
 class StoppedAll(BaseModel):
@@ -55,6 +82,9 @@ class Memory(BaseModel):
     stopped: dict[str, int] = Field(default_factory=dict)
     stopped_all: dict[str, StoppedAll] = Field(default_factory=dict)
     queue: list[Queued] = Field(default_factory=list)
+    wanted: list[Wanted] = Field(default_factory=list)
+    testing: Testing | None = None
+    faults: list[str] = Field(default_factory=list)
     recent: list[tuple[str, Reached]] = Field(default_factory=list)
 
     def item(self, command_id: str | None) -> Queued | None:

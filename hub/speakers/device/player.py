@@ -1,41 +1,40 @@
 """Where sound goes: a sound device, a WAV file of exactly what sounded, or nowhere while time passes."""
 
-import contextlib
 import logging
-import shutil
-import subprocess
+import os
 import threading
 import time
-import wave
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import av
 import numpy as np
-import numpy.typing as npt
+
+from hub.speakers.device.outputs import Output, Pipe, Spool, WavFile
+from hub.speakers.device.shouting import Following, Voice
+from hub.speakers.device.sounds import BLOCK, RATE, Ended, Pattern, Samples, SoundFailed, Source
+from hub.speakers.device.system_player import SystemPlayer, find_player
 
 log = logging.getLogger(__name__)
 
-RATE: Final = 24_000
-BLOCK: Final = RATE // 10
-DECODE_AHEAD_S: Final = 0.2
+AHEAD_S: Final = 0.4
+"""So far ahead the system's player is fed: enough against stutter, little enough for a stop."""
+PATIENCE_S: Final = 1.0
+OPENS_WITHIN_S: Final = 3.0
 
-Samples = npt.NDArray[np.int16]
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A sound is over: how much was heard, and what went wrong if it did not reach its end."""
-
-    played_ms: int
-    error: str | None = None
+Amplifier = Literal["on", "off", "fault"]
 
 
 class Playback(Protocol):
     """One sound that has begun."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is heard: a stream has to come first."""
+        ...
 
     def ended(self) -> Ended | None: ...
 
@@ -48,15 +47,25 @@ class Sink(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def amp(self) -> Amplifier:
+        """What heartbeats say of the amplifier."""
+        ...
+
     def set_level(self, volume: int) -> None: ...
 
-    def play(self, command_id: str, audio: Path | None, duration_ms: int, volume: int) -> Playback: ...
+    def opens(self) -> bool:
+        """Whether a sound could be made now; may take a second."""
+        ...
+
+    def play(self, command_id: str, source: Source, duration_ms: int, volume: int, lead_in_ms: int = 0) -> Playback: ...
 
 
 class SilentSink:
-    """Nothing sounds; only time passes."""
+    """Nothing sounds; only time passes, as much of it as the sound would take."""
 
     name = "silent"
+    amp: Amplifier = "off"
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -66,15 +75,23 @@ class SilentSink:
         """Keep the level."""
         self.level = volume
 
-    def play(self, command_id: str, audio: Path | None, duration_ms: int, volume: int) -> Playback:
+    def opens(self) -> bool:
+        """Nothing can go wrong."""
+        return True
+
+    def play(self, command_id: str, source: Source, duration_ms: int, volume: int, lead_in_ms: int = 0) -> Playback:
         """Begin to wait."""
-        return _Waiting(self._clock, duration_ms)
+        if isinstance(source, Voice):
+            return Following(source.shout, self._clock, lead_in_ms)
+        return _Waiting(self._clock, duration_ms, lead_in_ms)
 
 
 class _Waiting:
-    def __init__(self, clock: Callable[[], float], duration_ms: int) -> None:
+    begun = True
+
+    def __init__(self, clock: Callable[[], float], duration_ms: int, lead_in_ms: int) -> None:
         self._clock, self._duration = clock, duration_ms
-        self._began = clock()
+        self._began = clock() + lead_in_ms / 1000
 
     def ended(self) -> Ended | None:
         over = (self._clock() - self._began) * 1000 >= self._duration
@@ -92,164 +109,180 @@ class FileSink:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._last: Sounding | None = None
         self.level = 0
+
+    @property
+    def amp(self) -> Amplifier:
+        """On while something sounds; at fault when the last file could not be written."""
+        return _amplifier(self._last)
 
     def set_level(self, volume: int) -> None:
         """Keep the level; the volume of each sound is in its samples."""
         self.level = volume
 
-    def play(self, command_id: str, audio: Path | None, duration_ms: int, volume: int) -> Playback:
+    def opens(self) -> bool:
+        """Whether the folder takes files."""
+        return os.access(self._folder, os.W_OK)
+
+    def play(self, command_id: str, source: Source, duration_ms: int, volume: int, lead_in_ms: int = 0) -> Playback:
         """Begin to write."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3]
-        return _Writing(self._folder / f"{stamp}-{command_id}.wav", audio, volume)
-
-
-class _Writing:
-    """A thread that writes a tenth of a second of sound every tenth of a second."""
-
-    def __init__(self, target: Path, audio: Path | None, volume: int) -> None:
-        self._target, self._audio, self._gain = target, audio, volume / 100
-        self._halt = threading.Event()
-        self._result: Ended | None = None
-        self._thread = threading.Thread(target=self._run, name="file-sink", daemon=True)
-        self._thread.start()
-
-    def ended(self) -> Ended | None:
-        return self._result
-
-    def stop(self) -> None:
-        self._halt.set()
-        self._thread.join(timeout=2)
-
-    def _run(self) -> None:
-        frames = 0
-        try:
-            if self._audio is None:
-                raise FileNotFoundError("the audio is not here")
-            with contextlib.closing(wave.open(str(self._target), "wb")) as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(RATE)
-                began = time.monotonic()
-                for block in decoded(self._audio):
-                    file.writeframes((block * self._gain).astype(np.int16).tobytes())
-                    frames += len(block)
-                    if self._halt.wait(max(0.0, began + frames / RATE - time.monotonic())):
-                        break
-            self._result = Ended(frames * 1000 // RATE)
-        except (OSError, ValueError, av.FFmpegError) as error:
-            log.warning("sound_failed", extra={"error": str(error)})
-            self._result = Ended(frames * 1000 // RATE, "playback")
-
-
-def decoded(audio: Path) -> Iterator[Samples]:
-    """The sound as 24 kHz mono blocks of 100 ms. Raises OSError, ValueError or av.FFmpegError."""
-    rest = np.zeros(0, dtype=np.int16)
-    with av.open(str(audio)) as container:
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
-        for frame in container.decode(audio=0):
-            for part in resampler.resample(frame):
-                rest = np.concatenate([rest, part.to_ndarray().reshape(-1)])
-            while len(rest) >= BLOCK:
-                yield rest[:BLOCK]
-                rest = rest[BLOCK:]
-        for part in resampler.resample(None):
-            rest = np.concatenate([rest, part.to_ndarray().reshape(-1)])
-    for start in range(0, len(rest), BLOCK):
-        yield rest[start : start + BLOCK]
+        target = self._folder / f"{stamp}-{command_id}.wav"
+        self._last = Sounding(source, volume, lead_in_ms, lambda: WavFile(target))
+        return self._last
 
 
 class DeviceSink:
-    """Hands PCM to the system's player, which speaks to the sound device."""
+    """Hands PCM to the system's player, which speaks to the sound device: one process for each sound."""
 
     name = "device"
 
-    def __init__(self, command: tuple[str, ...], folder: Path) -> None:
+    def __init__(self, player: SystemPlayer, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._command = command
+        self._player = player
         self._folder = folder
+        self._last: Sounding | None = None
         self.level = 0
+
+    @property
+    def amp(self) -> Amplifier:
+        """On while something sounds; at fault when the last sound could not be made."""
+        return _amplifier(self._last)
 
     def set_level(self, volume: int) -> None:
         """Keep the level; the volume of each sound is in its samples, the system's mixer is left alone."""
         self.level = volume
 
-    def play(self, command_id: str, audio: Path | None, duration_ms: int, volume: int) -> Playback:
+    def opens(self) -> bool:
+        """Whether the player takes a tenth of a second of nothing."""
+        moment = self.play("self-test", Pattern(lambda: np.zeros(BLOCK, dtype=np.int16), 100), 100, 0)
+        deadline = time.monotonic() + OPENS_WITHIN_S
+        while (ended := moment.ended()) is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        moment.stop()
+        return ended is not None and ended.error is None
+
+    def play(self, command_id: str, source: Source, duration_ms: int, volume: int, lead_in_ms: int = 0) -> Playback:
         """Begin to sound."""
-        return _Process(self._command, self._folder / f"{command_id}.wav", audio, volume)
+        if self._player.feed != "file":
+            self._last = Sounding(source, volume, lead_in_ms, lambda: Pipe(self._player), ahead_s=AHEAD_S)
+        else:
+            target = self._folder / f"{command_id}.wav"
+            self._last = Sounding(source, volume, lead_in_ms, lambda: Spool(self._player, target), ahead_s=None)
+        return self._last
 
 
-class _Process:
-    def __init__(self, command: tuple[str, ...], target: Path, audio: Path | None, volume: int) -> None:
-        self._target = target
-        self._failed: str | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        try:
-            if audio is None:
-                raise FileNotFoundError("the audio is not here")
-            write_wav(audio, target, volume / 100)
-            self._process = subprocess.Popen([*command, str(target)], stdout=subprocess.DEVNULL)  # noqa: S603
-        except (OSError, ValueError, av.FFmpegError) as error:
-            log.warning("sound_failed", extra={"error": str(error)})
-            self._failed = "playback"
-        self._began = time.monotonic()
+class Sounding:
+    """A thread that makes a sound and hands it on as it sounds; `ahead_s` None hands it on as fast as it is made."""
+
+    def __init__(
+        self,
+        source: Source,
+        volume: int,
+        lead_in_ms: int,
+        open_output: Callable[[], Output],
+        *,
+        ahead_s: float | None = 0.0,
+    ) -> None:
+        self._source, self._gain = source, volume / 100
+        self._lead_in = lead_in_ms * RATE // 1000
+        self._open, self._ahead = open_output, ahead_s
+        self._halt = threading.Event()
+        self._output: Output | None = None
+        self._frames = 0
+        self._began = 0.0
+        self._result: Ended | None = None
+        self._thread = threading.Thread(target=self._run, name="sound", daemon=True)
+        self._thread.start()
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is heard."""
+        return self._source.begun
 
     def ended(self) -> Ended | None:
-        if self._process is None:
-            return Ended(0, self._failed)
-        code = self._process.poll()
-        if code is None:
-            return None
-        self._target.unlink(missing_ok=True)
-        played = int((time.monotonic() - self._began) * 1000)
-        return Ended(played, None if code == 0 else "playback")
+        """How it ended, once it has."""
+        return self._result
 
     def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
+        """Silence at once."""
+        self._halt.set()
+        self._source.close()
+        output = self._output
+        if output is not None:
+            output.abort()
+        self._thread.join(timeout=PATIENCE_S)
+
+    def _run(self) -> None:
+        error: str | None = None
+        try:
+            self._sound()
+        except SoundFailed as failed:
+            error = failed.reason
+        except (OSError, ValueError, av.FFmpegError) as failed:
+            log.warning("sound_failed", extra={"error": str(failed)[:200], "kind": type(failed).__name__})
+            error = "playback"
+        except Exception:  # the rules must hear of it, whatever it is
+            log.exception("sound_failed")
+            error = "playback"
+        finally:
+            self._source.close()
+        self._result = Ended(self._heard_ms(), None if self._halt.is_set() else error)
+
+    def _sound(self) -> None:
+        """The output is opened when there is something to sound, so that the lead-in comes right before it."""
+        if self._ahead is None and self._source.live:
+            raise ValueError("this player reads only whole files: install ffplay to hear streams and shouts")
+        with closing(self._source.blocks()) as blocks:
+            first = next(blocks, None)
+            if first is None:
+                return
+            self._output = self._open()
             try:
-                self._process.wait(2)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._target.unlink(missing_ok=True)
+                self._hand_on(first, blocks, self._output)
+            except BaseException:
+                self._output.abort()
+                with suppress(OSError):
+                    self._output.close()
+                raise
+            if self._ahead is None:
+                self._began = time.monotonic() + self._lead_in / RATE
+            self._output.close()
+
+    def _hand_on(self, first: Samples, blocks: Iterator[Samples], output: Output) -> None:
+        written, self._began = -self._lead_in, time.monotonic() + self._lead_in / RATE
+        for block in _in_order(self._lead_in, first, blocks):
+            if self._halt.is_set():
+                output.abort()
+                return
+            output.write(block if written < 0 else (block * self._gain).astype(np.int16))
+            written += len(block)
+            self._frames = max(0, written)
+            if self._ahead is not None:
+                self._halt.wait(max(0.0, self._began + written / RATE - self._ahead - time.monotonic()))
+
+    def _heard_ms(self) -> int:
+        """What was handed on, but no more than there was time for."""
+        made = self._frames * 1000 // RATE
+        passed = int((time.monotonic() - self._began) * 1000)
+        return max(0, min(made, passed)) if self._began else 0
 
 
-def write_wav(audio: Path, target: Path, gain: float = 1.0) -> None:
-    """Decode a whole recording to a WAV file."""
-    with contextlib.closing(wave.open(str(target), "wb")) as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        for block in decoded(audio):
-            file.writeframesraw((block * gain).astype(np.int16).tobytes())
+def _in_order(lead_in: int, first: Samples, blocks: Iterator[Samples]) -> Iterator[Samples]:
+    for at in range(0, lead_in, BLOCK):
+        yield np.zeros(min(BLOCK, lead_in - at), dtype=np.int16)
+    yield first
+    yield from blocks
 
 
-PLAYERS: Final = (
-    ("aplay", "-q"),
-    ("paplay",),
-    ("afplay",),
-    ("ffplay", "-nodisp", "-autoexit", "-loglevel", "error"),
-)
-
-
-def find_player() -> tuple[str, ...] | None:
-    """The system's player, where there is one and a sound device to go with it."""
-    for name, *options in PLAYERS:
-        path = shutil.which(name)
-        if path is not None and _can_sound(name):
-            return (path, *options)
-    return None
-
-
-def _can_sound(player: str, cards: Path = Path("/proc/asound/cards")) -> bool:
-    if player == "afplay":
-        return True
-    try:
-        text = cards.read_text()
-    except OSError:
-        return player == "paplay"
-    return "no soundcards" not in text and text.strip() != ""
+def _amplifier(last: Sounding | None) -> Amplifier:
+    if last is None:
+        return "off"
+    ended = last.ended()
+    if ended is None:
+        return "on"
+    return "fault" if ended.error == "playback" else "off"
 
 
 def choose_sink(kind: str, folder: Path) -> Sink:

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,15 +17,17 @@ from typing import Any, Final
 from hub.speakers.broker.child import raise_file_limit
 from hub.speakers.device.actions import Action
 from hub.speakers.device.audio import AudioCache
+from hub.speakers.device.body import Event
 from hub.speakers.device.client import now_ms
-from hub.speakers.device.crowd import Memories, MemoryOf, SharedAudio
+from hub.speakers.device.crowd import Drawer, Memories, SharedAudio
 from hub.speakers.device.device_file import DeviceFile, load_devices
 from hub.speakers.device.player import FileSink, SilentSink, Sink
-from hub.speakers.device.simulated import Event, Shelf, SimulatedSpeaker
+from hub.speakers.device.simulated import Shelf, SimulatedSpeaker
 
 log = logging.getLogger(__name__)
 
-KEEP_ALIVE_EVERY_MS: Final = 5_000
+KEEP_ALIVE_EVERY_MS: Final = 15_000
+DIALLERS: Final = 16
 MAX_WAIT_S: Final = 0.5
 FLAKY_UP_MS: Final = (5_000, 60_000)
 
@@ -38,8 +41,11 @@ class SimulationOptions:
     offline: float = 0.0
     flaky: float = 0.0
     failing: float = 0.0
+    faulty: float = 0.0
     fetch_per_device: bool = False
     connects_per_s: int = 300
+    trouble_s: tuple[float, float] = (60.0, 600.0)
+    """How long a faulty device is well, or in trouble, at least and at most."""
     seed: int = 1
 
 
@@ -66,6 +72,9 @@ class Simulation:
         self._order = itertools.count()
         self._happened: list[tuple[SimulatedSpeaker, Event]] = []
         self._audio = SharedAudio(options.state_dir / "audio", self._wake)
+        self._diallers = ThreadPoolExecutor(DIALLERS, thread_name_prefix="sim-dial")
+        self._chance = random.Random(options.seed)  # noqa: S311 - a play, and the same at each start
+        self._thread = 0
         self._devices = devices
         self._speakers: list[SimulatedSpeaker] = []
 
@@ -74,6 +83,7 @@ class Simulation:
     def run(self) -> None:
         """Until `halt`."""
         raise_file_limit()
+        self._thread = threading.get_ident()
         memories = Memories(self._options.state_dir / "memories.sqlite")
         self._selector.register(self._inner, selectors.EVENT_READ, None)
         try:
@@ -81,6 +91,7 @@ class Simulation:
             while not self._halt.is_set():
                 self._turn(memories)
         finally:
+            self._diallers.shutdown(wait=False, cancel_futures=True)
             for speaker in self._speakers:
                 speaker.leave()
             self._audio.close()
@@ -100,7 +111,7 @@ class Simulation:
         return Crowd(
             devices=len(speakers),
             up=sum(speaker.is_up for speaker in speakers),
-            sounding=sum(speaker.body.is_sounding for speaker in speakers),
+            sounding=sum(speaker.body.sounding is not None for speaker in speakers),
         )
 
     def speakers(self) -> list[SimulatedSpeaker]:
@@ -118,12 +129,27 @@ class Simulation:
         """Handle this event in the present turn."""
         self._happened.append((speaker, event))
 
+    def now(self) -> int:
+        """The local clock, in ms UTC."""
+        return now_ms()
+
+    def dial(self, what: Callable[[], None]) -> None:
+        """Have another thread do what may block."""
+        if not self._halt.is_set():
+            self._diallers.submit(what)
+
     def opened(self, speaker: SimulatedSpeaker, sock: Any) -> None:
         """A socket is there."""
-        self._selector.register(sock, selectors.EVENT_READ, speaker)
+        if self._is_elsewhere():
+            self.call_soon(lambda _now: self.opened(speaker, sock))
+        elif sock.fileno() >= 0:
+            self._selector.register(sock, selectors.EVENT_READ, speaker)
 
     def closed(self, sock: Any) -> None:
         """A socket goes."""
+        if self._is_elsewhere():
+            self.call_soon(lambda _now: self.closed(sock))
+            return
         try:
             self._selector.unregister(sock)
         except (KeyError, ValueError):
@@ -131,11 +157,17 @@ class Simulation:
 
     def wants_to_write(self, speaker: SimulatedSpeaker, sock: Any, wants: bool) -> None:
         """There is, or is no longer, something to write."""
+        if self._is_elsewhere():
+            self.call_soon(lambda _now: self.wants_to_write(speaker, sock, wants))
+            return
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wants else 0)
         try:
             self._selector.modify(sock, events, speaker)
         except (KeyError, ValueError):
             log.debug("socket_was_gone")
+
+    def _is_elsewhere(self) -> bool:
+        return threading.get_ident() != self._thread
 
     def call_at(self, when: int, what: Callable[[int], None]) -> None:
         """Call it in the turn in which that time has come."""
@@ -145,29 +177,44 @@ class Simulation:
 
     def _populate(self, memories: Memories) -> None:
         """Create all devices; let the powered ones connect, spread over time."""
-        chance = random.Random(self._options.seed)  # noqa: S311
         now, options = now_ms(), self._options
         for index, device in enumerate(self._devices):
-            offline, fails, flaky = (
-                chance.random() < share for share in (options.offline, options.failing, options.flaky)
+            offline, fails, flaky, faulty = (
+                self._chance.random() < share
+                for share in (options.offline, options.failing, options.flaky, options.faulty)
             )
-            speaker = self._create(index, device, memories, fails, now)
+            speaker = self._create(index, device, memories, fails)
             self._speakers.append(speaker)
-            if offline:
-                continue
-            at = now + index * 1000 // max(1, options.connects_per_s)
-            speaker.boot()
-            self.call_at(at, speaker.connect)
-            self._repeat(speaker.keep_alive, at + chance.randrange(KEEP_ALIVE_EVERY_MS), KEEP_ALIVE_EVERY_MS)
-            if flaky:
-                self._repeat(speaker.drop, at + chance.randint(*FLAKY_UP_MS), chance.randint(*FLAKY_UP_MS))
+            if not offline:
+                self._power(speaker, now + index * 1000 // max(1, options.connects_per_s), flaky, faulty)
 
-    def _create(self, index: int, device: DeviceFile, memories: Memories, fails: bool, now: int) -> SimulatedSpeaker:
-        folder, sink = self._options.state_dir, SilentSink()
-        kept: Sink = FileSink(folder / "sounded" / device.id) if index < self._options.keep_audio else sink
+    def _power(self, speaker: SimulatedSpeaker, at: int, flaky: bool, faulty: bool) -> None:
+        speaker.boot()
+        self.call_at(at, speaker.connect)
+        self._repeat(speaker.keep_alive, at + self._chance.randrange(KEEP_ALIVE_EVERY_MS), KEEP_ALIVE_EVERY_MS)
+        if flaky:
+            first, every = (self._chance.randint(*FLAKY_UP_MS) for _ in range(2))
+            self._repeat(speaker.drop, at + first, every)
+        if faulty:
+            self._trouble(speaker, at)
+
+    def _trouble(self, speaker: SimulatedSpeaker, now: int) -> None:
+        """A fault comes or goes after a while, and then the next."""
+        after = int(self._chance.uniform(*self._options.trouble_s) * 1000)
+
+        def turn(then: int) -> None:
+            speaker.get_into_trouble(self._chance)
+            self._trouble(speaker, then)
+
+        self.call_at(now + after, turn)
+
+    def _create(self, index: int, device: DeviceFile, memories: Memories, fails: bool) -> SimulatedSpeaker:
+        folder = self._options.state_dir
+        kept = index < self._options.keep_audio
+        sink: Sink = FileSink(folder / "sounded" / device.id) if kept else SilentSink()
         own = AudioCache(folder / "own" / device.id) if self._options.fetch_per_device else None
-        shelf = Shelf(self._audio, own, fails)
-        return SimulatedSpeaker(device, kept, MemoryOf(memories, device.id), shelf, self, now)
+        shelf = Shelf(device.id, self._audio, own, fails, self)
+        return SimulatedSpeaker(device, sink, Drawer(memories, device.id), shelf, self, folder)
 
     def _repeat(self, what: Callable[[int], None], at: int, every: int) -> None:
         def again(now: int) -> None:
@@ -185,10 +232,11 @@ class Simulation:
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2](now)
         happened, self._happened = self._happened, []
-        decided = [(speaker, self._decide(speaker, event, now)) for speaker, event in happened]
+        decided = [(speaker, speaker.body, self._decide(speaker, event, now)) for speaker, event in happened]
         memories.commit()
-        for speaker, actions in decided:
-            self._act(speaker, actions, now)
+        for speaker, body, actions in decided:
+            if speaker.body is body:  # it has not started anew meanwhile
+                self._act(speaker, actions, now)
 
     def _decide(self, speaker: SimulatedSpeaker, event: Event, now: int) -> list[Action]:
         try:
@@ -196,19 +244,16 @@ class Simulation:
         except Exception:  # one device's fault must not end the others
             log.exception("simulated_speaker_failed", extra={"device": speaker.id})
             return []
-        speaker.body.save()
+        speaker.body.save(actions)
         return actions
 
     def _act(self, speaker: SimulatedSpeaker, actions: list[Action], now: int) -> None:
-        sounded = speaker.body.sounding
         try:
             speaker.body.carry_out(actions, now)
         except Exception:  # as above
             log.exception("simulated_speaker_failed", extra={"device": speaker.id})
-        sounding = speaker.body.sounding
-        item = speaker.body.core.memory.item(sounding)
-        if sounding is not None and sounding != sounded and item is not None:
-            speaker.listen_at(now + item.command.audio.duration_ms, sounding)
+        if speaker.body.starts_anew:
+            speaker.start_anew(now)
         speaker.settle(now)
 
     def _serve(self, speaker: SimulatedSpeaker | None, events: int) -> None:
@@ -216,7 +261,7 @@ class Simulation:
             self._drain_wakes()
             return
         if events & selectors.EVENT_READ:
-            speaker.client.loop_read()
+            speaker.read()
         if events & selectors.EVENT_WRITE:
             speaker.client.loop_write()
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
+import carelab
 import pytest
 from builders import BRIDGE, HILL, NORTH
 from deliverylab import B1, B2, H1, H2, Air
@@ -21,6 +22,7 @@ from broadcasts.sms.states import MessageState
 from hub.core.runtime import Runtime
 from hub.regions.models import Region
 from hub.regions.tree import path_of
+from hub.speakers.models import Speaker
 
 SignIn = Callable[[str], FlaskClient]
 
@@ -295,3 +297,43 @@ def test_without_outlines_the_list_stands_open_in_place_of_the_map(sign_in: Sign
     html = look(sign_in("clerk"))
     assert 'class="map"' not in html
     assert re.search(r'<details class="fold" id="villages" open>', html)
+
+
+# ---- loudspeakers that need somebody
+
+
+def an_alarm(air: Air, speaker_id: str, code: str, **given: object) -> None:
+    carelab.change(air.runtime, speaker_id, online=code != "offline", online_since=air.clock.now)
+    with air.runtime.sessions.begin() as session:
+        carelab.an_alarm(session, speaker_id, code, air.clock.now, **given)
+
+
+def test_a_fault_is_told_until_somebody_knows(air: Air, sign_in: SignIn) -> None:
+    an_alarm(air, B1, "amp_voltage_low")
+    an_alarm(air, B2, "battery_low", acknowledged_at=air.clock.now, acknowledged_by_name="小李")
+    html = look(sign_in("clerk"))
+    assert [t for t in todo(html) if "功放" in t or "电池" in t] == ["村口：功放输出电压太低"]
+    assert "看功放和接线" in html
+    assert not [t for t in todo(look(sign_in("stranger"))) if "功放" in t]
+
+
+def test_who_was_put_off_is_not_told_as_silent(air: Air, sign_in: SignIn) -> None:
+    an_alarm(air, B1, "offline", snoozed_until=air.clock.now + timedelta(days=3))
+    an_alarm(air, H1, "offline")
+    assert [t for t in todo(look(sign_in("clerk"))) if "离线" in t] == ["岭村 1 只喇叭离线"]
+
+
+def test_a_township_that_falls_silent_is_one_line(air: Air, sign_in: SignIn, runtime: Runtime) -> None:
+    with runtime.sessions.begin() as session:
+        for one in carelab.many(session, 8, now=air.clock.now):
+            carelab.an_alarm(session, one, "offline", air.clock.now)
+            session.get_one(Speaker, one).online = False
+    titles = [t for t in todo(look(sign_in("clerk"))) if "离线" in t]
+    assert titles == ["北镇 8 只喇叭同时离线"]
+
+
+def test_many_faults_are_counted(air: Air, sign_in: SignIn) -> None:
+    for one in (B1, B2, H1, H2):
+        an_alarm(air, one, "mains_lost")
+    titles = [t for t in todo(look(sign_in("clerk"))) if "停电" in t or "故障" in t]
+    assert titles == ["村口：停电，用电池"] * 3 + ["还有 1 只喇叭有故障"]

@@ -10,24 +10,27 @@ from flask_openapi3.openapi import OpenAPI
 
 from broadcasts.delivery.outcomes import Outcome, outcome
 from broadcasts.loudspeaker.states import PlayState
+from hub.speakers.protocol import Used
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = {
-    "hub/speakers/playing.py": r"Reached\.(?:FAILED|REFUSED|STOPPED), now, \"([a-z_]+)\"",
-    "hub/speakers/core.py": r"Reached\.(?:FAILED|REFUSED|STOPPED), now, \"([a-z_]+)\"",
-    "hub/speakers/audio.py": r"(?:return|Failed\() ?\"([a-z_]+)\"",
-    "hub/speakers/player.py": r"\"(playback)\"",
+    "hub/speakers/device/*.py": r"reason=\"([a-z_]+)\"|_LOST: Final = \"([a-z_]+)\"|FAILED, now, \"([a-z_]+)\"",
+    "hub/speakers/device/audio.py": r"(?:return|Failed\() ?\"([a-z_]+)\"",
+    "hub/speakers/device/playing.py": r"return \"([a-z_]+)\"",
+    "hub/speakers/device/player.py": r"\"(playback)\"",
     "broadcasts/loudspeaker/orders.py": r"(?:return|else|reason=) ?\"([a-z_]+)\"|\"(no_receipt)\"",
 }
 KNOWN = {"offline", "no_receipt", "no_end", "power_lost", "fetch_failed", "quiet_hours", "busy", "called_off", "stuck"}
+KNOWN |= {"stream_lost", "wrong_mode", "self_test", "stopped_before", "not_yet", "replayed"}
 UNKNOWN = "喇叭说的是"
 
 
 def reasons() -> set[str]:
     found = set()
     for name, pattern in SOURCES.items():
-        for match in re.finditer(pattern, (ROOT / name).read_text("utf-8")):
-            found |= {text for text in match.groups() if text}
+        for path in ROOT.glob(name):
+            for match in re.finditer(pattern, path.read_text("utf-8")):
+                found |= {text for text in match.groups() if text}
     return found
 
 
@@ -59,6 +62,18 @@ def test_every_reason_has_words_of_its_own(why: Why) -> None:
 
 def test_the_reason_of_strange_firmware_is_shown_as_it_came(why: Why) -> None:
     assert why(PlayState.FAILED, "flux <capacitor>") == "没播成，喇叭说的是：flux &lt;capacitor&gt;"
+
+
+def test_what_is_still_tried_is_not_called_failed(why: Why) -> None:
+    assert why(PlayState.RECEIVED, "fetch_failed") == why(PlayState.RECEIVED, "http_503") == "声音还没下载成，还在试"
+    assert "没下载成" in why(PlayState.FAILED, "fetch_failed")
+
+
+def test_what_stood_in_for_the_recording_is_said(app: OpenAPI) -> None:
+    with app.test_request_context():
+        macros = app.jinja_env.get_template("broadcasts/delivery/_words.html").module
+        said = {used: str(macros.stood_in(used)).strip() for used in Used}  # type: ignore[attr-defined]
+    assert {used for used, words in said.items() if words} == {Used.PACK, Used.SPEECH, Used.TONE}
 
 
 def test_without_a_reason_every_state_but_the_good_ones_has_words(why: Why) -> None:

@@ -35,7 +35,7 @@ class Desk:
         key = signing_key(runtime.secrets.signing_seed)
         self.keys = KeyRing.of({KEY_ID: key.public()})
         self.sender = Sender(
-            runtime.sessions, self.wire, key, clock=clock, base_url=lambda: "http://hub:8600", lead_s=20
+            runtime.sessions, self.wire, lambda: key, clock=clock, base_url=lambda: "http://hub:8600", lead_s=20
         )
 
     def place(self, *codes: str, priority: Priority = Priority.ROUTINE, starts_at: datetime | None = None) -> UUID:
@@ -90,6 +90,7 @@ def test_a_region_is_told_in_one_message(desk: Desk) -> None:
     play = sent[0][1]
     assert isinstance(play, Play)
     assert isinstance(play.to, ToRegion)
+    assert play.audio is not None
     assert play.audio.url == f"http://hub:8600/a/{SOUND.sha256}.mp3"
     assert play.broadcast == str(broadcast_id)
     assert play.exp == round((NOON + timedelta(minutes=10)).timestamp() * 1000)

@@ -19,9 +19,10 @@ from werkzeug.test import TestResponse
 
 from hub.core.errors import NotFound
 from hub.core.runtime import Runtime
-from hub.residents.importing import COLUMNS, ERROR_COLUMN
+from hub.residents.importing import COLUMNS
 from hub.residents.models import Phone, Resident
-from hub.residents.uploads import LIFE, Uploads
+from hub.web.spreadsheets import ERROR_COLUMN
+from hub.web.uploads import LIFE, Uploads
 
 SignIn = Callable[[str], FlaskClient]
 GOOD = "李秀英,13800001122,桥村,,独居老人,否"

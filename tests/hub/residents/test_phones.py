@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from smslab import LAB_SECRETS
 
 from hub.core.errors import BadInput, Unavailable
-from hub.core.secrets import Secrets
+from hub.core.secrets import Secrets, first_signing
 from hub.residents.models import NumberKind
 from hub.residents.phones import Number, PhoneSafe, mask, normalise
 
@@ -124,7 +124,7 @@ def test_a_sealed_number_comes_back_and_never_looks_the_same(phone_safe: PhoneSa
 
 def test_a_damaged_or_foreign_seal_is_refused(phone_safe: PhoneSafe) -> None:
     sealed = phone_safe.seal("+8613800001122")
-    other = PhoneSafe(Secrets("demo", b"", b"q" * 32, b"r" * 32, b"", ""))
+    other = PhoneSafe(Secrets("demo", b"", b"q" * 32, b"r" * 32, "", first_signing(b"")))
     for safe, box in ((phone_safe, sealed[:-1] + b"\0"), (phone_safe, b""), (phone_safe, sealed[:5]), (other, sealed)):
         with pytest.raises(Unavailable, match="phone_unreadable"):
             safe.open(box)

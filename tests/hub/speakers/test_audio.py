@@ -76,3 +76,32 @@ def test_the_least_used_recordings_go_first(recordings: Recordings, tmp_path: Pa
         os.utime(path, (path.stat().st_atime - age, path.stat().st_mtime - age))
     cache.fetch(audios[2])
     assert [cache.find(audio) is not None for audio in audios] == [False, True, True]
+
+
+def test_a_server_that_ignores_ranges_costs_only_time(recordings: Recordings, tmp_path: Path) -> None:
+    cache, audio = AudioCache(tmp_path / "cache"), recordings.offer("a", os.urandom(200_000))
+    recordings.break_after, recordings.ignores_ranges = 131_072, True
+    assert cache.fetch(audio) == Failed("fetch_failed")
+    path = cache.fetch(audio)
+    assert isinstance(path, Path)
+    assert path.read_bytes() == (recordings.folder / "a").read_bytes()
+    assert recordings.asked[-1] == ("/a", "bytes=131072-")
+
+
+def test_what_is_pinned_or_needed_never_goes(recordings: Recordings, tmp_path: Path) -> None:
+    audios = [recordings.offer(f"{number}", os.urandom(1000)) for number in range(5)]
+    cache = AudioCache(tmp_path / "cache", limit=2500, needed=lambda: [audios[1].sha256])
+    cache.pinned = frozenset({audios[0].sha256})
+    for audio in audios:
+        assert isinstance(cache.fetch(audio), Path)
+    assert [cache.find(audio) is not None for audio in audios] == [True, True, False, False, True]
+
+
+def test_halves_that_nobody_came_back_for_make_room_too(recordings: Recordings, tmp_path: Path) -> None:
+    cache, audio = AudioCache(tmp_path / "cache", limit=2500), recordings.offer("a", os.urandom(1000))
+    half = tmp_path / "cache" / f"{'f' * 64}.part"
+    half.write_bytes(bytes(2000))
+    os.utime(half, (1, 1))
+    cache.fetch(audio)
+    assert not half.exists()
+    assert cache.find(audio) is not None

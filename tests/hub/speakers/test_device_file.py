@@ -58,6 +58,24 @@ def test_a_wrong_file_is_refused_with_the_place(tmp_path: Path, before: str, aft
     assert str(path) in str(caught.value)
 
 
+def test_more_nodes_of_the_broker_follow_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "horn.toml"
+    device = a_device(tmp_path).model_copy(update={"brokers": ("10.0.0.2:1884", "[fd00::1]:1885", "127.0.0.1:1883")})
+    device.save(path)
+    loaded = DeviceFile.load(path)
+    assert loaded == device
+    assert loaded.addresses() == [("127.0.0.1", 1883), ("10.0.0.2", 1884), ("fd00::1", 1885)]
+
+
+@pytest.mark.parametrize("node", ["10.0.0.2", "10.0.0.2:0", "10.0.0.2:99999", "a b:1883", "http://x:1883"])
+def test_a_node_without_host_and_port_is_refused(tmp_path: Path, node: str) -> None:
+    path = tmp_path / "horn.toml"
+    a_device(tmp_path).save(path)
+    path.write_text(path.read_text().replace("number = 3", f'number = 3\nbrokers = ["{node}"]'))
+    with pytest.raises(BadDeviceFile, match="brokers"):
+        DeviceFile.load(path)
+
+
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(BadDeviceFile, match="no such device file"):
         DeviceFile.load(tmp_path / "nowhere.toml")

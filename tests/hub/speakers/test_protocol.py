@@ -2,21 +2,35 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+import speakervectors
 from hypothesis import given
 from hypothesis import strategies as st
 from speakerlab import KEY, NOON, VILLAGE, a_play, a_stop
 
 from hub.speakers.envelope import MAX_MESSAGE, KeyRing, Opened, Refused, SigningKey, open_envelope, seal
 from hub.speakers.protocol import (
+    FIELD_NUMBERS,
+    Audio,
     Beat,
+    Command,
+    Doing,
+    FaultCode,
+    FaultReport,
+    LoudTime,
+    Play,
     Presence,
     QuietTime,
+    Reached,
     Receipt,
     Settings,
+    Severity,
+    Shout,
+    Stream,
     ToRegion,
+    Used,
     Wire,
     read_answer,
     read_command,
@@ -93,31 +107,62 @@ def test_the_vectors_open_as_they_say(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["answers"], ids=lambda vector: vector["name"])
 def test_the_answers_of_the_vectors_are_understood(vector: dict[str, Any]) -> None:
-    kinds: dict[str, type[Wire]] = {"receipt": Receipt, "beat": Beat, "presence": Presence}
+    kinds: dict[str, type[Wire]] = {"receipt": Receipt, "beat": Beat, "presence": Presence, "fault": FaultReport}
     kind = kinds[vector["kind"]]
     answer = read_answer(kind, vector["message"].encode())
     assert not isinstance(answer, Refused)
     assert answer.to_bytes().decode() == vector["message"]
 
 
+def test_the_vectors_are_those_that_are_made() -> None:
+    assert speakervectors.vectors() == VECTORS
+
+
+def test_the_vectors_have_every_kind_of_command_and_every_thing_that_can_sound() -> None:
+    made = speakervectors.commands().values()
+    assert {type(command) for command in made} == set(get_args(Command))
+    plays = [command for command in made if isinstance(command, Play)]
+    assert all(any(getattr(play, sound) for play in plays) for sound in ("audio", "stream", "shout"))
+
+
 def test_the_page_shows_the_bytes_of_the_vectors() -> None:
-    play = VECTORS["messages"][0]
-    for text in (play["payload"], play["message"], VECTORS["keys"]["h1"], VECTORS["signing"]["secret"]):
+    for text in (VECTORS["messages"][0]["message"], VECTORS["keys"]["h1"], VECTORS["signing"]["secret"]):
         assert text in PAGE
+    for vector in VECTORS["messages"]:
+        assert vector.get("payload", "") in PAGE
     for vector in VECTORS["answers"]:
         assert vector["message"] in PAGE
 
 
-def test_the_page_names_every_topic_reason_and_state() -> None:
+@pytest.mark.parametrize(
+    "model",
+    [*get_args(Command), Audio, Stream, Shout, Settings, Receipt, Beat, FaultReport, LoudTime],
+    ids=lambda model: model.__name__,
+)
+def test_the_page_describes_every_field(model: type[Wire]) -> None:
+    for name, field in model.model_fields.items():
+        assert f"`{field.alias or name}`" in PAGE
+
+
+def test_the_page_names_every_topic_reason_state_and_code() -> None:
     for kind in Kind:
         assert f"cx/1/dev/<id>/{kind}" in PAGE
     for reason in [
-        "malformed", "unknown_key", "bad_signature", "not_yet", "replayed", "quiet_hours", "busy",
-        "fetch_failed", "bad_audio", "http_404", "playback", "stuck", "interrupted", "power_lost", "stopped_before",
+        "malformed", "unknown_key", "bad_signature", "not_yet", "replayed", "quiet_hours", "wrong_mode", "busy",
+        "fetch_failed", "bad_audio", "http_404", "playback", "stream_lost", "stuck", "interrupted", "power_lost",
+        "self_test", "stopped_before",
     ]:  # fmt: skip
         assert f"`{reason}`" in PAGE
-    for state in ["received", "fetched", "started", "interrupted", "finished", "failed", "stopped", "refused"]:
-        assert f"`{state}`" in PAGE
+    for code in [*Reached, *Used, *Doing, *Severity]:
+        assert f"`{code}`" in PAGE
+    for fault in FaultCode:
+        assert f"| `{fault}` | {FIELD_NUMBERS.get(fault, '')}".rstrip() in PAGE
+
+
+@pytest.mark.parametrize("sounds", [{"audio": None}, {"shout": Shout(duration_ms=1)}])
+def test_a_play_has_exactly_one_thing_to_sound(sounds: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="only one of them"):
+        a_play(**sounds)
 
 
 def test_a_stop_must_say_what_it_stops() -> None:
@@ -143,7 +188,7 @@ def test_a_wrong_field_is_refused_by_name(field: str, value: object) -> None:
 
 def test_unknown_fields_are_passed_over() -> None:
     play = a_play()
-    payload = json.loads(play.to_bytes()) | {"text": "later versions may add this"}
+    payload = json.loads(play.to_bytes()) | {"colour": "later versions may add this"}
     assert read_command(seal(json.dumps(payload).encode(), KEY), RING) == play
 
 
@@ -186,5 +231,5 @@ def test_topics_are_read_back_and_strangers_are_not() -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_from_a_device_make_the_hub_stumble(message: bytes) -> None:
-    kinds: list[type[Wire]] = [Receipt, Beat, Presence]
+    kinds: list[type[Wire]] = [Receipt, Beat, Presence, FaultReport]
     assert all(isinstance(read_answer(kind, message), Wire | Refused) for kind in kinds)

@@ -155,7 +155,7 @@ def test_a_retired_loudspeaker_leaves_list_and_broker_and_its_name_stays_taken(c
     registry.retire(county, builders.the_actor(county, "clerk"), "s1001-1", now=NOON)
     assert "s1001-1" not in all_pages(county, 50)
     assert "s1001-1" not in {account.username for account in registry.broker_accounts(county)}
-    with pytest.raises(BadInput, match="speaker_exists"):
+    with pytest.raises(BadInput, match="speaker_id_retired"):
         enrol(county, speaker_id="s1001-1")
     with pytest.raises(WrongState):
         registry.retire(county, builders.the_actor(county, "clerk"), "s1001-1", now=NOON)

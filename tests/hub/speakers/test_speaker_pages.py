@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import builders
 import pytest
 from builders import BRIDGE, FERRY, HILL, NORTH
+from carelab import Recorder, plugged, watch
 from conftest import NOON
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
@@ -29,23 +30,9 @@ SignIn = Callable[[str], FlaskClient]
 FORM = {"speaker_id": "bridge-3", "name": "小学旁", "region_code": BRIDGE, "broker_host": "192.168.1.10"}
 
 
-class Recorder(Station):
-    """A station whose broker is always there and which remembers what was sent."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, ())
-        self.sent: list[tuple[str, bytes, bool]] = []
-
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
-        self.sent.append((topic, payload, retain))
-        return True
-
-
 @pytest.fixture
 def station(runtime: Runtime, app: OpenAPI) -> Recorder:
-    recorder = Recorder(runtime)
-    runtime.provide(Station, recorder)
-    return recorder
+    return plugged(runtime)
 
 
 def the_speaker(runtime: Runtime, speaker_id: str = "s1001-1") -> Speaker:
@@ -77,17 +64,21 @@ def test_the_list_counts_and_puts_the_failing_first(sign_in: SignIn, runtime: Ru
     assert "11月23日 10:00 起离线" in page
 
 
-def test_the_menu_counts_the_offline_ones(sign_in: SignIn, runtime: Runtime) -> None:
+def test_the_menu_counts_what_needs_somebody(sign_in: SignIn, runtime: Runtime) -> None:
     client = sign_in("clerk")
     line = re.compile(r'href="/speakers"[^>]*>.*?</a>', re.DOTALL)
     quiet = line.search(client.get("/residents").text)
-    change(runtime, "s1002-2", online=False)
-    change(runtime, "s2001-2", online=False)
+    long_ago = NOON - timedelta(hours=2)
+    change(runtime, "s1002-2", online=False, online_since=long_ago)
+    change(runtime, "s2001-2", online=False, online_since=long_ago)
+    change(runtime, "s1001-2", online=False, online_since=NOON - timedelta(minutes=2))
+    plugged(runtime)
+    watch(runtime).step()
     loud = line.search(client.get("/residents").text)
     assert quiet is not None
     assert loud is not None
     assert "count" not in quiet[0]
-    assert '<b class="count">1<' in loud[0], "the one in the south is none of the clerk's business"
+    assert '<b class="count">1<' in loud[0], "the south is none of the clerk's business, and two minutes are no alarm"
 
 
 def test_filters_by_village_state_and_name(sign_in: SignIn, runtime: Runtime) -> None:

@@ -5,10 +5,12 @@ import tomllib
 import builders
 import pytest
 from apilab import Program, audit_count, fields_of, problem_of, program
+from carelab import plugged
 from flask_openapi3.openapi import OpenAPI
 
 from hub.core.runtime import Runtime
 from hub.speakers.models import Speaker, SpeakerState
+from hub.speakers.protocol import SetVolume, ToDevice
 from hub.speakers.station import Station
 
 NEW = {"speaker_id": "new-1", "name": "晒坝", "region_code": builders.BRIDGE}
@@ -122,22 +124,12 @@ def test_with_the_broker_away_the_volume_stays_as_it_is(clerk: Program, runtime:
     assert speaker(runtime, "s1001-1").volume == 80
 
 
-class ReachedStation(Station):
-    """A station whose broker takes everything."""
-
-    sent: list[tuple[str, int]]
-
-    def send_volume(self, speaker_id: str, level: int, seq: int) -> bool:
-        self.sent.append((speaker_id, level))
-        return True
-
-
 def test_the_volume_is_told_to_the_device_and_kept(clerk: Program, runtime: Runtime) -> None:
-    station = ReachedStation(runtime, ())
-    station.sent = []
-    runtime.provide(Station, station)
+    station = plugged(runtime)
     assert clerk.put("/speakers/s1001-1/volume", {"volume": 30}).json["volume"] == 30  # type: ignore[index]
-    assert station.sent == [("s1001-1", 30)]
+    [command] = station.commands()
+    assert isinstance(command, SetVolume)
+    assert (command.to, command.level) == (ToDevice(device="s1001-1"), 30)
     assert speaker(runtime, "s1001-1").volume == 30
 
 

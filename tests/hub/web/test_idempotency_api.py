@@ -24,7 +24,7 @@ from hub.core.actor import Actor
 from hub.core.db import Base, Sessions
 from hub.core.errors import BadInput, Unavailable, WrongState
 from hub.core.runtime import Runtime
-from hub.core.secrets import Secrets
+from hub.core.secrets import Secrets, first_signing
 from hub.speakers.models import Speaker
 from hub.web.idempotency import Answered, Claim, KeyStore
 
@@ -202,7 +202,7 @@ def test_a_password_in_an_answer_lies_in_no_table(clerk: Program, runtime: Runti
 
 def test_an_answer_that_can_no_longer_be_read_is_not_done_again(clerk: Program, runtime: Runtime) -> None:
     clerk.post("/announcements", DRAFT, key="k1")
-    other = Secrets("demo", b"x" * 32, b"", b"", b"", "")
+    other = Secrets("demo", b"x" * 32, b"", b"", "", first_signing(b""))
     runtime.provide(KeyStore, keys.key_store(other))
     problem_of(clerk.post("/announcements", DRAFT, key="k1"), 409, "idempotency_answer_lost")
     assert drafts(runtime) == 1
@@ -261,7 +261,7 @@ def test_many_at_once_claim_a_key_once_on_postgres(postgres_engine: Engine) -> N
     with sessions.begin() as session:
         builders.a_county(session)
         who = builders.the_actor(session, "clerk")
-    store = keys.key_store(Secrets("demo", b"x" * 32, b"", b"", b"", ""))
+    store = keys.key_store(Secrets("demo", b"x" * 32, b"", b"", "", first_signing(b"")))
 
     def claim() -> str:
         try:

@@ -1,0 +1,88 @@
+"""The emergency pack: short recordings without place names that loudspeakers keep, for when nothing can be fetched."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from broadcasts.alerts.hazards import MOST_PACKED, hazards, pack_colours, slot_of, wording
+from broadcasts.alerts.service import REPEATS
+from broadcasts.speech.engine import SpeechFailed
+from broadcasts.speech.library import Rendering, RenderOrder
+from broadcasts.studio import Studio
+from hub.speakers.commands import Audio
+from hub.speakers.settings_book import SettingsBook
+
+log = logging.getLogger(__name__)
+BETWEEN_S: Final = 3.0
+"""A rest after each rendering; it takes a core for a second or two."""
+ROUND_S: Final = 600.0
+FAILED_S: Final = 1800.0
+Slots = dict[str, RenderOrder]
+
+
+class Packer:
+    """Makes the recordings of the pack in the background, and gives it out once it is whole."""
+
+    def __init__(self, studio: Studio, book: SettingsBook, base_url: Callable[[], str]) -> None:
+        self._studio, self._book, self._base_url = studio, book, base_url
+        self._hashes: frozenset[str] = frozenset()
+
+    def slots(self) -> Slots:
+        """Return what is to be said in each slot."""
+        words = wording().pack
+        return {
+            slot_of(hazard, colour): self._studio.alarm(words[hazard, colour], colour=colour, repeats=REPEATS)
+            for hazard in list(hazards())[:MOST_PACKED]
+            for colour in pack_colours()
+            if (hazard, colour) in words
+        }
+
+    def recall(self) -> bool:
+        """Give out the pack if all of it is there; nothing is rendered. Return whether it is.
+
+        To be called before anything is told to loudspeakers: settings without the pack would make them drop theirs.
+        """
+        found = {slot: self._found(order) for slot, order in self.slots().items()}
+        whole = {slot: made for slot, made in found.items() if made is not None}
+        self._hashes = frozenset(made.sha256 for made in whole.values())
+        if len(whole) < len(found):
+            return False
+        pack = {slot: self._audio(made) for slot, made in whole.items()}
+        if pack != self._book.pack:
+            self._book.pack = pack
+            self._book.publish()
+        return True
+
+    def step(self) -> float:
+        """Make one recording if one is missing; return the seconds to rest."""
+        missing = next((order for order in self.slots().values() if self._found(order) is None), None)
+        if missing is None:
+            self.recall()
+            return ROUND_S
+        try:
+            made = self._studio.render(missing)
+        except SpeechFailed as failure:
+            log.warning("the emergency pack could not be made: %s", failure)
+            return FAILED_S
+        # What another voice made instead is kept by its own name and not found here: better the former pack.
+        return BETWEEN_S if made.engine == missing.voice.engine else FAILED_S
+
+    def wanted(self) -> set[str]:
+        """Return the recordings that must stay, as they lie in the library now."""
+        return {made.sha256 for order in self.slots().values() if (made := self._found(order)) is not None}
+
+    def holds(self, sha256: str) -> bool:
+        """Return whether a recording belongs to the pack."""
+        return sha256 in self._hashes
+
+    def _found(self, order: RenderOrder) -> Rendering | None:
+        return self._studio.library.find_order(order)
+
+    def _audio(self, made: Rendering) -> Audio:
+        return Audio(
+            sha256=made.sha256,
+            url=f"{self._base_url()}/a/{made.sha256}.mp3",
+            size=made.bytes,
+            duration_ms=made.duration_ms,
+            codec="mp3",
+        )

@@ -1,0 +1,130 @@
+"""Who is meant, frozen into commands: a region's topic with its exceptions, or chosen loudspeakers one by one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, false, func, insert, literal, or_, select
+from sqlalchemy.orm import Session
+from uuid6 import uuid7
+
+from broadcasts.loudspeaker.models import SpeakerDelivery
+from broadcasts.loudspeaker.states import PlayState
+from hub.core.db import like_below
+from hub.regions.tree import codes_in
+from hub.speakers import registry
+from hub.speakers.models import Speaker, SpeakerState
+
+MOST_EXCLUDED = 60
+"""More exceptions than that make the message to a region too long; then everybody else is told one by one."""
+AT_ONCE = 500
+"""So many ids stand in one statement."""
+Target = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Everything in service below `paths`; of that only `only`, if it names any; never `without`."""
+
+    paths: tuple[str, ...]
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> ColumnElement[bool]:
+        """The condition for loudspeakers that are meant now."""
+        conditions = [below(self.paths)]
+        if self.only:
+            conditions.append(Speaker.id.in_(self.only))
+        if self.without:
+            conditions.append(Speaker.id.not_in(self.without))
+        return and_(*conditions)
+
+
+def below(paths: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition for loudspeakers in service below these paths."""
+    if not paths:
+        return false()
+    return (Speaker.state == SpeakerState.ACTIVE) & or_(*(Speaker.region_path.like(like_below(p)) for p in paths))
+
+
+def count(session: Session, meant: Meant) -> int:
+    """Return how many loudspeakers are meant now."""
+    return session.scalar(select(func.count()).select_from(Speaker).where(meant.where)) or 0
+
+
+def freeze(session: Session, meant: Meant) -> list[Target]:
+    """Return the commands for who is meant now, each with an id and a number of its own.
+
+    A region's command names the highest enrolment number there is, so a loudspeaker added a minute later is not meant.
+    """
+    found = [_chosen(session, meant.where)] if meant.only else [_region(session, meant, path) for path in meant.paths]
+    targets = [target for target in found if target is not None]
+    return numbered(session, targets)
+
+
+def numbered(session: Session, targets: Sequence[Target]) -> list[Target]:
+    """Give commands their ids and numbers."""
+    if not targets:
+        return []
+    seq = registry.next_value(session, registry.COMMANDS, len(targets))
+    return [{"id": str(uuid7()), "seq": seq + n, **target} for n, target in enumerate(targets)]
+
+
+def _region(session: Session, meant: Meant, path: str) -> Target | None:
+    excluded = _ids(session, below([path]) & Speaker.id.in_(meant.without)) if meant.without else []
+    if len(excluded) > MOST_EXCLUDED:
+        return _chosen(session, below([path]) & Speaker.id.not_in(meant.without))
+    upto = session.scalar(select(func.max(Speaker.number))) or 0
+    return {"region": codes_in(path)[-1], "upto": upto, "not": excluded, "paths": [path]}
+
+
+def _chosen(session: Session, where: ColumnElement[bool]) -> Target | None:
+    rows = session.execute(select(Speaker.id, Speaker.region_path).where(where).order_by(Speaker.id)).all()
+    if not rows:
+        return None
+    return {"devices": [row.id for row in rows], "paths": sorted({row.region_path for row in rows})}
+
+
+def _ids(session: Session, where: ColumnElement[bool]) -> list[str]:
+    return list(session.scalars(select(Speaker.id).where(where).order_by(Speaker.id)))
+
+
+def paths_of(targets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the region paths these commands are heard below."""
+    return [str(path) for target in targets for path in target.get("paths", ())]
+
+
+def who(target: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
+    """Return conditions that together find who a command is for and in service now, each loudspeaker once."""
+    if "devices" in target:
+        devices = target["devices"]
+        for start in range(0, len(devices), AT_ONCE):
+            yield (Speaker.state == SpeakerState.ACTIVE) & Speaker.id.in_(devices[start : start + AT_ONCE])
+        return
+    excluded = target.get("not", ())
+    meant = below(target["paths"]) & (Speaker.number <= target["upto"])
+    yield meant & Speaker.id.not_in(excluded) if excluded else meant
+
+
+def deliver(session: Session, broadcast_id: UUID, target: Mapping[str, Any], *, state: PlayState, now: datetime) -> int:
+    """Write a delivery for everybody a command is for, in one statement: an emergency does not wait for 10,000 rows."""
+    delivery = SpeakerDelivery.__table__.c
+    columns = ("broadcast_id", "speaker_id", "region_path", "command_id", "state", "reason", "used", "changed_at")
+    total = 0
+    for where in who(target):
+        chosen = select(
+            literal(broadcast_id, delivery.broadcast_id.type),
+            Speaker.id,
+            Speaker.region_path,
+            literal(UUID(target["id"]), delivery.command_id.type),
+            literal(state, delivery.state.type),
+            literal("", delivery.reason.type),
+            literal("", delivery.used.type),
+            literal(now, delivery.changed_at.type),
+        ).where(where)
+        written = session.execute(insert(SpeakerDelivery).from_select(columns, chosen, include_defaults=False))
+        total += int(getattr(written, "rowcount", 0))
+    return total

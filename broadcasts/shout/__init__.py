@@ -1,0 +1,1 @@
+"""Speak to a village from a telephone: recorded first, or heard while one speaks."""

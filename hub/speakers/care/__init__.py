@@ -1,0 +1,1 @@
+"""Looking after loudspeakers: events, faults, alarms, repairs, the daily self-test."""

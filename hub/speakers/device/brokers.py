@@ -1,0 +1,55 @@
+"""Which broker a device tries next, and how long it waits before."""
+
+import random
+from collections.abc import Sequence
+from typing import Final
+
+SHORTEST_S: Final = 1.0
+LONGEST_S: Final = 60.0
+REFUSED_S: Final = 30.0
+
+Address = tuple[str, int]
+
+
+def wait_s(tries: int) -> float:
+    """Seconds before the next attempt after so many in vain: doubling from one to sixty, a random part of it.
+
+    After a power cut a whole valley is back in one second; it must not be at the broker's door in one.
+    """
+    most = min(LONGEST_S, SHORTEST_S * 2 ** min(tries, 6))
+    return random.uniform(most / 4, most)  # noqa: S311 - nothing secret about it
+
+
+class Brokers:
+    """The nodes of one broker, in turn: a lost node costs one attempt."""
+
+    def __init__(self, addresses: Sequence[Address]) -> None:
+        self._addresses = tuple(addresses)
+        self._at = 0
+        self._tries = 0
+
+    @property
+    def address(self) -> Address:
+        """Where to connect."""
+        return self._addresses[self._at % len(self._addresses)]
+
+    def came(self) -> None:
+        """The broker has let the device in."""
+        self._tries = 0
+
+    def went(self) -> float:
+        """A connection that held was lost: seconds to wait; the same node is tried first."""
+        self._tries = max(self._tries, 1)
+        return wait_s(0)
+
+    def failed(self) -> float:
+        """An attempt was in vain: the next node it is, after so many seconds."""
+        self._at += 1
+        self._tries += 1
+        return wait_s(self._tries // len(self._addresses))
+
+    def refused(self) -> float:
+        """A broker does not know the device: no hurry."""
+        self._at += 1
+        self._tries += 1
+        return max(REFUSED_S / 2, wait_s(self._tries))

@@ -1,0 +1,1 @@
+"""How a device becomes ours: quarantine, claim codes, replacing, moving, retiring."""

@@ -1,0 +1,131 @@
+"""The emergency pack: words without places, made once, given out whole, never swept away."""
+
+import re
+from pathlib import Path
+
+from broadcasts.alerts.hazards import MOST_PACKED, hazards, pack_colours, slot_of, wording
+from broadcasts.alerts.pack import BETWEEN_S, FAILED_S, ROUND_S, Packer
+from broadcasts.delivery.sound import ReleasedSound
+from broadcasts.kinds import Colour
+from broadcasts.settings import SpeechSettings
+from broadcasts.speech.engine import EngineInfo, Script, SpeechFailed, VoiceSpec, load_engine
+from broadcasts.speech.library import Library, RenderOrder
+from broadcasts.studio import LAST_RESORT, Studio
+from hub.core.runtime import Runtime
+from hub.speakers.commands import Audio
+from hub.speakers.wire import SLOT
+
+
+class Book:
+    """A settings book that counts."""
+
+    def __init__(self) -> None:
+        self.pack: dict[str, Audio] = {}
+        self.published = 0
+
+    def publish(self, speaker_ids: object = ()) -> None:
+        self.published += 1
+
+
+class Broken:
+    """A voice that is out of order."""
+
+    name = "broken"
+
+    def info(self) -> EngineInfo:
+        return EngineInfo("broken", "坏的", "1", (), reproducible=True, ready=True)
+
+    def fingerprint(self, voice: VoiceSpec) -> str:
+        return "broken"
+
+    def synthesize(self, script: Script, voice: VoiceSpec, target: Path, *, timeout_s: float) -> None:
+        raise SpeechFailed("broken on purpose")
+
+
+class Short(Packer):
+    """A pack of two, so that a test need not make sixteen."""
+
+    def slots(self) -> dict[str, RenderOrder]:
+        """Return the first two."""
+        return dict(list(super().slots().items())[:2])
+
+
+def a_studio(folder: Path, engine: str = LAST_RESORT) -> Studio:
+    engines = {LAST_RESORT: load_engine(LAST_RESORT), "broken": Broken()}
+    return Studio(Library(folder, engines), SpeechSettings(engines=(engine,)))
+
+
+def a_packer(folder: Path, book: Book, engine: str = LAST_RESORT) -> Short:
+    return Short(a_studio(folder, engine), book, lambda: "http://hub:8600")  # type: ignore[arg-type]
+
+
+def test_every_hazard_has_words_for_red_and_orange_and_they_fit_a_loudspeaker() -> None:
+    slots = [slot_of(hazard, colour) for hazard in hazards() for colour in pack_colours()]
+    assert len(slots) == len(set(slots)) == 2 * len(hazards()) <= MOST_PACKED
+    assert all(re.fullmatch(SLOT, slot) for slot in slots)
+    assert slot_of("flash_flood", Colour.YELLOW) == slot_of("no_such", Colour.RED) == ""
+
+
+def test_the_words_name_no_place_and_leave_nothing_to_fill_in() -> None:
+    for words in wording().pack.values():
+        assert not re.search(r"[{}<>a-zA-Z]|预警|[您]", words), words
+        assert words.startswith("紧急通知！")
+        assert 15 <= len(words) <= 60, words
+
+
+def test_it_is_made_piece_by_piece_and_given_out_once_it_is_whole(tmp_path: Path) -> None:
+    book = Book()
+    packer = a_packer(tmp_path, book)
+    assert not packer.recall()
+    assert packer.step() == BETWEEN_S
+    assert (book.pack, book.published) == ({}, 0), "half a pack is none"
+    assert packer.step() == BETWEEN_S
+    assert packer.step() == ROUND_S
+    assert book.published == 1
+    assert set(book.pack) == {"flash_flood-red", "flash_flood-orange"}
+    for audio in book.pack.values():
+        assert audio.url == f"http://hub:8600/a/{audio.sha256}.mp3"
+        assert packer.holds(audio.sha256)
+    packer.step()
+    assert book.published == 1, "nothing changed"
+
+
+def test_after_a_restart_it_is_there_before_anything_is_told_to_loudspeakers(tmp_path: Path) -> None:
+    first = a_packer(tmp_path, Book())
+    while first.step() != ROUND_S:
+        pass
+    again = Book()
+    assert a_packer(tmp_path, again).recall()
+    assert len(again.pack) == 2
+
+
+def test_without_the_usual_voice_nothing_else_takes_its_place(tmp_path: Path) -> None:
+    book = Book()
+    packer = a_packer(tmp_path, book, "broken")
+    assert packer.step() == FAILED_S
+    assert (book.pack, book.published, packer.wanted()) == ({}, 0, set())
+
+
+def test_the_clean_up_leaves_it_alone(tmp_path: Path) -> None:
+    packer = a_packer(tmp_path, Book())
+    while packer.step() != ROUND_S:
+        pass
+    library = a_studio(tmp_path).library
+    library.evict(0, packer.wanted(), spare_s=0.0)
+    assert all(library.path_of(sha) for sha in packer.wanted())
+    assert len(packer.wanted()) == 2
+    library.evict(0, spare_s=0.0)
+    assert packer.wanted() == set()
+
+
+def test_loudspeakers_may_fetch_it_and_nobody_fetches_what_is_neither_released_nor_kept(
+    tmp_path: Path, runtime: Runtime
+) -> None:
+    packer = a_packer(tmp_path, Book())
+    while packer.step() != ROUND_S:
+        pass
+    studio = a_studio(tmp_path)
+    other = studio.render(studio.alarm("别的话。", colour=Colour.RED, repeats=1)).sha256
+    sound = ReleasedSound(runtime.sessions, studio.library, packer.holds)
+    assert all(sound.path(sha) for sha in packer.wanted())
+    assert sound.path(other) is None
