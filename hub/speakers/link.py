@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -166,11 +166,9 @@ class SpeakerLink:
     def _new_client(self) -> BulkClient:
         broker = self.broker
         client = BulkClient(
-            CallbackAPIVersion.VERSION2,
+            self._heard,
             client_id=broker.username,
             clean_session=False,  # where the broker can, it keeps receipts while the hub is away
-            protocol=mqtt.MQTTv311,
-            manual_ack=True,
         )
         client.suppress_exceptions = True  # paho's thread would end
         client.username_pw_set(broker.username, broker.password)
@@ -184,7 +182,6 @@ class SpeakerLink:
         client.on_connect_fail = self._no_answer
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
-        client.on_message = self._heard
         return client
 
     def _begin(self) -> None:
@@ -231,14 +228,11 @@ class SpeakerLink:
             self._door = (self._door + 1) % len(self._doors)
             client.connect_async(*self.door, KEEPALIVE_S)  # takes effect at paho's own next attempt
 
-    def _heard(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        topic = ""  # for what is no text: acknowledged with its batch, and forgotten
-        with suppress(UnicodeDecodeError):
-            topic = message.topic
-        kept = self._inbox.put(Said(topic, bytes(message.payload), message.mid if message.qos else 0, self._line))
-        if kept:
+    def _heard(self, topic: bytes, payload: bytes, mid: int) -> None:
+        # What is no text is read as some other topic: acknowledged with its batch, and forgotten.
+        if self._inbox.put(Said(topic.decode(errors="replace"), payload, mid, self._line)):
             return
-        if message.qos:
+        if mid:
             self._missed = True  # unacknowledged: the broker brings it again
         else:
             self.dropped += 1

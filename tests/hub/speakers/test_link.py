@@ -1,5 +1,6 @@
 """The hub's line: nothing that the broker keeps is lost, whatever is sent, whatever breaks, however full it is."""
 
+import itertools
 import random
 import threading
 import time
@@ -9,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from speakerlab import soon
 from sqlalchemy.exc import IntegrityError, OperationalError
 from uuid6 import uuid7
 
+from benchmarks import packets
 from hub.speakers.broker.accounts import BrokerAccount, hash_password, write_accounts
 from hub.speakers.broker.process import RunningBroker, find_mosquitto, start_broker
+from hub.speakers.bulk import BulkClient
 from hub.speakers.inbox import Inbox, Said
 from hub.speakers.link import BrokerAddress, SpeakerLink, understood
 from hub.speakers.protocol import Presence, Reached, Receipt
@@ -241,21 +246,42 @@ def test_no_bytes_on_any_topic_disturb_the_reader(caplog: pytest.LogCaptureFixtu
     link.on_receipts(heard.extend)
     for number in range(2000):
         topic, payload = nonsense(chance)
-        message = mqtt.MQTTMessage(mid=number + 1, topic=topic.encode() if number % 9 else b"cx/1/dev/\xff\xfe/ack")
-        message.qos, message.payload = number % 2, payload
-        link._heard(link._client, None, message)
+        link._heard(topic.encode() if number % 9 else b"cx/1/dev/\xff\xfe/ack", payload, number % 2 * (number + 1))
         assert understood(topic, payload) is None or topic.startswith("cx/1/dev/horn-1/")
-    link._heard(link._client, None, good_message(receipt(77)))
+    link._heard(device_topic("horn-1", Kind.RECEIPT).encode(), receipt(77).to_bytes(), 1)
     while len(link._inbox):
         link._serve()
     assert heard[-1] == receipt(77)
     assert not caplog.records, caplog.text
 
 
-def good_message(said: Receipt) -> mqtt.MQTTMessage:
-    message = mqtt.MQTTMessage(mid=1, topic=device_topic(said.dev, Kind.RECEIPT).encode())
-    message.qos, message.payload = 1, said.to_bytes()
-    return message
+def as_packets(messages: list[tuple[str, bytes]]) -> bytes:
+    return b"".join(
+        packets.publish(packets.topic_bytes(topic), mid, payload) + b"\xd0\x00"
+        for mid, (topic, payload) in enumerate(messages, start=1)
+    )
+
+
+@given(cuts=st.lists(st.integers(0, 400), max_size=12), sizes=st.lists(st.integers(0, 300), min_size=1, max_size=5))
+def test_however_the_stream_is_cut_every_message_is_taken_out_and_the_rest_is_left(
+    cuts: list[int], sizes: list[int]
+) -> None:
+    heard: list[tuple[bytes, bytes, int]] = []
+    client = BulkClient(lambda topic, payload, mid: heard.append((topic, payload, mid)))
+    stream = as_packets([("t", b"x" * size) for size in sizes])
+    places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    rest = b"".join(client._sift(client._half + stream[a:b]) for a, b in itertools.pairwise(places))
+    assert heard == [(b"t", b"x" * size, mid) for mid, size in enumerate(sizes, start=1)]
+    assert rest == b"\xd0\x00" * len(sizes)
+
+
+@pytest.mark.parametrize(
+    "stream", [b"\x32\xff\xff\xff\xff\x01", b"\x32\xff\xff\xff\x7f", b"\x32\x02\x00\x09", b"\x32\x01\x00"]
+)
+def test_a_stream_that_makes_no_sense_ends_the_connection(stream: bytes) -> None:
+    client = BulkClient(lambda _topic, _payload, _mid: None)
+    with pytest.raises(OSError, match="the broker has sent"):
+        client._sift(stream)
 
 
 @pytest.mark.slow
