@@ -11,8 +11,11 @@ from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
+from broadcasts.lexicon.book import WordBook
+from broadcasts.lexicon.commands import read_text
 from broadcasts.loudspeaker.intake import Intake
 from broadcasts.loudspeaker.sender import Sender
+from broadcasts.materials import starting
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
@@ -24,10 +27,16 @@ from broadcasts.sms.provider import SmsProvider
 from broadcasts.sms.pump import SmsPump
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane
-from broadcasts.speech.engine import load_engine
+from broadcasts.speech.engine import SpeechEngine
+from broadcasts.speech.finding import EngineContext, UnknownEngine, context_of, installed_engines, load_engine
 from broadcasts.speech.library import Library
 from broadcasts.speech.reading_rules import warm_up
-from broadcasts.studio import LAST_RESORT, Studio
+from broadcasts.studio import ALWAYS_THERE, LAST_RESORT, Studio
+from broadcasts.uploads.settings import UploadSettings
+from broadcasts.uploads.workshop import Workshop
+from broadcasts.voices.choices import Choices
+from broadcasts.voices.commands import voices
+from broadcasts.voices.fetching import Fetching
 from hub.core.background import Background
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
@@ -56,6 +65,8 @@ def provide(runtime: Runtime) -> None:
     runtime.provide(Pumps, Pumps())
     runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
     studio = runtime.provide(Studio, open_studio(runtime))
+    uploads = runtime.config.section(UploadSettings)
+    runtime.provide(Workshop, Workshop(runtime.config.data_dir / "decoding", uploads))
     runtime.provide(Warmer, Warmer(runtime.sessions, studio))
     runtime.provide(SmsProvider, open_provider(runtime, rules))
     station = runtime.provide(Station, Station(runtime))
@@ -91,8 +102,24 @@ def rules_of(runtime: Runtime) -> Rules:
 def open_studio(runtime: Runtime) -> Studio:
     """Return the studio with the configured engines, and the tone engine as an emergency's last resort."""
     settings = runtime.config.section(SpeechSettings)
-    engines = {name: load_engine(name) for name in (*settings.engines, LAST_RESORT)}
-    return Studio(Library(settings.cache_dir or runtime.config.data_dir / "sound", engines), settings)
+    context = context_of(settings)
+    needed = (*settings.engines, ALWAYS_THERE, LAST_RESORT)
+    engines = {name: load_engine(name, context) for name in needed}
+    engines |= {
+        name: engine for name in installed_engines() if name not in engines and (engine := _opened(name, context))
+    }
+    choices = runtime.provide(Choices, Choices(runtime.sessions))
+    book = runtime.provide(WordBook, WordBook(runtime.sessions))
+    library = Library(settings.cache_dir or runtime.config.data_dir / "sound", engines)
+    return Studio(library, settings, choices, book.lexicon, book.lint)
+
+
+def _opened(name: str, context: EngineContext) -> SpeechEngine | None:
+    """Return an engine that nobody asked for by name; one that cannot be opened is not offered."""
+    try:
+        return load_engine(name, context)
+    except UnknownEngine:
+        return None
 
 
 def start(runtime: Runtime) -> Sequence[Background]:
@@ -151,7 +178,12 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("presence", sweep)
     pumps.add("database", tidy_up)
     _look_after_loudspeakers(runtime, pumps)
-    return (station, texting, *pumps.loops, runtime.get(LiveDesk))
+    return (station, texting, *pumps.loops, runtime.get(LiveDesk), *_fetching(runtime))
+
+
+def _fetching(runtime: Runtime) -> tuple[Background, ...]:
+    settings = runtime.config.section(SpeechSettings)
+    return (Fetching(context_of(settings)),) if settings.fetch_voice else ()
 
 
 def open_provider(runtime: Runtime, rules: Rules) -> SmsProvider:
@@ -214,9 +246,10 @@ def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads
 
 feature = Feature(
     name="broadcasts",
-    settings=(BroadcastSettings, SpeechSettings, SmsSettings),
+    settings=(BroadcastSettings, SpeechSettings, SmsSettings, UploadSettings),
     provide=provide,
     plug_in=install_pages,
+    seed_demo=starting.seed,
     start=start,
-    commands=(stop,),
+    commands=(stop, voices, read_text),
 )

@@ -14,16 +14,23 @@ from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
 from broadcasts.delivery.desk import Approvals, Countdowns
 from broadcasts.delivery.sound import ReleasedSound
+from broadcasts.lexicon import api as lexicon_api
+from broadcasts.lexicon import views as lexicon
+from broadcasts.lexicon import wording_views as wording
+from broadcasts.materials import api as material_api
+from broadcasts.materials import views as materials
 from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
+from broadcasts.voices import api as voices_api
+from broadcasts.voices import views as voices
 from hub.core.runtime import Runtime
 from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
-ROOMS = (delivery, announcements, alerts, shout, sms)
-VERBS = (announcement_api, delivery_api, muting_api, alert_api, sms_api)
+ROOMS = (delivery, announcements, alerts, shout, materials, sms, voices, lexicon, wording)
+VERBS = (announcement_api, delivery_api, muting_api, alert_api, material_api, sms_api, voices_api, lexicon_api)
 
 
 def provide_desks(runtime: Runtime) -> None:

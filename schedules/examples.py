@@ -61,7 +61,7 @@ def _keep(runtime: Runtime, clerk: Actor, draft: Draft) -> None:
 
 def _submit(runtime: Runtime, clerk: Actor, draft: Draft, approver: Actor | None) -> None:
     try:
-        spoken: Spoken = as_spoken(record(runtime.get(Studio), draft))
+        spoken: Spoken = as_spoken(record(runtime.get(Studio), draft, hurried=True))
     except SpeechFailed:
         return
     rules, now = runtime.get(Rules), runtime.now()

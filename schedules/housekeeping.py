@@ -12,6 +12,8 @@ from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
 from broadcasts.delivery.models import Broadcast
 from broadcasts.loudspeaker import sheet
+from broadcasts.materials.lifecycle import State as MaterialState
+from broadcasts.materials.models import Material
 from broadcasts.settings import SpeechSettings
 from broadcasts.shout.models import Shout
 from broadcasts.studio import Studio
@@ -46,6 +48,7 @@ def sounds_wanted(session: Session, now: datetime) -> set[str]:
     alerts = select(Alert.audio_sha256).where(Alert.armed_at > now - RECENT)
     shouts = select(Shout.audio_sha256).where(Shout.made_at > now - RECENT)
     voices = select(Shout.voice_sha256).where(Shout.made_at > now - RECENT)
-    return {
-        sha for query in (announcements, broadcasts, alerts, shouts, voices) for sha in session.scalars(query) if sha
-    }
+    kept = select(Material.audio_sha256).where(Material.state != MaterialState.WITHDRAWN)
+    played = select(Announcement.recording_sha256).where(Announcement.state != State.WITHDRAWN)
+    queries = (announcements, broadcasts, alerts, shouts, voices, kept, played)
+    return {sha for query in queries for sha in session.scalars(query) if sha}

@@ -14,7 +14,6 @@ from broadcasts.alerts.service import Spoken, Wish
 from broadcasts.alerts.voice import Warmer, speak
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
-from broadcasts.settings import SpeechSettings
 from broadcasts.sms.provider import SmsProvider
 from broadcasts.studio import LAST_RESORT, Studio
 from hub.core.actor import Permission
@@ -162,7 +161,7 @@ def _desk_page(laid: Desk, *, errors: dict[str, str] | None = None, focus: bool 
 
 
 def _view(going: Going) -> dict[str, object]:
-    normal = runtime().config.section(SpeechSettings).engines[0]
+    normal = runtime().get(Studio).alarm("", colour=going.alert.colour, repeats=1).voice.engine
     busy = going.phase is not Phase.SOUNDING or going.sounding or going.heard + going.offline < going.meant
     return {
         "going": going,

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from broadcasts.announcements.drafting import content_hash
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.announcements.playing import why_silent
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Kind
 from broadcasts.delivery.rules import Rules
@@ -24,6 +25,8 @@ def lay(
     approved = announcement.state is State.APPROVED and content_hash(announcement) == announcement.content_hash
     audience = Audience.from_json(announcement.audience)
     plain = bool(announcement.audio_sha256) and not announcement.relay_url and audience.speakers
+    if why_silent(session, announcement, starts_at, rules.zone):
+        return None
     if not (approved and plain) or rules.quiet.touches(starts_at, announcement.audio_ms / 1000):
         return None
     return sheet.lay(

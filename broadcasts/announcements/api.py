@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from uuid import UUID
 
 from flask import Response
 from flask_babel import gettext
 from pydantic import Field
 
-from broadcasts.announcements import catalogue, handing_in, horns, listing, service, sounding
+from broadcasts.announcements import catalogue, handing_in, horns, listing, playing, service, sounding
 from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.outlook import look
@@ -31,7 +32,7 @@ from hub.web.paging import cursor, moment_and_id, place_of
 from hub.web.work import actor, now, reading, work
 
 bp = room("announcements", "Words someone wants heard, and how far they have come.")
-FIELDS = {"region": "regions", "code": "regions", "channel": "speakers"}
+FIELDS = {"region": "regions", "code": "regions", "channel": "speakers", "material": "material_id"}
 """What services call by the name it has on the pages."""
 
 
@@ -78,7 +79,9 @@ class Reason(Input):
 def create_announcement(body: AnnouncementIn) -> Response:
     """Start a draft."""
     with _our_fields(), work() as session:
-        found = service.create(session, actor(), body.draft(), now=now())
+        found = service.create(
+            session, actor(), playing.named(session, actor(), body.draft(), body.material_id, day=_today()), now=now()
+        )
         return finish(session, AnnouncementOut.of(found), 201)
 
 
@@ -111,7 +114,13 @@ def change_announcement(path: AnnouncementPath, body: AnnouncementIn) -> Respons
     """Replace one's own announcement; what was submitted or returned becomes a draft again."""
     with _our_fields(), work() as session:
         listing.editable(session, actor(), path.announcement_id)
-        found = service.save(session, actor(), path.announcement_id, body.draft(), now=now())
+        found = service.save(
+            session,
+            actor(),
+            path.announcement_id,
+            playing.named(session, actor(), body.draft(), body.material_id, day=_today()),
+            now=now(),
+        )
         return say(AnnouncementOut.of(found))
 
 
@@ -175,7 +184,8 @@ def withdraw_announcement(path: AnnouncementPath) -> Response:
 def preview(body: AnnouncementIn) -> Response:
     """Say how it would be read, how long it lasts, whom it reaches, what it costs and whether the time fits."""
     with _our_fields():
-        draft = body.draft()
+        with reading() as session:
+            draft = playing.named(session, actor(), body.draft(), body.material_id, day=_today())
         sound = sounding.sounding(runtime().get(Studio), draft)
         with reading() as session:
             regions.require_known(session, draft.audience.regions)
@@ -198,6 +208,10 @@ def _spoken(draft: Draft, rules: Rules) -> Spoken | None:
         return sounding.as_spoken(sounding.record(runtime().get(Studio), draft))
     except SpeechFailed as failure:
         raise Unavailable("speech_failed", why=gettext(failure.msgid, **failure.values)) from failure
+
+
+def _today() -> date:
+    return now().astimezone(runtime().zone).date()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from broadcasts.announcements.handing_in import OPEN
 from broadcasts.announcements.horns import Choosable, choosable
 from broadcasts.announcements.models import Announcement
 from broadcasts.announcements.outlook import Outlook, look
+from broadcasts.announcements.playing import Offered, offered
 from broadcasts.announcements.ready import Ready, ready_made
 from broadcasts.announcements.sounding import Sounding
 from broadcasts.announcements.timing import Timetable
@@ -32,6 +33,7 @@ class Desk:
     times: list[tuple[int, str, date]]
     ready: tuple[Ready, ...]
     chosen_ready: str
+    library: Offered
     standing: Announcement | None
 
     @property
@@ -54,6 +56,7 @@ def show(
         times=forms.usual_times(now, rules.quiet),
         ready=ready_made(),
         chosen_ready=forms.chosen_ready(form.values),
+        library=offered(session, actor, now.astimezone(rules.zone).date()),
         standing=own(session, actor, form.id),
     )
 

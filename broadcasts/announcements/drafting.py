@@ -3,13 +3,15 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Theme
 from broadcasts.relay.addresses import Relay
+from broadcasts.speech.engine import Language
 from hub.core.errors import BadInput
 
 TITLE_LENGTH = 30
@@ -24,6 +26,16 @@ _READING = re.compile(r"[{｛][^{}｛｝\n]{0,60}[}｝]")
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """A recording of the library: whose, its bytes, how long one pass is, and its outline where that is known."""
+
+    material_id: UUID
+    sha256: str
+    ms: int
+    peaks: tuple[int, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """The fields of the compose form as values. It may be incomplete; `problems` says what submitting still needs.
 
@@ -35,6 +47,7 @@ class Draft:
     sms_text: str
     theme: Theme
     audience: Audience
+    language: Language = Language.MANDARIN
     speed: str = "normal"
     repeats: int = 2
     volume: int | None = None
@@ -44,6 +57,10 @@ class Draft:
     first_day: date | None = None
     last_day: date | None = None
     relay: Relay | None = None
+    origin: UUID | None = None
+    """The text of the library that the words come from."""
+    recording: Chosen | None = None
+    """Played instead of reading the words, which then only say what is in it."""
 
     @property
     def speaks(self) -> bool:
@@ -89,7 +106,7 @@ class Draft:
             found.append(
                 BadInput("title_too_long", field="title", most=TITLE_LENGTH, over=len(self.title) - TITLE_LENGTH)
             )
-        if not self.text.strip() and self.relay is None:
+        if not self.text.strip() and self.relay is None and self.recording is None:
             found.append(BadInput("text_missing", field="text"))
         elif len(self.text) > TEXT_LENGTH:
             found.append(BadInput("text_too_long", field="text", most=TEXT_LENGTH, over=len(self.text) - TEXT_LENGTH))
@@ -103,6 +120,8 @@ class Draft:
         return []
 
     def _sms_problems(self) -> list[BadInput]:
+        if self.recording is not None and not self.message:
+            return [BadInput("recording_sms_words", field="sms_text")]
         over = len(self.message) - SMS_LENGTH
         if over > 0:
             return [BadInput("sms_too_long", field="sms_text", most=SMS_LENGTH, over=over)]
@@ -181,6 +200,8 @@ def content_hash(announcement: Announcement) -> str:
         "last_day": str(a.last_day),
         "audio": a.audio_sha256,
     }
+    if a.recording_sha256:
+        content["recording"] = [str(a.material_id), a.recording_sha256]
     if a.relay_url:
         content["relay"] = [a.relay_url, a.relay_minutes]
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

@@ -19,6 +19,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.kinds import Theme
 from broadcasts.relay.addresses import Relay
+from broadcasts.speech.engine import Language
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput, Problems
 from hub.regions.tree import path_of
@@ -34,8 +35,8 @@ LONGEST_TEXT = 20_000
 MOST_TAGS, TAG_LENGTH = 20, 20
 FIELD_OF = {"daily_at": "at", "code": "region", "only": "region", "without": "region"}
 """Inputs that have another name in the form."""
-WORDS, RELAY = "words", "relay"
-"""What is broadcast: words that somebody writes, or a programme from elsewhere."""
+WORDS, RECORDING, RELAY = "words", "recording", "relay"
+"""What is broadcast: words that somebody writes, a recording of the library, or a programme from elsewhere."""
 _CLOCK = re.compile(r"(\d{1,2})[:：点](\d{2})分?")
 _DAY = re.compile(r"(2\d{3})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 
@@ -48,6 +49,7 @@ class Values:
     text: str = ""
     sms_text: str = ""
     theme: str = Theme.NOTICE.value
+    language: str = Language.MANDARIN.value
     speed: str = "normal"
     repeats: str = "2"
     volume: str = ""
@@ -64,6 +66,10 @@ class Values:
     ticked: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    material: str = ""
+    """The recording of the library that is played."""
+    origin: str = ""
+    """The text of the library that the words come from."""
     what: str = WORDS
     relay_url: str = ""
     relay_minutes: str = "30"
@@ -98,6 +104,8 @@ class Form:
     def problems(self, *, now: datetime, zone: ZoneInfo) -> list[BadInput]:
         """Return everything that keeps it from being submitted, one a field."""
         found = [*self.mistakes, *self.draft.problems(now=now, today=now.astimezone(zone).date())]
+        if any(p.field == "material" for p in self.mistakes):
+            found = [p for p in found if p.code != "text_missing"]
         if any(p.field in ("day", "at") for p in self.mistakes):
             found = [p for p in found if p.code not in ("time_missing", "daily_time_missing")]
         first: dict[str, BadInput] = {}
@@ -146,6 +154,7 @@ def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> For
             only=only,
             without=without,
         ),
+        language=reader.choice(Language, values.language, "language_unknown", "language") or Language.MANDARIN,
         speed=reader.speed(values.speed),
         repeats=reader.number(values.repeats, "repeats", 2),
         volume=reader.number(values.volume, "volume", 50) if values.volume.strip() else None,
@@ -209,6 +218,7 @@ def from_draft(announcement_id: UUID, draft: Draft, zone: ZoneInfo) -> Form:
         text=draft.text,
         sms_text=draft.sms_text,
         theme=draft.theme.value,
+        language=draft.language.value,
         speed=draft.speed,
         repeats=str(draft.repeats),
         volume="" if draft.volume is None else str(draft.volume),
@@ -222,7 +232,9 @@ def from_draft(announcement_id: UUID, draft: Draft, zone: ZoneInfo) -> Form:
         tags=draft.audience.tags,
         only=draft.audience.only,
         without=draft.audience.without,
-        what=RELAY if draft.relay else WORDS,
+        what=RELAY if draft.relay else RECORDING if draft.recording else WORDS,
+        material=str(draft.recording.material_id) if draft.recording else "",
+        origin=str(draft.origin or ""),
         relay_url=draft.relay.url if draft.relay else "",
         relay_minutes=str(draft.relay.minutes) if draft.relay else "30",
     )
@@ -232,9 +244,17 @@ def from_draft(announcement_id: UUID, draft: Draft, zone: ZoneInfo) -> Form:
 def taken(form: Form, key: str) -> Form:
     """Return the form with a ready-made text in it; `blank` empties it, `undo` brings back what stood there before."""
     title, text, theme, was = _ready(form, key)
-    values = replace(form.values, title=title, text=text, theme=theme.value)
-    draft = replace(form.draft, title=title, text=text, theme=theme)
+    values = replace(form.values, title=title, text=text, theme=theme.value, origin="")
+    draft = replace(form.draft, title=title, text=text, theme=theme, origin=None)
     return replace(form, values=values, draft=draft, was=was)
+
+
+def mended(form: Form, text: str) -> Form:
+    """Return the form with other words in it; what stood there can be brought back."""
+    if text == form.draft.text:
+        return form
+    was = (form.values.title, form.values.text)
+    return replace(form, values=replace(form.values, text=text), draft=replace(form.draft, text=text), was=was)
 
 
 def _ready(form: Form, key: str) -> tuple[str, str, Theme, tuple[str, str] | None]:

@@ -13,6 +13,7 @@ from broadcasts.announcements.fitting import Verdict, first_time
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.outlook import Outlook, look
+from broadcasts.announcements.playing import why_silent
 from broadcasts.announcements.sounding import is_there, sounding_of
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
@@ -170,7 +171,7 @@ def _card(session: Session, actor: Actor, found: Announcement, looking: Looking)
         home=regions.full_name(session, found.home_path, without_county=True),
         waited=looking.now - (found.submitted_at or looking.now),
         own=actor.id in (found.written_by, found.submitted_by),
-        blocked=_blocked(found, outlook, looking),
+        blocked=why_silent(session, found, looking.now, looking.rules.zone) or _blocked(found, outlook, looking),
     )
 
 

@@ -44,6 +44,7 @@ class Announcement(Base):
     audience: Mapped[dict[str, Any]] = mapped_column(default=dict)
     home_path: Mapped[str] = mapped_column(String(64))
     voice: Mapped[str] = mapped_column(String(60), default="")
+    """Whose voice: the language it speaks, empty for Mandarin; the settings say which voice that is."""
     speed: Mapped[str] = mapped_column(String(8), default="normal")
     repeats: Mapped[int] = mapped_column(default=2)
     volume: Mapped[int | None]
@@ -59,6 +60,11 @@ class Announcement(Base):
     relay_found: Mapped[str] = mapped_column(String(24), default="")
     """What the hub heard there when it was submitted: a `relay.listening.Found`, or nothing yet."""
     relay_level_db: Mapped[int | None]
+    material_id: Mapped[UUID | None]
+    """What of the library it plays, or where its words come from."""
+    recording_sha256: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """A recording that is played instead of reading the words: one pass of it, without tones."""
+    recording_ms: Mapped[int] = mapped_column(default=0, server_default="0")
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]
 

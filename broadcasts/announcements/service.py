@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from broadcasts.announcements import horns
+from broadcasts.announcements import horns, playing, wording
 from broadcasts.announcements.drafting import Draft, content_hash
 from broadcasts.announcements.fitting import first_time
 from broadcasts.announcements.lifecycle import State, step
@@ -18,9 +18,11 @@ from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.rules import Rules
+from broadcasts.lexicon import service as lexicon
 from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.orders import Sound
 from broadcasts.relay.addresses import LONGEST_ADDRESS, Relay
+from broadcasts.speech.engine import Language
 from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
@@ -57,7 +59,7 @@ def create(
     _fill(session, announcement, draft, actor)
     session.add(announcement)
     session.flush()
-    log.record(session, actor, "announcement.create", _ref(announcement), announcement.home_path, now)
+    _note(session, actor, "announcement.create", announcement, now)
     return announcement
 
 
@@ -83,6 +85,8 @@ def submit(
     announcement = _own(session, actor, announcement_id)
     draft = as_draft(announcement)
     problems = draft.problems(now=now, today=now.astimezone(rules.zone).date())
+    problems += playing.in_time(session, draft, rules.zone)
+    problems += wording.unfit(draft, lexicon.watched_of(session))
     if problems:
         raise Problems(problems)
     if first_time(draft, rules.zone, now) is None:
@@ -91,6 +95,7 @@ def submit(
         raise BadInput("sound_missing", field="text")
     if draft.audience.speakers and not _reach(session, draft.audience) and not draft.audience.sms:
         raise BadInput("no_speaker_there", field="region")
+    playing.require_playable(session, announcement, now, rules.zone)
     announcement.state = step(announcement.state, State.SUBMITTED)
     announcement.audience = draft.audience.checked().as_json()
     _take_sound(announcement, spoken)
@@ -99,12 +104,11 @@ def submit(
     announcement.submitted_at = announcement.changed_at = now
     announcement.return_reason = ""
     announcement.content_hash = content_hash(announcement)
-    log.record(
+    _note(
         session,
         actor,
         "announcement.submit",
-        _ref(announcement),
-        announcement.home_path,
+        announcement,
         now,
         title=announcement.title,
         content=announcement.content_hash,
@@ -130,15 +134,15 @@ def approve(
     announcement = _for_review(session, actor, announcement_id)
     if seen_hash and seen_hash != announcement.content_hash:
         raise WrongState("announcement_changed_meanwhile")
+    playing.require_playable(session, announcement, now, rules.zone)
     announcement.state = step(announcement.state, State.APPROVED)
     announcement.approved_by, announcement.approved_by_name = actor.id, actor.name
     announcement.approved_at = announcement.changed_at = now
-    log.record(
+    _note(
         session,
         actor,
         "announcement.approve",
-        _ref(announcement),
-        announcement.home_path,
+        announcement,
         now,
         title=announcement.title,
         content=announcement.content_hash,
@@ -166,7 +170,7 @@ def give_back(session: Session, actor: Actor, announcement_id: UUID, reason: str
     announcement.state = step(announcement.state, State.RETURNED)
     announcement.return_reason = reason[:REASON_LENGTH]
     announcement.changed_at = now
-    log.record(session, actor, "announcement.return", _ref(announcement), announcement.home_path, now, reason=reason)
+    _note(session, actor, "announcement.return", announcement, now, reason=reason)
     return announcement
 
 
@@ -180,12 +184,11 @@ def withdraw(
     announcement.state = step(announcement.state, State.WITHDRAWN)
     announcement.changed_at = now
     timetable.unbook(session, announcement.id, now)
-    log.record(
+    _note(
         session,
         actor,
         "announcement.withdraw",
-        _ref(announcement),
-        announcement.home_path,
+        announcement,
         now,
         title=announcement.title,
     )
@@ -212,6 +215,8 @@ def release(
         raise WrongState(f"announcement_{announcement.state.value}")
     if content_hash(announcement) != announcement.content_hash:
         raise WrongState("announcement_changed_meanwhile")
+    playing.require_playable(session, announcement, starts_at, rules.zone)
+    playing.went_out(session, announcement, now)
     audience = Audience.from_json(announcement.audience)
     audience = replace(audience, sms=audience.sms and texts)
     has_sound = bool(announcement.audio_sha256)
@@ -295,12 +300,14 @@ def page(
 def as_draft(announcement: Announcement) -> Draft:
     """Return its fields as the form has them."""
     a = announcement
+    origin, recording = playing.kept(a)
     return Draft(
         title=a.title,
         text=a.text,
         sms_text=a.sms_text,
         theme=a.theme,
         audience=Audience.from_json(a.audience),
+        language=Language(a.voice or Language.MANDARIN),
         speed=a.speed,
         repeats=a.repeats,
         volume=a.volume,
@@ -310,6 +317,8 @@ def as_draft(announcement: Announcement) -> Draft:
         first_day=a.first_day,
         last_day=a.last_day,
         relay=Relay(a.relay_url, a.relay_minutes) if a.relay_url or a.relay_minutes else None,
+        origin=origin,
+        recording=recording,
     )
 
 
@@ -341,6 +350,7 @@ def _fill(session: Session, announcement: Announcement, draft: Draft, actor: Act
     announcement.theme = settled.theme
     announcement.audience = settled.audience.as_json()
     announcement.home_path = common(list(paths)) or actor.paths(Permission.COMPOSE)[0]
+    announcement.voice = settled.language.value if settled.language is not Language.MANDARIN else ""
     announcement.speed = settled.speed
     announcement.repeats = settled.repeats
     announcement.volume = settled.volume
@@ -349,6 +359,7 @@ def _fill(session: Session, announcement: Announcement, draft: Draft, actor: Act
     announcement.daily_at = settled.daily_at
     announcement.first_day = settled.first_day
     announcement.last_day = settled.last_day
+    playing.keep(announcement, settled)
     relay = settled.relay or Relay("", 0)
     if relay.url != announcement.relay_url:
         announcement.relay_found, announcement.relay_level_db = "", None
@@ -384,5 +395,5 @@ def _within(actor: Actor, permission: Permission) -> ColumnElement[bool]:
     return or_(*(Announcement.home_path.like(like_below(path)) for path in paths))
 
 
-def _ref(announcement: Announcement) -> str:
-    return f"announcement:{announcement.id}"
+def _note(session: Session, actor: Actor, deed: str, announcement: Announcement, now: datetime, **details: str) -> None:
+    log.record(session, actor, deed, f"announcement:{announcement.id}", announcement.home_path, now, **details)

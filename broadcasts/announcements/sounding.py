@@ -1,14 +1,24 @@
 """How an announcement sounds: how it is read, how long it lasts, and its recording."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from broadcasts.announcements.drafting import MOST_REPEATS, SPEEDS, TEXT_LENGTH, Draft
+from broadcasts.announcements.drafting import MOST_REPEATS, SPEEDS, TEXT_LENGTH, Chosen, Draft
 from broadcasts.announcements.models import Announcement
 from broadcasts.announcements.service import Spoken
+from broadcasts.lexicon.entries import marked
 from broadcasts.loudspeaker.orders import Sound
+from broadcasts.speech.audio import around_s
+from broadcasts.speech.engine import Language
+from broadcasts.speech.findings import Finding
 from broadcasts.speech.library import Rendering, RenderOrder
-from broadcasts.speech.reading import Caution, Reading, estimate_seconds
+from broadcasts.speech.pronunciation import Lexicon
+from broadcasts.speech.reading import Caution, Reading
 from broadcasts.studio import Studio
+from broadcasts.uploads.arranging import arrange, made_before, outline
+
+RECORDED = "recording"
+"""Stands for the engine where a recording of the library is played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +32,16 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording as a page plays it; `peaks` may be unknown. `stands_in` names the engine if not the usual one."""
+    """A recording as a page plays it; `peaks` may be unknown. `stands_in` names the engine if not the usual one.
+
+    The usual one was `late`, it would have taken longer than people wait; or it failed.
+    """
 
     sha256: str
     ms: int
     peaks: tuple[int, ...]
     stands_in: str = ""
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +54,13 @@ class Sounding:
     exact: bool
     pieces: tuple[Piece, ...]
     cautions: tuple[Caution, ...]
+    findings: tuple[Finding, ...]
     recording: Recording | None
+
+    @property
+    def given(self) -> bool:
+        """Return whether some word is read as the lexicon has it."""
+        return any(p.written is None and p.pinyin for p in self.pieces)
 
     @property
     def changed(self) -> tuple[Piece, ...]:
@@ -53,6 +73,7 @@ def order_for(studio: Studio, draft: Draft) -> RenderOrder:
     return studio.announcement(
         draft.text[:TEXT_LENGTH],
         theme=draft.theme,
+        language=draft.language,
         speed=draft.speed if draft.speed in SPEEDS else "normal",
         repeats=min(max(1, draft.repeats), MOST_REPEATS),
     )
@@ -61,6 +82,8 @@ def order_for(studio: Studio, draft: Draft) -> RenderOrder:
 def sounding(studio: Studio, draft: Draft, known: Rendering | None = None) -> Sounding:
     """Return how a draft will sound, without making any sound; `known` is its recording, if just made."""
     order = order_for(studio, draft)
+    if draft.recording is not None:
+        return _played(studio, draft, draft.recording, order)
     if known is None and order.text.strip():
         known = studio.library.find_order(order)
     return _sounding(studio, draft.text, order, known)
@@ -69,6 +92,9 @@ def sounding(studio: Studio, draft: Draft, known: Rendering | None = None) -> So
 def sounding_of(studio: Studio, announcement: Announcement, draft: Draft) -> Sounding:
     """Return how something submitted sounds: its own recording, even if today's voice would sound different."""
     order = order_for(studio, draft)
+    if draft.recording is not None:
+        played = _played(studio, draft, draft.recording, order)
+        return replace(played, recording=_file_only(studio, announcement) or played.recording)
     known = studio.library.find_order(order) if order.text.strip() else None
     found = _sounding(studio, draft.text, order, known if _is_its_own(announcement, known) else None)
     if not announcement.audio_sha256:
@@ -78,9 +104,23 @@ def sounding_of(studio: Studio, announcement: Announcement, draft: Draft) -> Sou
     return replace(found, total_ms=announcement.audio_ms, exact=True, pieces=pieces, recording=recording)
 
 
-def record(studio: Studio, draft: Draft) -> Rendering:
+def record(studio: Studio, draft: Draft, *, hurried: bool = False) -> Rendering:
     """Make the recording, or find it. Takes seconds: never with a database session open. SpeechFailed."""
-    return studio.render(order_for(studio, draft))
+    order = order_for(studio, draft)
+    if draft.recording is None:
+        return studio.render(studio.hurried(order) if hurried else order)
+    made = arrange(studio.library, draft.recording.sha256, order.plan)
+    return Rendering(
+        key="",
+        sha256=made.sha256,
+        bytes=made.bytes,
+        duration_ms=made.ms,
+        speech_ms=draft.recording.ms,
+        peaks=outline(draft.recording.peaks, draft.recording.ms, order.plan),
+        engine=RECORDED,
+        voice="",
+        spoken="",
+    )
 
 
 def as_spoken(rendering: Rendering) -> Spoken:
@@ -94,40 +134,67 @@ def is_there(studio: Studio, announcement: Announcement) -> bool:
     return not announcement.audio_sha256 or studio.library.path_of(announcement.audio_sha256) is not None
 
 
-def pieces_of(reading: Reading) -> tuple[Piece, ...]:
-    """Return what is spoken with every change marked."""
+def pieces_of(reading: Reading, lexicon: Lexicon) -> tuple[Piece, ...]:
+    """Return what is spoken with every change marked, and every reading that was given rather than guessed."""
     pieces: list[Piece] = []
     at = 0
     for change in reading.changes:
-        if change.start > at:
-            pieces.append(Piece(reading.text[at : change.start]))
-        pieces.append(Piece(change.spoken, change.written, change.pinyin))
+        pieces += _as_written(reading.text[at : change.start], lexicon)
+        pieces.append(Piece(change.spoken, change.written, marked(change.pinyin)))
         at = change.end
-    if at < len(reading.text):
-        pieces.append(Piece(reading.text[at:]))
+    pieces += _as_written(reading.text[at:], lexicon)
     return tuple(pieces)
 
 
+def _as_written(text: str, lexicon: Lexicon) -> Iterator[Piece]:
+    at = 0
+    for start, end, pinyin in lexicon.hits(text):
+        if start > at:
+            yield Piece(text[at:start])
+        yield Piece(text[start:end], pinyin=marked(pinyin))
+        at = end
+    if at < len(text):
+        yield Piece(text[at:])
+
+
 def _sounding(studio: Studio, text: str, order: RenderOrder, known: Rendering | None) -> Sounding:
-    reading = studio.read(order.text)
+    reading = studio.reading(order)
     speaks = bool(reading.spoken.strip())
-    pass_ms = round(1000 * estimate_seconds(reading, order.voice, order.lexicon)) if speaks else 0
+    pass_ms = studio.pass_ms(order) if speaks else 0
     total_ms = studio.estimate_ms(order) if speaks else 0
     return Sounding(
         characters=len(text),
         pass_ms=known.speech_ms if known else pass_ms,
         total_ms=known.duration_ms if known else total_ms,
         exact=known is not None,
-        pieces=pieces_of(reading),
+        pieces=pieces_of(reading, order.lexicon),
         cautions=reading.warnings,
+        findings=studio.check(text) if order.text and order.voice.language is not Language.ENGLISH else (),
         recording=as_recording(known, order) if known else None,
+    )
+
+
+def _played(studio: Studio, draft: Draft, recording: Chosen, order: RenderOrder) -> Sounding:
+    """Return how a recording of the library will sound: nothing is read aloud, and its length is known."""
+    plan = order.plan
+    made = made_before(studio.library, recording.sha256, plan)
+    peaks = outline(recording.peaks, recording.ms, plan)
+    return replace(
+        _sounding(studio, draft.text, replace(order, text=""), None),
+        pass_ms=recording.ms,
+        total_ms=made.ms if made else round(1000 * around_s(plan)) + plan.repeats * recording.ms,
+        exact=True,
+        pieces=(),
+        cautions=(),
+        findings=(),
+        recording=Recording(made.sha256, made.ms, peaks) if made else None,
     )
 
 
 def as_recording(rendering: Rendering, order: RenderOrder) -> Recording:
     """Return a rendering as a page plays it."""
-    stands_in = rendering.engine if rendering.engine != order.voice.engine else ""
-    return Recording(rendering.sha256, rendering.duration_ms, rendering.peaks, stands_in)
+    stands_in = rendering.engine if rendering.engine not in (order.voice.engine, RECORDED) else ""
+    return Recording(rendering.sha256, rendering.duration_ms, rendering.peaks, stands_in, rendering.late)
 
 
 def _is_its_own(announcement: Announcement, known: Rendering | None) -> bool:

@@ -1,6 +1,7 @@
 """Write, hear, submit and approve announcements."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -8,13 +9,14 @@ from flask import Blueprint, current_app, flash, jsonify, redirect, render_templ
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from broadcasts.announcements import choosing, desk, forms, handing_in, listing, service
+from broadcasts.announcements import choosing, desk, forms, handing_in, listing, picking, service, wording
 from broadcasts.announcements.forms import Form
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.listing import TABS, Cursor, Looking
 from broadcasts.announcements.sounding import as_spoken, record, sounding
 from broadcasts.announcements.timing import Timetable
 from broadcasts.delivery.rules import Rules
+from broadcasts.lexicon.book import WordBook
 from broadcasts.pumps import Pumps
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.speech.library import Rendering
@@ -85,7 +87,9 @@ def compose() -> ResponseReturnValue:
         if copied := forms.as_id(request.args.get("copy", "")):
             original = service.as_draft(listing.copyable(session, person, copied))
             form = forms.copied(original, form, person, rules.zone)
-    return _page(form)
+        if wanted := forms.as_id(request.args.get("material", "")):
+            form = picking.put_in(session, person, form, wanted, day=_today())
+    return _page(_looked_up(form))
 
 
 @bp.get("/compose/<uuid:announcement_id>")
@@ -96,7 +100,7 @@ def edit(announcement_id: UUID) -> ResponseReturnValue:
         found = listing.editable(session, actor(), announcement_id)
     if found.state in (State.APPROVED, State.WITHDRAWN):
         return redirect(url_for("announcements.detail", announcement_id=found.id))
-    return _page(forms.from_draft(found.id, service.as_draft(found), runtime().get(Rules).zone))
+    return _page(_looked_up(forms.from_draft(found.id, service.as_draft(found), runtime().get(Rules).zone)))
 
 
 @bp.post("/compose")
@@ -115,8 +119,16 @@ def hand_over() -> ResponseReturnValue:
 @bp.post("/compose/ready")
 @permission_required(Permission.COMPOSE)
 def take_ready() -> ResponseReturnValue:
-    """Show the form again with a ready-made text in it."""
-    return _page(forms.taken(_form(), request.form.get("ready", "")))
+    """Show the form again with a ready-made text, or something of the library, in it."""
+    form, wanted = _form(), request.form.get("ready", "")
+    material_id = forms.as_id(wanted)
+    if material_id is None:
+        return _page(forms.taken(form, wanted))
+    try:
+        with reading() as session:
+            return _page(picking.put_in(session, actor(), form, material_id, day=_today()))
+    except BadInput as error:
+        return _page(form, errors={"": explain(error, language())}, status=error.status)
 
 
 @bp.post("/compose/preview")
@@ -134,7 +146,7 @@ def preview() -> ResponseReturnValue:
 def listen() -> ResponseReturnValue:
     """Make the recording and answer the player. A failure is said, in the player's place, with status 200 for htmx."""
     form = _form()
-    problems = [p for p in form.problems(now=now(), zone=runtime().zone) if p.field == "text"]
+    problems = [p for p in form.problems(now=now(), zone=runtime().zone) if p.field in ("text", "material")]
     if problems:
         return _listened(form, failure=explain(problems[0], language()), status=422)
     try:
@@ -142,6 +154,15 @@ def listen() -> ResponseReturnValue:
     except SpeechFailed as failure:
         return _listened(form, failure=_why(failure), status=503)
     return _listened(form, made=made)
+
+
+@bp.post("/compose/mend")
+@permission_required(Permission.COMPOSE)
+def mend() -> ResponseReturnValue:
+    """Show the form again with one of the proposals below the text applied."""
+    form = _form()
+    found = wording.findings_of(runtime().get(Studio), form.draft)
+    return _page(forms.mended(form, wording.pressed(form.draft.text, request.form.get("mend", ""), found)))
 
 
 @bp.post("/compose/autosave")
@@ -188,7 +209,9 @@ def detail(announcement_id: UUID) -> ResponseReturnValue:
     """Show one announcement with everything that happened to it."""
     with reading() as session:
         found = listing.detail(session, actor(), announcement_id, _looking())
-    return render_template(f"{PAGES}/detail.html", page=found, progress=_progress_url)
+    engine = found.announcement.engine
+    spoken_by = runtime().get(Studio).library.info(engine) if engine else None
+    return render_template(f"{PAGES}/detail.html", page=found, progress=_progress_url, spoken_by=spoken_by)
 
 
 @bp.post("/announcements/<uuid:announcement_id>/withdraw")
@@ -238,8 +261,18 @@ def give_back(announcement_id: UUID) -> ResponseReturnValue:
 
 
 def _form() -> Form:
-    zone = runtime().zone
-    return forms.from_request(request.form, actor(), zone, now().astimezone(zone).date())
+    return _looked_up(forms.from_request(request.form, actor(), runtime().zone, _today()))
+
+
+def _looked_up(form: Form) -> Form:
+    if not form.values.origin and form.values.what != forms.RECORDING:
+        return form
+    with reading() as session:
+        return picking.looked_up(session, actor(), form, day=_today())
+
+
+def _today() -> date:
+    return now().astimezone(runtime().zone).date()
 
 
 def _keep(form: Form) -> ResponseReturnValue:
@@ -254,6 +287,8 @@ def _submit(form: Form) -> ResponseReturnValue:
     rules = runtime().get(Rules)
     if problems := form.problems(now=now(), zone=rules.zone):
         raise Problems(problems)
+    if unfit := wording.unfit(form.draft, runtime().get(WordBook).watched()):
+        raise Problems(unfit)
     # The recording takes seconds and is made before any session is open.
     spoken = as_spoken(record(runtime().get(Studio), form.draft)) if form.draft.speaks else None
     with work() as session:
@@ -276,7 +311,8 @@ def _context(form: Form, made: Rendering | None = None) -> dict[str, Any]:
             now=now(),
         )
     stands_in = studio.speaker(sound.recording.stands_in) if sound.recording and sound.recording.stands_in else None
-    return {"page": page, "voice": studio.speaker(), "voice_id": studio.settings.voice, "stands_in": stands_in}
+    speaking = studio.speaking(form.draft.language)
+    return {"page": page, "speaking": speaking, "languages": studio.languages(), "stands_in": stands_in}
 
 
 def _page(

@@ -14,7 +14,9 @@ from broadcasts.announcements.outlook import Outlook
 from broadcasts.announcements.service import as_draft
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Theme
+from broadcasts.lexicon.wire import FindingOut
 from broadcasts.relay.addresses import LONGEST_ADDRESS, LONGEST_MINUTES, Relay
+from broadcasts.speech.engine import Language
 from hub.core.errors import BadInput, Problems
 from hub.speakers.topics import DEVICE_ID
 from hub.web.api import Input, Moment, Output, RegionCode, moment_of, ms, ms_or_none
@@ -46,6 +48,7 @@ class AnnouncementIn(Input):
         description="of the loudspeakers there only these; their villages are the regions when none are named",
     )
     without: list[SpeakerId] = Field(default=[], max_length=MOST_SPEAKERS, description="loudspeakers that stay silent")
+    language: Language = Field(Language.MANDARIN, description="what the voice speaks: zh, yue (Cantonese) or en")
     speed: str = Field("normal", pattern=SPEED, description="slow, normal or fast")
     repeats: StrictInt = Field(2, ge=1, le=MOST_REPEATS)
     volume: StrictInt | None = Field(None, ge=1, le=100, description="null = each loudspeaker at its own")
@@ -61,6 +64,11 @@ class AnnouncementIn(Input):
         "what sounds when it dies, and may be empty",
     )
     relay_minutes: StrictInt = Field(0, ge=0, le=LONGEST_MINUTES, description="how long; 0 = no relay")
+    material_id: UUID | None = Field(
+        None,
+        description="something of the library: a recording is played instead of reading `text`, which may be empty "
+        "then; of words it is noted that they were used",
+    )
 
     def draft(self) -> Draft:
         """Return it as the hub knows it. Problems when something was sent that `when` has no use for."""
@@ -75,6 +83,7 @@ class AnnouncementIn(Input):
             audience=Audience(
                 tuple(self.regions), self.speakers, self.sms, tuple(self.tags), tuple(self.only), tuple(self.without)
             ),
+            language=self.language,
             speed=self.speed,
             repeats=self.repeats,
             volume=self.volume,
@@ -102,6 +111,7 @@ class AnnouncementOut(Output):
     tags: list[str]
     only: list[str] = Field(description="of the loudspeakers there only these; empty = all")
     without: list[str]
+    language: Language
     speed: str
     repeats: int
     volume: int | None
@@ -114,6 +124,8 @@ class AnnouncementOut(Output):
     relay_minutes: int
     relay_found: str = Field(description="what the hub heard there: heard, silent, no_sound, away or line")
     relay_level_db: int | None
+    material_id: UUID | None = Field(description="what of the library it plays, or where its words come from")
+    recording_ms: int = Field(description="one pass of the recording it plays; 0 = words are read")
     version: int
     content_hash: str = Field(description="what an approval is of; empty before it is submitted")
     spoken: str = Field(description="the words as they were read aloud; empty before it is submitted")
@@ -145,6 +157,7 @@ class AnnouncementOut(Output):
             tags=list(draft.audience.tags),
             only=list(draft.audience.only),
             without=list(draft.audience.without),
+            language=draft.language,
             speed=a.speed,
             repeats=a.repeats,
             volume=a.volume,
@@ -157,6 +170,8 @@ class AnnouncementOut(Output):
             relay_minutes=a.relay_minutes,
             relay_found=a.relay_found,
             relay_level_db=a.relay_level_db,
+            material_id=a.material_id,
+            recording_ms=a.recording_ms,
             version=a.version,
             content_hash=a.content_hash,
             spoken=a.spoken,
@@ -217,6 +232,7 @@ class Preview(Output):
     spoken: str
     changes: list[ReadAs]
     warnings: list[Warned]
+    findings: list[FindingOut] = Field(description="what to say otherwise; `must` keeps it from being submitted")
     seconds: int = Field(description="tone and repeats included")
     exact: bool = Field(description="false = estimated; the recording is made when it is submitted")
     speakers: int
@@ -235,6 +251,7 @@ class Preview(Output):
             warnings=[
                 Warned(start=w.start, end=w.end, written=w.written, message=w.message) for w in sounding.cautions
             ],
+            findings=[FindingOut.of(finding) for finding in sounding.findings],
             seconds=round(sounding.total_ms / 1000),
             exact=sounding.exact,
             speakers=found.reach.speakers,

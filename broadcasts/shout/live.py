@@ -9,13 +9,13 @@ from uuid import UUID
 import av
 import numpy as np
 
-from broadcasts.shout.containers import ENOUGH, container_of, open_sound
 from broadcasts.shout.levelling import Leveller
 from broadcasts.shout.models import Ended
 from broadcasts.shout.packing import Packer
 from broadcasts.shout.pieces import Pieces
 from broadcasts.speech.audio import RATE
 from broadcasts.speech.signals import Samples
+from broadcasts.uploads.containers import ENOUGH, container_of, open_sound
 
 log = logging.getLogger(__name__)
 CHUNK_MS: Final = 1600

@@ -1,9 +1,10 @@
 """Speak to a village: record, listen and send; or hold the button and be heard."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import wraps
-from typing import Any, ParamSpec
+from io import BytesIO
+from typing import Any, BinaryIO, ParamSpec, cast
 from uuid import UUID, uuid4
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, send_file, url_for
@@ -19,6 +20,7 @@ from broadcasts.shout.desk import LiveDesk
 from broadcasts.shout.models import ShoutState
 from broadcasts.shout.pieces import PIECE_BYTES
 from broadcasts.studio import Studio
+from broadcasts.uploads.workshop import Workshop
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, HubError, NotFound, WrongState
 from hub.core.runtime import Runtime, runtime
@@ -113,17 +115,15 @@ def take() -> ResponseReturnValue:
 def _take() -> UUID:
     wish = forms.wish(request.form, _title())
     wish.audience.checked()
-    made = taking.take_in(runtime().get(Studio).library, _recording())
+    with _recording() as recording:
+        made = taking.take_in(runtime().get(Studio).library, runtime().get(Workshop), recording)
     with work() as session:
         return service.prepare(session, actor(), wish, made, now=now()).id
 
 
-def _recording() -> bytes:
+def _recording() -> AbstractContextManager[BinaryIO]:
     sent = request.files.get("recording")
-    if sent is None:
-        return b""
-    with closing(sent):
-        return bytes(sent.read())
+    return closing(cast("BinaryIO", sent.stream) if sent is not None else BytesIO())
 
 
 @bp.get("/shout/takes/<uuid:shout_id>")

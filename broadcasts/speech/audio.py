@@ -1,38 +1,43 @@
 """From a voice to a file for horns: trim, shape, level, put together with tones, encode. numpy and PyAV only.
 
-Everything works on mono float32 at RATE. The chain is deterministic: the same samples give the same bytes.
+Everything works on mono float32 at RATE. The words pass once, block by block, through the filters into the one copy
+that is kept; the finished file exists only as MP3 frames. The chain is deterministic: the same samples give the same
+bytes.
 """
 
-import io
-import math
-from collections.abc import Iterable
+import wave
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.filter import Graph
 
+from broadcasts.speech import limiter, mp3
 from broadcasts.speech.engine import N_, SpeechFailed
-from broadcasts.speech.loudness import loudness
 from broadcasts.speech.signals import VERSION as SIGNALS_VERSION
 from broadcasts.speech.signals import Samples, Signal, tone
 
-CHAIN_VERSION = f"horn2.1+signals.{SIGNALS_VERSION}"  # goes into the library's keys: raise it with any change here
-RATE = 24_000
-BIT_RATE = 48_000
+# Goes into the library's keys: raise it with any change to the chain.
+CHAIN_VERSION = f"horn2.2+signals.{SIGNALS_VERSION}+mp3.{mp3.VERSION}"
+RATE = mp3.RATE
+BIT_RATE = mp3.BIT_RATE
 TARGET_LUFS = -16.0
-TRUE_PEAK_DB = -1.5
+TRUE_PEAK_DB = -2.0  # before coding, which adds up to 0.7 dB
 BLOCK = 16_384
 BITEXACT = 0x400  # AVFMT_FLAG_BITEXACT: no date and no version in the file
 
+Filters = tuple[tuple[str, str], ...]
+
 # A horn plays little below 300 Hz, and its driver suffers from it; consonants at 2-4 kHz carry the words.
 # The closing high-pass takes out what the compressor brought back.
-HORN2: tuple[tuple[str, str], ...] = (
+HORN2: Filters = (
     ("highpass", "f=320:p=2"),
     ("highpass", "f=320:p=2"),
     ("highpass", "f=320:p=2"),
@@ -42,10 +47,23 @@ HORN2: tuple[tuple[str, str], ...] = (
     ("highpass", "f=320:p=2"),
 )
 
+Recorded = TypeVar("Recorded", npt.NDArray[np.float32], npt.NDArray[np.int16])
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an engine spoke, as it wrote it."""
+
+    samples: npt.NDArray[np.int16]
+    rate: int
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The order of things in a file; lengths in seconds. The lead lets amplifiers wake up."""
+    """The order of things in a file; lengths in seconds. The lead lets amplifiers wake up.
+
+    Silences come out to the nearest 24 ms, those after a sound are at least 72 ms.
+    """
 
     lead_s: float = 1.0
     signal: Signal | None = Signal.ROUTINE
@@ -75,97 +93,92 @@ def decode(source: Path, *, longest_s: float = 3600.0) -> Samples:
             blocks.extend(block.to_ndarray()[0] for block in resampler.resample(None))
     except av.FFmpegError as problem:
         raise ValueError(f"not a sound file: {problem}") from problem
-    return _joined(blocks)
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
-def trim(samples: Samples, *, threshold_db: float = -45.0, keep_s: float = 0.03) -> Samples:
+def read_words(source: Path) -> Words:
+    """What an engine wrote: WAV, mono, 16 bits. ValueError when it is not there, or not whole."""
+    try:
+        with wave.open(str(source), "rb") as recording:
+            if (recording.getnchannels(), recording.getsampwidth()) != (1, 2):
+                raise ValueError("not mono with 16 bits")
+            samples = np.frombuffer(recording.readframes(recording.getnframes()), "<i2")
+            if len(samples) != recording.getnframes():
+                raise ValueError("not whole")
+            return Words(samples, recording.getframerate())
+    except (OSError, EOFError, wave.Error) as problem:
+        raise ValueError(f"not a recording: {problem!r}") from problem
+
+
+def heard(words: Words) -> Samples:
+    """The recording as it is, at RATE."""
+    return _collected((), words.samples, words.rate)
+
+
+def trim(samples: Recorded, *, threshold_db: float = -45.0, keep_s: float = 0.03, rate: int = RATE) -> Recorded:
     """Without the silence before and after."""
     if not samples.size:
         return samples
-    level = np.abs(samples)
-    loud = np.flatnonzero(level > level.max() * 10 ** (threshold_db / 20))
+    threshold = max(float(samples.max()), -float(samples.min())) * 10 ** (threshold_db / 20)
+    loud = np.flatnonzero((samples > threshold) | (samples < -threshold))
     if not loud.size:
         return samples[:0]
-    keep = int(keep_s * RATE)
+    keep = int(keep_s * rate)
     return samples[max(0, int(loud[0]) - keep) : int(loud[-1]) + keep]
 
 
-def shape(samples: Samples) -> Samples:
-    """As a horn speaker needs it (HORN2)."""
-    return _filtered(samples, HORN2)
+def shape(samples: Recorded, rate: int = RATE) -> Samples:
+    """As a horn speaker needs it (HORN2), at RATE."""
+    return _collected(HORN2, samples, rate)
 
 
 def level(samples: Samples) -> Samples:
-    """At TARGET_LUFS, true peak at most TRUE_PEAK_DB; what the limiter takes is given back as gain."""
-    limit = 10 ** (TRUE_PEAK_DB / 20)
-    limiter = (
-        ("aresample", str(4 * RATE)),
-        ("alimiter", f"limit={limit:.5f}:attack=3:release=40:level=disabled:latency=1"),
-        ("aresample", str(RATE)),
-    )
-    gain_db, levelled = 0.0, samples
-    for _ in range(3):
-        missing = TARGET_LUFS - loudness(levelled, RATE)
-        if not math.isfinite(missing) or (levelled is not samples and abs(missing) < 0.2):
-            break
-        gain_db += missing
-        louder = (samples * np.float32(10 ** (gain_db / 20))).astype(np.float32)
-        levelled = _filtered(louder, limiter)[: len(samples)]
-    return levelled
-
-
-def true_peak_db(samples: Samples) -> float:
-    """dBTP, by fourfold oversampling."""
-    peak = float(np.abs(_filtered(samples, (), 4 * RATE)).max(initial=0.0))
-    return 20 * math.log10(max(peak, 1e-9))
+    """A copy at TARGET_LUFS, true peak at most TRUE_PEAK_DB; what the limiter takes is given back as gain."""
+    made = samples.copy()
+    limiter.level(made, RATE, lufs=TARGET_LUFS, peak_db=TRUE_PEAK_DB)
+    return made
 
 
 @lru_cache(maxsize=len(Signal))
 def levelled_tone(signal: Signal) -> Samples:
-    return level(tone(signal, RATE))
+    """The attention tone as it goes into a file; read-only."""
+    made = level(tone(signal, RATE))
+    made.flags.writeable = False
+    return made
 
 
 def prepare_voice(samples: Samples) -> Samples:
     """One pass of the words, ready for the horn."""
-    spoken = trim(samples)
-    if not spoken.size or loudness(spoken, RATE) == -math.inf:
-        raise SpeechFailed(N_("读出来没有声音，请换一个声音再试"), retryable=True)
-    return level(shape(spoken))
+    return _prepared(samples, RATE, 0.0)
 
 
-def assemble(voice: Samples, plan: Plan) -> Samples:
-    """`voice` as prepare_voice left it, with everything around it."""
-    parts = [_silence(plan.lead_s)]
-    if plan.signal:
-        parts += [levelled_tone(plan.signal), _silence(plan.after_signal_s)]
-    for repeat in range(plan.repeats):
-        parts += [_silence(plan.gap_s), voice] if repeat else [voice]
-    if plan.end_signal:
-        parts += [_silence(plan.after_signal_s), levelled_tone(plan.end_signal)]
-    return np.concatenate([*parts, _silence(plan.tail_s)])
+def prepare_words(words: Words, gain_db: float = 0.0) -> Samples:
+    """The same from an engine's recording, so much louder or softer than usual."""
+    return _prepared(words.samples, words.rate, gain_db)
+
+
+def finish(voice: Samples, plan: Plan) -> mp3.Joined:
+    """`voice` as prepare_voice left it, with everything around it, as a file. The words are encoded once."""
+    return arrange(mp3.piece(voice), plan)
+
+
+def arrange(words: mp3.Piece, plan: Plan) -> mp3.Joined:
+    """The same for words, or any recording, that were encoded before."""
+    return mp3.join(_in_order(words, plan))
 
 
 def around_s(plan: Plan) -> float:
     """Everything in the file but the words, in seconds."""
-    return len(assemble(np.zeros(0, np.float32), plan)) / RATE
+    length = plan.lead_s + (plan.repeats - 1) * plan.gap_s + plan.tail_s
+    for signal in (plan.signal, plan.end_signal):
+        if signal:
+            length += len(levelled_tone(signal)) / RATE + plan.after_signal_s
+    return length
 
 
 def encode_mp3(samples: Samples) -> bytes:
     """MP3, mono, constant bit rate: what the cheapest players can read."""
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp3") as container:
-        container.flags |= BITEXACT
-        options = {"flags": "+bitexact", "compression_level": "7"}
-        stream = container.add_stream("libmp3lame", rate=RATE, options=options)
-        stream.layout = "mono"
-        stream.bit_rate = BIT_RATE
-        stream.format = "fltp"
-        size = 576  # one frame of MPEG-2 layer III
-        for start in range(0, len(samples), size):
-            frame = _frame(samples[start : start + size], start, "fltp")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
+    return mp3.encode(samples)
 
 
 def peaks(samples: Samples, count: int = 96) -> tuple[int, ...]:
@@ -179,45 +192,77 @@ def peaks(samples: Samples, count: int = 96) -> tuple[int, ...]:
     return tuple(round(100 * float(s.max(initial=0.0)) / top) for s in stretches)
 
 
-def _silence(seconds: float) -> Samples:
-    return np.zeros(round(seconds * RATE), np.float32)
+def _prepared(samples: Recorded, rate: int, gain_db: float) -> Samples:
+    spoken = trim(samples, rate=rate)
+    shaped = shape(spoken, rate)
+    if not limiter.level(shaped, RATE, lufs=TARGET_LUFS + gain_db, peak_db=TRUE_PEAK_DB):
+        raise SpeechFailed(N_("读出来没有声音，请换一个声音再试"), retryable=True)
+    return shaped
 
 
-def _joined(blocks: Iterable[npt.NDArray[np.float32]]) -> Samples:
-    listed = list(blocks)
-    return np.concatenate(listed) if listed else np.zeros(0, np.float32)
+def _collected(filters: Filters, samples: Recorded, rate: int) -> Samples:
+    """All that comes out of the filters, in the only copy there is."""
+    made = np.zeros(-(-len(samples) * RATE // rate), np.float32)
+    at = 0
+    for block in _through(filters, samples, rate):
+        fits = block[: len(made) - at]
+        made[at : at + len(fits)] = fits
+        at += len(fits)
+    return made
 
 
-def _frame(samples: Samples, at: int, sample_format: str) -> av.AudioFrame:
-    block = np.ascontiguousarray(samples, np.float32)[None, :]
-    frame = av.AudioFrame.from_ndarray(block, format=sample_format, layout="mono")
-    frame.sample_rate = RATE
-    frame.pts = at
-    frame.time_base = Fraction(1, RATE)
+def _in_order(words: mp3.Piece, plan: Plan) -> Iterator[mp3.Piece]:
+    yield mp3.silence(plan.lead_s)
+    if plan.signal:
+        signal = _tone_piece(plan.signal)
+        yield from (signal, mp3.silence(plan.after_signal_s, after=signal))
+    for _ in range(plan.repeats - 1):
+        yield from (words, mp3.silence(plan.gap_s, after=words))
+    last = words
+    yield last
+    if plan.end_signal:
+        yield mp3.silence(plan.after_signal_s, after=last)
+        last = _tone_piece(plan.end_signal)
+        yield last
+    yield mp3.silence(plan.tail_s, after=last)
+
+
+@lru_cache(maxsize=len(Signal))
+def _tone_piece(signal: Signal) -> mp3.Piece:
+    return mp3.piece(levelled_tone(signal))
+
+
+def _frame(samples: Recorded, at: int, rate: int) -> av.AudioFrame:
+    packed = np.ascontiguousarray(samples)[None, :]
+    frame = av.AudioFrame.from_ndarray(packed, format=_format_of(samples), layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
     return frame
 
 
-def _filtered(samples: Samples, filters: tuple[tuple[str, str], ...], rate: int = RATE) -> Samples:
-    """Through a chain of FFmpeg's audio filters."""
+def _format_of(samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> str:
+    return "s16" if samples.dtype == np.int16 else "flt"
+
+
+def _through(filters: Filters, samples: Recorded, rate: int) -> Iterator[Samples]:
+    """What comes out of FFmpeg's audio filters at RATE, block by block."""
     graph = Graph()
-    source = graph.add_abuffer(sample_rate=RATE, format="flt", layout="mono", time_base=Fraction(1, RATE))
-    chain = [source, *(graph.add(name, arguments) for name, arguments in filters)]
-    chain.append(graph.add("aformat", f"sample_fmts=flt:sample_rates={rate}:channel_layouts=mono"))
-    chain.append(graph.add("abuffersink"))
-    graph.link_nodes(*chain).configure()
-    blocks: list[Samples] = []
+    base = Fraction(1, rate)
+    source = graph.add_abuffer(sample_rate=rate, format=_format_of(samples), layout="mono", time_base=base)
+    resampled = graph.add("aformat", f"sample_fmts=flt:sample_rates={RATE}:channel_layouts=mono")
+    chain = [graph.add(name, arguments) for name, arguments in filters]
+    graph.link_nodes(source, resampled, *chain, graph.add("aformat", "sample_fmts=flt"), graph.add("abuffersink"))
+    graph.configure()
     for start in range(0, len(samples), BLOCK):
-        graph.push(_frame(samples[start : start + BLOCK], start, "flt"))
-        _drain(graph, blocks)
+        graph.push(_frame(samples[start : start + BLOCK], start, rate))
+        yield from _ready(graph)
     graph.push(None)
-    _drain(graph, blocks)
-    return _joined(blocks)
+    yield from _ready(graph)
 
 
-def _drain(graph: Graph, blocks: list[Samples]) -> None:
+def _ready(graph: Graph) -> Iterator[Samples]:
     while True:
         try:
             frame = graph.pull()
         except (av.BlockingIOError, av.EOFError):
             return
-        blocks.append(frame.to_ndarray()[0])
+        yield frame.to_ndarray()[0]

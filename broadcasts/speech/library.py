@@ -13,21 +13,25 @@ from pathlib import Path
 
 from broadcasts.speech import audio
 from broadcasts.speech.engine import N_, EngineInfo, SpeechEngine, SpeechFailed, VoiceSpec
-from broadcasts.speech.pronunciation import BUILT_IN, Lexicon
-from broadcasts.speech.reading import Reading, as_read, estimate_seconds, to_script
-from broadcasts.speech.signals import Samples, Signal
-from broadcasts.speech.storage import Store, write_whole
+from broadcasts.speech.pronunciation import BUILT_IN, PRONUNCIATION, Lexicon
+from broadcasts.speech.reading import Reading
+from broadcasts.speech.signals import Signal
+from broadcasts.speech.storage import Store
+from broadcasts.speech.tongues import read, script_of, seconds_of
 
 SCHEMA = 1
 PEAKS = 96
 HEX64 = 64
+LEAST_S = 2.0
+"""An engine that was tried at all gets so many seconds."""
 
 
 @dataclass(frozen=True)
 class RenderOrder:
     """What is to be heard: the words, in which voice, with what around them (seconds).
 
-    `fallback` names the engines to try, in order and in their own default voice, when `voice.engine` fails.
+    `fallback` names the engines to try, in order and in their own default voice, when `voice.engine` fails or would
+    need more than `within_s` seconds; what lies there already is always in time. `timeout_s` is when one is stopped.
     """
 
     text: str
@@ -42,6 +46,7 @@ class RenderOrder:
     lexicon: Lexicon = BUILT_IN
     fallback: tuple[str, ...] = ()
     timeout_s: float = field(default=60.0, compare=False)
+    within_s: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.repeats <= 20:
@@ -64,7 +69,10 @@ class RenderOrder:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """One finished file. `speech_ms` is one pass of the words; `engine` is the one that really spoke."""
+    """One finished file. `speech_ms` is one pass of the words; `engine` is the one that really spoke.
+
+    `late` is true when it spoke because the one that was meant would have needed too long.
+    """
 
     key: str
     sha256: str
@@ -75,11 +83,12 @@ class Rendering:
     engine: str
     voice: str
     spoken: str
+    late: bool = False
 
 
 def estimate_ms(order: RenderOrder) -> int:
     """How long the file will last, without rendering it."""
-    speech = estimate_seconds(as_read(order.text, order.lexicon), order.voice, order.lexicon)
+    speech = seconds_of(_read(order), order.voice, order.lexicon)
     return round(1000 * (order.repeats * speech + audio.around_s(order.plan)))
 
 
@@ -92,25 +101,35 @@ class Library:
 
     def render(self, order: RenderOrder) -> Rendering:
         """The file for this order, made now or found. SpeechFailed when no engine of the order can speak."""
-        reading = as_read(order.text, order.lexicon)
+        reading = _read(order)
         if not reading.spoken.strip():
             raise SpeechFailed(N_("还没有写要播的话"))
         first: SpeechFailed | None = None
+        late: list[tuple[float, RenderOrder]] = []
         for spoken_by in self._attempts(order):
             try:
-                return self._found(spoken_by, reading) or self._made(spoken_by, reading)
+                if found := self._found(spoken_by, reading):
+                    return replace(found, late=bool(late))
+                if (over_s := self._too_late_by(spoken_by, reading)) > 0:
+                    late.append((over_s, spoken_by))
+                    continue
+                return replace(self._made(spoken_by, reading), late=bool(late))
             except SpeechFailed as failure:
                 first = first or failure
-        raise first or SpeechFailed(N_("没有可用的语音引擎，请联系管理员"))
+        return self._made_late(late, reading, first)
 
     def info(self, engine: str) -> EngineInfo | None:
         """What an engine of this library is; None when there is no such one."""
         found = self._engines.get(engine)
         return found.info() if found else None
 
+    def engines(self) -> tuple[str, ...]:
+        """The names of what can speak here, ready or not."""
+        return tuple(self._engines)
+
     def key_of(self, order: RenderOrder) -> str:
         """Raises SpeechFailed when the order's engine is not there."""
-        return self._key(order, as_read(order.text, order.lexicon))
+        return self._key(order, _read(order))
 
     def find(self, key: str) -> Rendering | None:
         """A finished rendering by its key."""
@@ -125,7 +144,7 @@ class Library:
 
     def find_order(self, order: RenderOrder) -> Rendering | None:
         """As `render`, but only what is already there from the order's first engine."""
-        return self._found(order, as_read(order.text, order.lexicon))
+        return self._found(order, _read(order))
 
     def path_of(self, digest: str) -> Path | None:
         """The file whose bytes have this SHA-256 (64 hexadecimal digits), or None."""
@@ -138,7 +157,7 @@ class Library:
         """Keep a finished MP3 that was not rendered here, a voice that was recorded; return its SHA-256."""
         digest = sha256(encoded).hexdigest()
         if self.path_of(digest) is None:
-            write_whole(self._store.file(digest), encoded)
+            self._store.write_whole(self._store.file(digest), encoded)
         return digest
 
     def evict(self, max_bytes: int, keep: Collection[str] = (), *, spare_s: float = 600.0) -> int:
@@ -149,8 +168,31 @@ class Library:
         return self._store.evict(max_bytes, frozenset(keep), older_than=time.time() - spare_s)
 
     def _attempts(self, order: RenderOrder) -> list[RenderOrder]:
+        """One order for each engine; all but the last leave the next one time, where time is short."""
         others = [name for name in order.fallback if name != order.voice.engine]
-        return [order, *(replace(order, voice=replace(order.voice, engine=n, voice="")) for n in others)]
+        orders = [order, *(replace(order, voice=replace(order.voice, engine=n, voice="")) for n in others)]
+        if order.within_s is None:
+            return orders
+        cut_s = min(order.timeout_s, max(order.within_s, LEAST_S))
+        return [*(replace(o, timeout_s=cut_s) for o in orders[:-1]), orders[-1]]
+
+    def _too_late_by(self, order: RenderOrder, reading: Reading) -> float:
+        """How many seconds too long its engine would take; 0 when it is in time."""
+        if order.within_s is None:
+            return 0.0
+        speech_s = seconds_of(reading, order.voice, order.lexicon)
+        return max(0.0, self._engine(order).info().seconds_for(speech_s) - order.within_s)
+
+    def _made_late(
+        self, late: list[tuple[float, RenderOrder]], reading: Reading, first: SpeechFailed | None
+    ) -> Rendering:
+        """Nobody is in time: the quickest speaks."""
+        for _, spoken_by in sorted(late, key=lambda each: each[0]):
+            try:
+                return self._made(spoken_by, reading)
+            except SpeechFailed as failure:
+                first = first or failure
+        raise first or SpeechFailed(N_("没有可用的语音引擎，请联系管理员"))
 
     def _engine(self, order: RenderOrder) -> SpeechEngine:
         engine = self._engines.get(order.voice.engine)
@@ -167,7 +209,7 @@ class Library:
     def _made(self, order: RenderOrder, reading: Reading) -> Rendering:
         key = self._key(order, reading)
         try:
-            with self._store.lock("final", key):
+            with self._store.lock(f"final-{order.voice.engine}", key):
                 return self.find(key) or self._render(order, reading, key)
         except OSError as problem:
             raise SpeechFailed(
@@ -175,44 +217,47 @@ class Library:
             ) from problem
 
     def _render(self, order: RenderOrder, reading: Reading, key: str) -> Rendering:
-        voice = audio.prepare_voice(self._speech(order, reading))
-        whole = audio.assemble(voice, order.plan)
-        encoded = audio.encode_mp3(whole)
+        voice = audio.prepare_words(self._speech(order, reading), order.voice.gain_db)
+        made = audio.finish(voice, order.plan)
         rendering = Rendering(
             key=key,
-            sha256=sha256(encoded).hexdigest(),
-            bytes=len(encoded),
-            duration_ms=round(len(whole) * 1000 / audio.RATE),
+            sha256=sha256(made.encoded).hexdigest(),
+            bytes=len(made.encoded),
+            duration_ms=round(made.samples * 1000 / audio.RATE),
             speech_ms=round(len(voice) * 1000 / audio.RATE),
-            peaks=audio.peaks(whole, PEAKS),
+            peaks=audio.peaks(made.peaks, PEAKS),
             engine=order.voice.engine,
             voice=order.voice.voice,
             spoken=reading.spoken,
         )
-        write_whole(self._store.file(rendering.sha256), encoded)
+        self._store.write_whole(self._store.file(rendering.sha256), made.encoded)
         self._store.write_sidecar(key, asdict(rendering))
         return rendering
 
-    def _speech(self, order: RenderOrder, reading: Reading) -> Samples:
+    def _speech(self, order: RenderOrder, reading: Reading) -> audio.Words:
         """The words alone, kept by what shapes them, so that another tone or repeat needs no new speech."""
         key = _hash(self._words(order, reading))
         path = self._store.speech(key)
-        with self._store.lock("speech", key):
+        with self._store.lock(f"speech-{order.voice.engine}", key):
             try:
-                return audio.decode(path)
+                return audio.read_words(path)
             except ValueError:  # not there yet, or not whole
                 path.unlink(missing_ok=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            script = to_script(reading, order.lexicon)
-            self._engine(order).synthesize(script, order.voice, path, timeout_s=order.timeout_s)
-            return self._checked(path)
+            return self._spoken(order, reading, path)
 
-    def _checked(self, path: Path) -> Samples:
+    def _spoken(self, order: RenderOrder, reading: Reading, path: Path) -> audio.Words:
+        """Spoken now, and put to `path` when it is whole."""
+        script = script_of(reading, order.voice.language, order.lexicon)
+        made = self._store.under_way(path.name)
         try:
-            return audio.decode(path)
+            self._engine(order).synthesize(script, order.voice, made, timeout_s=order.timeout_s)
+            words = audio.read_words(made)
+            self._store.adopt(made, path)
         except ValueError as problem:
-            path.unlink(missing_ok=True)
             raise SpeechFailed(N_("这段话没能读出来，请再试一次"), retryable=True, detail=str(problem)) from problem
+        finally:
+            made.unlink(missing_ok=True)
+        return words
 
     def _words(self, order: RenderOrder, reading: Reading) -> dict[str, object]:
         """Everything that shapes the words: not the whole lexicon, only what it changes here."""
@@ -221,6 +266,8 @@ class Library:
             "spoken": reading.spoken,
             "pronounced": [*order.lexicon.hits(reading.spoken), *reading.chosen()],
             "pypinyin": _version("pypinyin"),
+            "pronunciation": PRONUNCIATION,
+            "language": order.voice.language,
             "engine": order.voice.engine,
             "voice": self._engine(order).fingerprint(order.voice),
         }
@@ -230,10 +277,15 @@ class Library:
             "version": audio.CHAIN_VERSION,
             "lufs": audio.TARGET_LUFS,
             "peak": audio.TRUE_PEAK_DB,
+            "gain_db": order.voice.gain_db,
             "filters": audio.HORN2,
             "encoder": f"mp3 {audio.RATE} {audio.BIT_RATE} av {_version('av')}",
         }
         return _hash({"words": self._words(order, reading), "plan": asdict(order.plan), "chain": chain})
+
+
+def _read(order: RenderOrder) -> Reading:
+    return read(order.text, order.voice.language, order.lexicon)
 
 
 def _hash(content: Mapping[str, object]) -> str:

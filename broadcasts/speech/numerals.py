@@ -46,6 +46,12 @@ def counted(number: str) -> str:
     return "两" if number == "2" else decimal(number)
 
 
+def price(number: str) -> str:
+    """38.00 -> 三十八, 4.80 -> 四点八: as `decimal`, without the zeros that only a price list needs."""
+    whole, point, fraction = number.replace(",", "").partition(".")
+    return decimal(whole + point + fraction.rstrip("0") if fraction.strip("0") else whole)
+
+
 def _below_myriad(group: str, *, first: bool) -> str:
     words = ""
     gap = False

@@ -1,14 +1,20 @@
 """How words are pronounced: a lexicon of exceptions over pypinyin."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from pypinyin import Style, lazy_pinyin
 from pypinyin.constants import PINYIN_DICT
+from pypinyin.seg import mmseg
+
+from broadcasts.speech.pronunciation_words import AROUND, PINYIN, WORDS
+from broadcasts.speech.sandhi import joined
 
 HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+PRONUNCIATION = 2
+"""Raised whenever the same words come out in other syllables, so that no old recording is taken for them."""
 _HAN_ONLY = re.compile(f"[{HAN}]+")
 _SYLLABLE = re.compile(r"(?:[bpmfdtnlgkhjqxzcsryw]|zh|ch|sh)?[aeiouv][a-z]{0,4}[1-5]|ng[1-5]|hng[1-5]")
 
@@ -56,28 +62,49 @@ class Lexicon:
 
     def hits(self, spoken: str) -> tuple[tuple[int, int, str], ...]:
         """(start, end, pinyin) of every entry that occurs in `spoken`."""
-        found = self._pronounced.finditer(spoken) if self._pronounced else ()
-        return tuple((m.start(), m.end(), self.pinyin[m[0]]) for m in found)
+        return tuple((start, end, self.pinyin[spoken[start:end]]) for start, end in self._pronounced.find(spoken))
+
+    def replacements(self, text: str) -> tuple[tuple[int, int, str], ...]:
+        """(start, end, what is said) of everything in `text` said in other words; Latin only as a whole word."""
+        return tuple((start, end, self.words[text[start:end]]) for start, end in self._replaced.find(text))
 
     @cached_property
-    def _pronounced(self) -> re.Pattern[str] | None:
-        return _any_of(self.pinyin)
+    def _pronounced(self) -> "_Finder":
+        return _Finder(self.pinyin)
 
     @cached_property
-    def replaced(self) -> re.Pattern[str] | None:
-        """Finds what `words` replaces; a Latin entry only as a whole word."""
-        return _any_of(self.words)
+    def _replaced(self) -> "_Finder":
+        return _Finder(self.words)
 
 
-def _any_of(entries: Mapping[str, str]) -> re.Pattern[str] | None:
-    if not entries:
-        return None
-    ordered = sorted(entries, key=len, reverse=True)
-    return re.compile("|".join(_whole(entry) for entry in ordered))
+class _Finder:
+    """Finds words in a text, the longest first, in a time that does not grow with the number of words."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._by_first: dict[str, list[str]] = {}
+        for word in sorted(words, key=len, reverse=True):
+            self._by_first.setdefault(word[0], []).append(word)
+
+    def find(self, text: str) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        free = 0
+        for at, char in enumerate(text):
+            known = self._by_first.get(char)
+            if known is None or at < free:
+                continue
+            word = next((word for word in known if text.startswith(word, at) and _stands_alone(text, at, word)), "")
+            if word:
+                free = at + len(word)
+                found.append((at, free))
+        return found
 
 
-def _whole(entry: str) -> str:
-    return rf"(?<![A-Za-z]){re.escape(entry)}(?![A-Za-z])" if entry.isascii() else re.escape(entry)
+def _stands_alone(text: str, at: int, word: str) -> bool:
+    """A Latin word is one only when no further letter touches it."""
+    if not word.isascii():
+        return True
+    around = text[at - 1 : at] + text[at + len(word) : at + len(word) + 1]
+    return not any(c.isascii() and c.isalpha() for c in around)
 
 
 def knows(char: str) -> bool:
@@ -86,19 +113,29 @@ def knows(char: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def syllables_of(han: str) -> tuple[str, ...]:
-    """One syllable for each character of a stretch of hanzi, with tone sandhi; an unknown character gets ''."""
-    syllables = lazy_pinyin(han, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=True)
+    """One syllable for each character of a stretch of hanzi, as it is spoken; an unknown character gets ''."""
+    return tuple(joined(han, dictionary_syllables(han), words_of(han)))
+
+
+@lru_cache(maxsize=1024)
+def dictionary_syllables(han: str) -> tuple[str, ...]:
+    """As `syllables_of`, but as a dictionary writes them: before they change beside each other."""
+    syllables = lazy_pinyin(han, style=Style.TONE3, neutral_tone_with_five=True)
     if len(syllables) != len(han):  # unknown characters come in one piece
         syllables = [_alone(c) for c in han]
-    for match in _FIRST_TONE_YI.finditer(han):
-        syllables[match.start("yi")] = "yi1"
+    for pattern, said in AROUND_COMPILED:
+        for match in pattern.finditer(han):
+            syllables[match.start()] = said
     return tuple(syllable if _SYLLABLE.fullmatch(syllable) else _plain(syllable) for syllable in syllables)
 
 
-# 一 keeps its own tone in dates, ordinals, and beside other digits.
-_FIRST_TONE_YI = re.compile(
-    "(?:(?<=[第期周初十零二三四五六七八九])|(?=一[月日号零二三四五六七八九])|(?=一$))(?P<yi>一)"
-)
+@lru_cache(maxsize=1024)
+def words_of(han: str) -> tuple[str, ...]:
+    """A stretch of hanzi cut into the words that the dictionary knows; what it does not know in single characters."""
+    return tuple(mmseg.seg.cut(han))
+
+
+AROUND_COMPILED = tuple((re.compile(pattern), said) for pattern, said in AROUND)
 _ACCENTS = str.maketrans("êńňǹḿ", "ennnm")
 
 
@@ -114,19 +151,4 @@ def _plain(syllable: str) -> str:
     return bare if _SYLLABLE.fullmatch(bare) else ""
 
 
-# Words of village announcements that pypinyin 0.55 reads wrong, and place names. Each is long enough not to turn up
-# across the border of two other words (六安 in 周六安排 misleads even pypinyin): 重庆 would be found in 双重庆祝,
-# 行长 in 发行长期国债.
-BUILT_IN = Lexicon(
-    {
-        "六安市": "lu4 an1 shi4", "六安城": "lu4 an1 cheng2", "六合区": "lu4 he2 qu1", "蚌埠": "beng4 bu4",
-        "番禺": "pan1 yu2", "都江堰": "du1 jiang1 yan4", "涡阳": "guo1 yang2", "阆中": "lang4 zhong1",
-        "珲春": "hun2 chun1", "洪洞": "hong2 tong2", "菏泽单县": "he2 ze2 shan4 xian4", "繁峙": "fan2 shi4",
-        "菏泽市单县": "he2 ze2 shi4 shan4 xian4", "解州": "hai4 zhou1", "会稽": "kuai4 ji1", "浚县": "xun4 xian4",
-        "泷水": "shuang1 shui3", "什邡": "shi2 fang1", "还款": "huan2 kuan3", "大夫": "dai4 fu5",
-        "朝阳路": "chao2 yang2 lu4", "扎紧": "za1 jin3", "两行树": "liang3 hang2 shu4", "乡长": "xiang1 zhang3",
-        "城乡长期": "cheng2 xiang1 chang2 qi1", "必须得去": "bi4 xu1 dei3 qu4", "高兴地": "gao1 xing4 de5",
-        "猪圈": "zhu1 juan4", "羊圈": "yang2 juan4", "牛圈": "niu2 juan4", "鸡圈": "ji1 juan4",
-        "一会儿": "yi2 hui4 er5", "周六安": "zhou1 liu4 an1",
-    }
-)  # fmt: skip
+BUILT_IN = Lexicon(PINYIN, WORDS)

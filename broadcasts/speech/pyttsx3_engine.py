@@ -2,45 +2,56 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import wave
 from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from broadcasts.speech.cage import could_not, run_once, too_slow
 from broadcasts.speech.engine import (
     N_,
     EngineInfo,
+    Language,
     Script,
     Segment,
     SpeechFailed,
     VoiceInfo,
     VoiceSpec,
 )
+from broadcasts.speech.finding import EngineContext
+from broadcasts.speech.scratch import scratch_folder
+from broadcasts.speech.utterances import pieces
+from broadcasts.speech.waves import join
 
 # `sit/cmn` is espeak's Mandarin. Of its variants `+f3` is understood best by speech recognisers, `+Annie` within
 # the measurement's error of it; but `+f3` breathes with noise seeded by the clock. With `+Annie` the same words are
 # the same bytes on every hub: what was approved is what plays, and speakers need not fetch a second copy.
 DEFAULT_VOICE = "sit/cmn+Annie"
+DEFAULT_OF = {
+    Language.MANDARIN: DEFAULT_VOICE,
+    Language.CANTONESE: "sit/yue+Annie",
+    Language.ENGLISH: "gmw/en-us+Annie",
+}
 LONGEST_UTTERANCE = 200  # characters of source; the driver's buffer grows quadratically
 UTTERANCE_GAP_S = 0.06  # with the rest espeak ends an utterance with: as long as its pause at a full stop
 # To espeak a full stop before a small letter ends no sentence, and gets no pause; the Chinese one always does.
 STOPS = {".": "。", ",": "，", "!": "！", "?": "？"}
 FILE_BYTES = 64 * 1024 * 1024
-ROOT = Path(__file__).resolve().parents[2]
+WORKER = (sys.executable, "-m", "broadcasts.speech.pyttsx3_worker")
 _slots = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 class Pyttsx3Engine:
-    """Mandarin from pip packages alone, fed with pinyin since espeak guesses readings badly."""
+    """Speech from pip packages alone. Mandarin is fed as pinyin, since espeak guesses readings badly."""
 
     name = "pyttsx3"
+
+    def __init__(self, context: EngineContext | None = None) -> None:
+        """It needs nothing of the configuration."""
 
     def info(self) -> EngineInfo:
         reason = _reason_not_ready()
@@ -51,106 +62,67 @@ class Pyttsx3Engine:
             voices=(
                 VoiceInfo(DEFAULT_VOICE, N_("女声")),
                 VoiceInfo("sit/cmn", N_("男声")),
+                VoiceInfo(DEFAULT_OF[Language.CANTONESE], N_("女声"), Language.CANTONESE),
+                VoiceInfo("sit/yue", N_("男声"), Language.CANTONESE),
+                VoiceInfo(DEFAULT_OF[Language.ENGLISH], N_("女声"), Language.ENGLISH),
+                VoiceInfo("gmw/en-us", N_("男声"), Language.ENGLISH),
             ),
             reproducible=True,
             ready=not reason,
             reason=reason,
+            pitched=True,
         )
 
     def fingerprint(self, voice: VoiceSpec) -> str:
-        spec = asdict(_settled(voice))
+        spec = asdict(replace(_settled(voice), gain_db=0.0))
         return json.dumps({"versions": _versions(), "gap": UTTERANCE_GAP_S, **spec}, sort_keys=True)
 
     def synthesize(self, script: Script, voice: VoiceSpec, target: Path, *, timeout_s: float) -> None:
         """One child process per utterance, at most as many at once as there are processors."""
         if reason := _reason_not_ready():
             raise SpeechFailed(reason)
-        utterances = split_utterances(script)
+        utterances = split_utterances(script, as_written=voice.language is Language.CANTONESE)
         if not utterances:
             raise SpeechFailed(N_("这段话里没有能读出来的字"))
         deadline = time.monotonic() + timeout_s
         settled = _settled(voice)
-        with tempfile.TemporaryDirectory(prefix="cunxiang-speech-") as scratch:
-            waves = []
-            for number, text in enumerate(utterances):
-                waves.append(Path(scratch, f"{number}.wav"))
-                _speak_with_one_retry(text, settled, waves[-1], deadline)
-            _join(waves, target)
+        with scratch_folder() as scratch:
+            waves = [(Path(scratch, f"{number}.wav"), UTTERANCE_GAP_S) for number in range(len(utterances))]
+            for text, (path, _) in zip(utterances, waves, strict=True):
+                _speak_with_one_retry(text, settled, path, deadline)
+            join(waves, target)
 
 
-def split_utterances(script: Script, longest: int = LONGEST_UTTERANCE) -> list[str]:
-    """The script as texts for espeak, cut at sentence ends, else at commas, else between syllables."""
+def split_utterances(script: Script, longest: int = LONGEST_UTTERANCE, *, as_written: bool = False) -> list[str]:
+    """The script as texts for espeak, cut at sentence ends, else at commas, else between syllables.
+
+    `as_written` gives characters instead of pinyin: what Cantonese is made of.
+    """
     utterances: list[list[str]] = []
     size = longest + 1
-    for piece in _pieces(script, longest):
+    for piece in pieces(script, longest):
         length = sum(len(segment.source) for segment in piece)
         if size + length > longest:
             utterances.append([])
             size = 0
-        utterances[-1].append(_espeak_text(piece))
+        utterances[-1].append(_espeak_text(piece, as_written=as_written))
         size += length
     joined = (" ".join(texts).strip() for texts in utterances)
     return [text for text in joined if any(c.isalnum() for c in text)]
 
 
-def _pieces(script: Script, longest: int) -> list[list[Segment]]:
-    """Sentences; a sentence that is too long comes as its clauses, a clause as runs of syllables."""
-    sentences = _cut_after(list(script), ".!?")
-    pieces: list[list[Segment]] = []
-    for sentence in sentences:
-        if sum(len(s.source) for s in sentence) <= longest:
-            pieces.append(sentence)
-            continue
-        for clause in _cut_after([part for s in sentence for part in _chopped(s, longest // 2)], ","):
-            pieces.extend(_packed(clause, longest))
-    return pieces
-
-
-def _cut_after(segments: list[Segment], ends: str) -> list[list[Segment]]:
-    runs: list[list[Segment]] = [[]]
-    for segment in segments:
-        runs[-1].append(segment)
-        if segment.kind == "pause" and segment.text in ends:
-            runs.append([])
-    return [run for run in runs if run]
-
-
-def _chopped(segment: Segment, longest: int) -> list[Segment]:
-    """A segment of more than `longest` syllables (or letters) as several."""
-    if len(segment.source) <= longest:
-        return [segment]
-    if segment.kind == "pinyin":  # one syllable for each character of the source
-        syllables = segment.text.split()
-        runs = [" ".join(syllables[i : i + longest]) for i in range(0, len(syllables), longest)]
-    else:
-        runs = [segment.text[i : i + longest] for i in range(0, len(segment.text), longest)]
-    return [Segment(segment.kind, run, segment.source[i * longest : (i + 1) * longest]) for i, run in enumerate(runs)]
-
-
-def _packed(clause: list[Segment], longest: int) -> list[list[Segment]]:
-    packed: list[list[Segment]] = [[]]
-    size = 0
-    for segment in clause:
-        if packed[-1] and size + len(segment.source) > longest:
-            packed.append([])
-            size = 0
-        packed[-1].append(segment)
-        size += len(segment.source)
-    return packed
-
-
-def _espeak_text(segments: list[Segment]) -> str:
+def _espeak_text(segments: list[Segment], *, as_written: bool = False) -> str:
     words: list[str] = []
     for segment in segments:
         if segment.kind == "pause" and words:
             words[-1] += STOPS[segment.text]
         elif segment.kind != "pause":
-            words.append(segment.text)
+            words.append(segment.source if as_written and segment.kind == "pinyin" else segment.text)
     return " ".join(words)
 
 
 def _settled(voice: VoiceSpec) -> VoiceSpec:
-    return voice if voice.voice else replace(voice, voice=DEFAULT_VOICE)
+    return voice if voice.voice else replace(voice, voice=DEFAULT_OF[voice.language])
 
 
 @cache
@@ -180,9 +152,9 @@ def _speak_with_one_retry(text: str, voice: VoiceSpec, target: Path, deadline: f
 
 def _speak(text: str, voice: VoiceSpec, target: Path, deadline: float) -> None:
     if not _slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
-        raise _too_slow("no free slot")
+        raise too_slow("no free slot")
     try:
-        _answer_of(_run_worker(_request(text, voice, target, deadline), deadline), voice)
+        _answer_of(run_once(WORKER, _request(text, voice, target, deadline), deadline), voice)
     finally:
         _slots.release()
 
@@ -204,27 +176,6 @@ def _request(text: str, voice: VoiceSpec, target: Path, deadline: float) -> byte
     return json.dumps(request).encode()
 
 
-def _run_worker(request: bytes, deadline: float) -> "subprocess.CompletedProcess[bytes]":
-    """Run it in a session of its own, so that a late one can be killed with all it started. No secrets in its env."""
-    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "LANG": "C.UTF-8"}
-    command = [sys.executable, "-m", "broadcasts.speech.pyttsx3_worker"]
-    with subprocess.Popen(  # noqa: S603 - our own module, nothing of the request on the command line
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        start_new_session=True,
-    ) as process:
-        try:
-            out, err = process.communicate(request, timeout=max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise _too_slow("killed after its time was up") from None
-        return subprocess.CompletedProcess(command, process.returncode, out, err)
-
-
 def _answer_of(done: "subprocess.CompletedProcess[bytes]", voice: VoiceSpec) -> None:
     try:
         answer = json.loads(done.stdout)
@@ -238,32 +189,4 @@ def _answer_of(done: "subprocess.CompletedProcess[bytes]", voice: VoiceSpec) -> 
             detail=answer["detail"],
             values={"voice": voice.voice},
         )
-    raise SpeechFailed(
-        N_("这段话没能读出来，请再试一次"), retryable=True, detail=f"{answer['problem']}: {answer['detail']}"
-    )
-
-
-def _too_slow(detail: str) -> SpeechFailed:
-    return SpeechFailed(N_("读这段话用的时间太长，已经停下。请再试一次，或把话改短"), retryable=True, detail=detail)
-
-
-def _join(waves: list[Path], target: Path) -> None:
-    """One WAV of all utterances, under its own name only when it is whole and on the disk."""
-    part = target.with_name(target.name + ".part")
-    try:
-        with part.open("wb") as raw:
-            with wave.open(raw, "wb") as whole:
-                for number, path in enumerate(waves):
-                    with wave.open(str(path), "rb") as one:
-                        if number == 0:
-                            whole.setparams(one.getparams())
-                        else:
-                            whole.writeframes(b"\0\0" * int(UTTERANCE_GAP_S * one.getframerate()))
-                        whole.writeframes(one.readframes(one.getnframes()))
-            raw.flush()
-            os.fsync(raw.fileno())
-        part.replace(target)
-    except (OSError, wave.Error) as problem:
-        raise SpeechFailed(N_("读好的声音存不下来，请看看磁盘是不是满了"), detail=repr(problem)) from problem
-    finally:
-        part.unlink(missing_ok=True)
+    raise could_not(f"{answer['problem']}: {answer['detail']}")

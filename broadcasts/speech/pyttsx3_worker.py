@@ -25,9 +25,9 @@ from typing import Any, NoReturn
 import espeakng_loader
 import pyttsx3
 
+from broadcasts.speech.espeak_data import NameTooLong, short_data_path
+
 WAV_HEADER = 44
-# espeak-ng copies the path into a buffer of 160 bytes and calls exit(1) when it does not fit.
-LONGEST_DATA_PATH = 150
 
 
 class Refusal(Exception):
@@ -40,18 +40,6 @@ def restrict(cpu_s: int, file_bytes: int, wall_s: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.alarm(wall_s)  # should the hub die first, nobody else would end us
-
-
-def short_data_path(data: str, folder: Path) -> str:
-    """The path of espeak's data, through a link in `folder` when it is too long for espeak."""
-    if len(os.fsencode(data)) < LONGEST_DATA_PATH:
-        return data
-    link = folder / "espeak-data"
-    if len(os.fsencode(link)) >= LONGEST_DATA_PATH:
-        raise Refusal("the folder for temporary files has too long a name for espeak-ng")
-    if not link.is_symlink():
-        link.symlink_to(data, target_is_directory=True)
-    return str(link)
 
 
 def speak(request: dict[str, Any], data_path: str) -> None:
@@ -96,7 +84,7 @@ def speak(request: dict[str, Any], data_path: str) -> None:
 def answer(request: dict[str, Any]) -> dict[str, object]:
     try:
         speak(request, short_data_path(espeakng_loader.get_data_path(), Path(request["target"]).parent))
-    except Refusal as refusal:
+    except (Refusal, NameTooLong) as refusal:
         return {"ok": False, "problem": "refused", "detail": str(refusal)}
     except Exception as failure:  # noqa: BLE001 - whatever broke in there, the hub is told
         return {"ok": False, "problem": "failed", "detail": repr(failure)}

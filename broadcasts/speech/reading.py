@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from broadcasts.speech.engine import N_, Script, Segment, VoiceSpec
-from broadcasts.speech.pronunciation import BUILT_IN, HAN, Lexicon, knows, parse_pinyin, syllables_of
+from broadcasts.speech.pronunciation import BUILT_IN, HAN, Lexicon, dictionary_syllables, knows, parse_pinyin, words_of
 from broadcasts.speech.reading_rules import HOLE, RULES, Rule, fold
+from broadcasts.speech.sandhi import joined
 from broadcasts.speech.timing import script_seconds
 
 
@@ -42,6 +43,18 @@ class Reading:
     changes: tuple[Change, ...]
     warnings: tuple[Caution, ...]
 
+    def origin(self, at: int) -> int:
+        """Where in `text` stands what is spoken at `spoken[at]`; within a change, its beginning."""
+        shift = 0
+        for change in self.changes:
+            start = change.start + shift
+            if at < start:
+                break
+            if at < start + len(change.spoken):
+                return change.start
+            shift += len(change.spoken) - (change.end - change.start)
+        return at - shift
+
     def chosen(self) -> Iterator[tuple[int, int, str]]:
         """(start, end, pinyin) in `spoken` of the readings the writer chose."""
         shift = 0
@@ -62,8 +75,8 @@ def as_read(text: str, lexicon: Lexicon = BUILT_IN) -> Reading:
     """What will be spoken. Never fails: what cannot be read is skipped, marked, and warned about."""
     claims = _Claims(text)
     _claim_inline(claims)
-    if lexicon.replaced:
-        claims.apply(Rule(lexicon.replaced, lambda match: lexicon.words[match[0]]))
+    for start, end, said in lexicon.replacements(claims.open):
+        claims.take(start, end, said)
     for rule in RULES:
         claims.apply(rule)
     _claim_unreadable(claims, lexicon)
@@ -170,10 +183,12 @@ def to_script(reading: Reading, lexicon: Lexicon = BUILT_IN) -> Script:
 
 
 def _add_han(script: list[Segment], match: re.Match[str], chosen: tuple[tuple[int, int, str], ...]) -> None:
-    syllables = list(syllables_of(match["han"]))
+    han = match["han"]
+    syllables = list(dictionary_syllables(han))
     for start, end, pinyin in chosen:
         if match.start() <= start < match.end():
             syllables[start - match.start() : end - match.start()] = pinyin.split()
+    syllables = joined(han, syllables, words_of(han))
     said = [(s, c) for s, c in zip(syllables, match["han"], strict=True) if s]
     if said:
         script.append(Segment("pinyin", " ".join(s for s, _ in said), "".join(c for _, c in said)))
@@ -191,9 +206,13 @@ def _add_pause(script: list[Segment], signs: str) -> None:
     script.append(Segment("pause", pause, signs.strip()))
 
 
+_WHOLE = frozenset({"COVID", "SARS", "SIM", "WIFI", "APEC", "LOGO"})
+"""Capitals that people say as a word."""
+
+
 def _spelled(word: str) -> str:
     """Short words in capitals are spelled out: LED -> L E D."""
-    return " ".join(word) if word.isupper() and len(word) <= 5 else word
+    return " ".join(word) if word.isupper() and len(word) <= 5 and word not in _WHOLE else word
 
 
 def estimate_seconds(reading: Reading, voice: VoiceSpec, lexicon: Lexicon = BUILT_IN) -> float:

@@ -14,7 +14,20 @@ from functools import cache, lru_cache
 from typing import Protocol
 
 from broadcasts.speech.engine import N_
-from broadcasts.speech.numerals import cardinal, counted, decimal, spell, telephone
+from broadcasts.speech.numerals import cardinal, counted, decimal, price, spell, telephone
+from broadcasts.speech.reading_tables import (
+    AFTER,
+    COUNTED_NEXT,
+    EACH,
+    FESTIVAL,
+    KEYS,
+    PAIR,
+    PROVINCES,
+    ROADS,
+    SERVICE,
+    SHORT,
+    SIGNS,
+)
 
 HOLE = "\ue000"
 Say = Callable[[re.Match[str]], str | None]
@@ -54,35 +67,18 @@ def _folded(char: str) -> str:
 
 _NUM = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
 _TO = r"\s?[-~]{1,2}\s?"
+_TILL = r"\s?(?:[-~]{1,2}|至|到)\s?"
+_EACH = "|".join(sorted(EACH.split("|"), key=len, reverse=True))
+_COLD = frozenset({"摄氏度", "华氏度", "度"})
+"""Units below whose zero a radio announcer says 零下, not 负."""
 
-# sign -> what is said before and after the number; longest first
-_SIGNS: dict[str, tuple[str, str]] = {
-    "km/h": ("每小时", "公里"), "m³/s": ("每秒", "立方米"), "m3/s": ("每秒", "立方米"), "m/s": ("每秒", "米"),
-    "μg/m³": ("每立方米", "微克"), "mg/L": ("每升", "毫克"), "℃": ("", "摄氏度"), "°C": ("", "摄氏度"),
-    "°": ("", "度"), "%": ("百分之", ""), "‰": ("千分之", ""), "km²": ("", "平方公里"), "m²": ("", "平方米"),
-    "㎡": ("", "平方米"), "m³": ("", "立方米"), "㎥": ("", "立方米"), "mm": ("", "毫米"), "㎜": ("", "毫米"),
-    "cm": ("", "厘米"), "㎝": ("", "厘米"), "km": ("", "公里"), "㎞": ("", "公里"), "kg": ("", "公斤"),
-    "㎏": ("", "公斤"), "mg": ("", "毫克"), "㎎": ("", "毫克"), "ml": ("", "毫升"), "mL": ("", "毫升"),
-    "kWh": ("", "千瓦时"), "kW": ("", "千瓦"), "MW": ("", "兆瓦"), "kV": ("", "千伏"), "KV": ("", "千伏"),
-    "hPa": ("", "百帕"), "dB": ("", "分贝"), "m": ("", "米"), "g": ("", "克"), "t": ("", "吨"), "L": ("", "升"),
-    "V": ("", "伏"), "W": ("", "瓦"), "A": ("", "安"), "h": ("", "小时"),
-}  # fmt: skip
-_SIGN = "|".join(re.escape(s) for s in sorted(_SIGNS, key=len, reverse=True))
-# Measure words before which 2 is 两; and words that only follow a number, shown together with it.
-_PAIR = (
-    "小时|分钟|公里|千米|毫米|厘米|平方|立方|星期|个|人|名|位|户|家|条|只|头|辆|台|座|栋|套|间|件|项|种|类|张|把|部|份|次|遍|回|趟|天|周"
-    "|年(?!级)|秒|刻|米|吨|斤|公斤|亩|元|块|角|倍|万|亿|千|百|岁|口|包|袋|瓶|箱|桶|盒|支|根|棵|株|片|处|场|批|轮|艘|架|层|段|点|颗|本|双|对|车|桌"
+_SIGN = "|".join(re.escape(s) for s in sorted(SIGNS, key=len, reverse=True))
+_UNIT = (
+    "元|块|公斤|千克|斤|吨|毫米|厘米|公里|千米|立方米|毫升|微克|毫克|千瓦|米|方|升|克|次|人|户|个|株|粒|片|度|头|只|kg|mg|ml|g|m|t"
 )
-_AFTER = "级|号|日|月|时|分|度|组|楼|室|单元|周岁|年级|摄氏度|路|栋|村|社|队|班|期|师"
-_KEYS = (
-    "电话|热线|拨打|致电|手机|号码|联系方式|座机|微信|QQ|传真|短信|来电|报警|火警|急救|咨询|监督|举报|值班|拨|转|尾号|编号|邮编|代码"
-    "|验证码|密码|证号|打|请打|求助|客服|投诉"
-)
-_SHORT = r"11[0249]|12[0-2]|12\d{3}|95\d{3}|96\d{3}|100\d{2}|106\d{2,}|118114"
-_COUNTED_NEXT = "年|月|日|号楼|元|人|户|万|亿|%|个|名|公里|米|天|次|家|亩|点|时|分|岁|周|℃|度"
-_FESTIVAL = "国庆|防灾|宪法日|消防日|国际|建党|劳动|妇女|青年|儿童|建军|教师|植树|护士|地震|洪水|晚会"
-_PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-_CALLED_BY_DIGITS = {("11", "9"): "幺幺九"}  # the fire service's day is its telephone number
+_SIGNED = rf"(?P<s1>(?<![\dA-Za-z])-)?(?<![\d.])(?P<a>{_NUM})(?:(?P<till>{_TILL})(?P<s2>-)?(?P<b>{_NUM}))?"
+_CALLED_BY_DIGITS = {("11", "9"): "幺幺九", ("3", "15"): "三幺五"}
+"""Days that are called as one says a telephone number."""
 
 _WEB = (
     r"(?:https?|ftp)://[!-~]+|www\.[!-~]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
@@ -91,7 +87,7 @@ _WEB = (
 
 
 def _pair(number: str, after: str) -> str:
-    return counted(number) if re.match(_PAIR, after) else decimal(number)
+    return counted(number) if re.match(PAIR, after) else decimal(number)
 
 
 def _following(match: re.Match[str]) -> str:
@@ -104,7 +100,8 @@ def _phone(match: re.Match[str]) -> str:
 
 def _date(match: re.Match[str]) -> str:
     year, month, day = match["y"], str(int(match["m"])), str(int(match["d"]))
-    return f"{spell(year)}年{cardinal(month)}月{cardinal(day)}日"
+    until = f"到{cardinal(str(int(match['m2'])))}月{cardinal(str(int(match['d2'])))}日" if match["m2"] else ""
+    return f"{spell(year)}年{cardinal(month)}月{cardinal(day)}日{until}"
 
 
 def _clock(match: re.Match[str]) -> str:
@@ -116,24 +113,59 @@ def _clock(match: re.Match[str]) -> str:
 
 
 def _measured(match: re.Match[str]) -> str:
-    before, after = _SIGNS[match["sign"]]
-    say = counted if after not in {"", "摄氏度", "度"} else decimal
-    words = before + ("负" if match["s1"] else "") + say(match["a"])
-    if match["b"]:
-        words += "到" + ("负" if match["s2"] else "") + say(match["b"])
-    return words + after
+    before, after = SIGNS.get(match["sign"], ("", match["sign"]))
+    first, second = _amount(match["a"], after), _amount(match["b"] or "", after)
+    below, till = "零下" if after in _COLD else "负", (match["till"] or "").strip()
+    minus = (bool(match["s1"]), bool(match["s2"]) or _is_signed(till, signed=bool(match["s1"])))
+    words = [(below if sign else "") + before + said for sign, said in zip(minus, (first, second), strict=True)]
+    if not second:
+        return words[0] + after
+    link = till if till in {"至", "到"} else "到"
+    if minus[0] and not minus[1]:  # 零下五到三 would leave open on which side of zero the three is
+        return f"{words[0]}{after}{link}{words[1]}{after}"
+    return words[0] + link + words[1].removeprefix(before) + after
+
+
+def _amount(number: str, unit: str) -> str:
+    if not number:
+        return ""
+    if unit in _COLD or not unit:
+        return decimal(number)
+    return decimal(number).replace("两百", "二百") if unit.endswith("伏") else counted(number)
+
+
+def _is_signed(dashes: str, *, signed: bool) -> bool:
+    """-10—-6 and 5~-3: the second of two dashes is a minus."""
+    return len(dashes) == 2 and dashes[1] == "-" and (signed or dashes[0] == "~")
 
 
 def _money(match: re.Match[str]) -> str:
-    words = decimal(match["a"]) if match["a"] != "2" else "两"
+    words = price(match["a"]) if match["a"] != "2" else "两"
     if match["b"]:
-        words += "到" + decimal(match["b"])
+        words += "到" + price(match["b"])
     return words + (match["big"] or "") + {"¥": "元", "$": "美元", "€": "欧元"}[match["sign"]]
+
+
+def _each(match: re.Match[str]) -> str:
+    """400元/人 -> 每人四百元, as people say it."""
+    unit = SIGNS.get(match["unit"], ("", match["unit"]))[1]
+    say = price if unit in {"元", "块"} else counted
+    words = say(match["a"]) + ("到" + say(match["b"]) if match["b"] else "")
+    per = f"每{match['per']}" if match["per"] else ""
+    return f"每{match['each']}{per}{words}{match['big'] or ''}{unit}"
+
+
+def _groups(match: re.Match[str]) -> str:
+    return "，".join(telephone(group) for group in match[0].split())
 
 
 def _fraction(match: re.Match[str]) -> str | None:
     part, whole = int(match[1]), int(match[2])
     return f"{cardinal(match[2])}分之{cardinal(match[1])}" if 0 < part < whole else None
+
+
+def _ratio(first: str, second: str) -> str:
+    return f"{cardinal(first)}比{cardinal(second)}"
 
 
 def _milestone(match: re.Match[str]) -> str:
@@ -181,6 +213,8 @@ def _number(match: re.Match[str]) -> str:
     digits, after = match[1], match[2] or ""
     if len(digits) >= 9 and digits.isdigit() and not after:
         return telephone(digits)
+    if after in {"元", "块"}:
+        return (price(digits) if digits != "2" else "两") + after
     return _pair(digits, after or _following(match)) + after
 
 
@@ -219,64 +253,100 @@ def _rule(pattern: str, say: Say, caution: str = "") -> Rule:
     return Rule(re.compile(pattern), say, caution)
 
 
-_ENUMERATORS = {chr(0x2460 + n): cardinal(str(n + 1)) + "，" for n in range(20)}
+_ENUMERATORS = {chr(base + n): cardinal(str(n + 1)) + "，" for base in (0x2460, 0x2474, 0x2488) for n in range(20)}
 _ROMAN = {chr(base + n): cardinal(str(n + 1)) for base in (0x2160, 0x2170) for n in range(12)}
+_LATIN_ROMAN = dict(zip(("I", "II", "III", "IV", "V", "VI", "VII", "VIII"), "一二三四五六七八", strict=True))
 _SINGLE = {
     "½": "二分之一", "¼": "四分之一", "¾": "四分之三", "〇": "零", "○": "零", "²": "平方", "³": "立方", "&": "和",
     "×": "乘", "÷": "除以", "≥": "大于等于", "≤": "小于等于", "±": "正负", "≈": "约",
-    "℃": "摄氏度", "㎡": "平方米", "㎥": "立方米", "°": "度",
-} | _ROMAN  # fmt: skip
+    "℃": "摄氏度", "㎡": "平方米", "㎥": "立方米", "°": "度", "→": "到", "№": "第",
+} | dict.fromkeys("@#*_\\", "") | _ROMAN  # fmt: skip
 
 RULES: tuple[Rule, ...] = (
+    _rule(r"(?ai:</?[a-z][^<>\n]{0,200}>|&(?:[a-z]{2,8}|#\d{1,5});)", _fixed(""),
+          N_("这是网页里带出来的记号，不读，删掉就行")),
     _rule(f"(?ai:{_WEB})", _fixed(""), N_("网址和邮箱读不出来，播的时候会跳过")),
     _rule(
         r"(?<![0-9A-Za-z])(\d{17}[0-9Xx])(?![0-9A-Za-z])",
         lambda m: telephone(m[1][:17]) + (telephone(m[1][17]) or "叉"),
         N_("这像是身份证号，播出去全村都听得到"),
     ),
+    _rule(r"(?<!\d)(\d{3,6})\*{2,}(\d{2,4})(?!\d)", lambda m: f"{telephone(m[1])}，尾号{telephone(m[2])}"),
+    _rule(r"(?<!\d)\d{4}(?: \d{3,4}){2,4}(?!\d)", _groups),
     _rule(r"(?<![\d.])(?:\+?86[- ]?)?(1[3-9]\d)[- ]?(\d{4})[- ]?(\d{4})(?!\d)", _phone),
     _rule(r"(?<![\d.])\(?(0(?:10|2\d|[3-9]\d\d))[-) ]{0,2}(\d{7,8}|\d{3,4}[- ]\d{4})(?!\d)",
           lambda m: "，".join(telephone(g) for g in re.findall(r"\d+", m[1] + " " + m[2]))),
+    _rule(r"(?<!\d)\(?(0(?:10|2\d|[3-9]\d\d))[-) ]{1,2}(9[56]\d{3}|12\d{3})(?!\d)", _phone),
     _rule(r"(?<!\d)([48]00)[- ]?(\d{3})[- ]?(\d{4})(?!\d)", _phone),
     _rule(r"(?<!\d)([48]00)-(\d{4})-(\d{3})(?!\d)", _phone),
-    _rule(r"(?<!\d)(?P<y>(?:19|20)\d\d)(?P<s>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01]|[1-9])(?!\d)",
-          _date),
+    _rule(r"(?<!\d)(?P<y>(?:19|20)\d\d)(?P<s>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01]|[1-9])(?!\d)"
+          rf"(?:{_TO}(?P<m2>0?[1-9]|1[0-2])(?P=s)(?P<d2>0[1-9]|[12]\d|3[01]|[1-9])(?![\d./-]))?", _date),
     _rule(r"(?<![\d.])((?:19|20)\d\d)[-/](0[1-9]|1[0-2])(?![\d年/-])",
           lambda m: f"{spell(m[1])}年{cardinal(str(int(m[2])))}月"),
     _rule(r"(?<!\d)((?:19|20)\d\d)[-~]{1,2}((?:19|20)\d\d)年", lambda m: f"{spell(m[1])}到{spell(m[2])}年"),
     _rule(r"(?<![\d.])((?:1[89]|20)\d\d)年", lambda m: spell(m[1]) + "年"),
+    _rule(r"(?<!\d)(20[0-4]\d)(?=届|级|款|版|财年|学年|新年|[春夏秋冬]|高考|中考|元旦|国庆|中秋|清明|端午)",
+          lambda m: spell(m[1])),
+    _rule(r"(?<![\d约近共满达过了第])([89]\d)年(?=的?(?:大水|洪水|抗洪|特大)|那|出生|以前|前后|\d{1,2}月)",
+          lambda m: spell(m[1]) + "年"),
+    _rule(r"(?<![\d.:])0(\d)(?=时|点(?!\d)|月|日|号)", lambda m: cardinal(m[1])),
+    _rule(r"(?m:(?:^|(?<=[\n。；;：:！!？?\s]))(?P<x>(\d{1,2})[.)）])(?=\s?[^\d\s]))", lambda m: cardinal(m[2]) + "，"),
     # dashes that stand for 到
+    _rule(rf"(?<={HOLE}){_TO}(?={HOLE})", _fixed("到")),
     _rule(rf"(?<=:\d\d){_TO}(?=(?:次日|第二天|当日|当天)?\d{{1,2}}:\d\d)", _fixed("到")),
-    _rule(rf"(?<=[年月日号时点分秒级元里米克斤吨亩人户天周个度℃%楼组村室期万亿])(?<!温度)(?<!湿度){_TO}(?=\d)",
+    _rule(rf"(?<=[年月日号时点半分秒级元里米克斤吨亩人户天周个度℃%楼组村室期万亿])(?<!温度)(?<!湿度){_TO}(?=\d)",
           _fixed("到")),
     _rule(rf"\d\s?(?:mm|cm|km|kg|m|t)(?P<x>{_TO})(?=\d)", _fixed("到")),
     _rule(rf"(?<=[周期][一二三四五六日天]){_TO}(?=(?:周|星期)?[一二三四五六日天])", _fixed("到")),
     _rule(rf"(?<=K\d\+\d{{3}}){_TO}(?=K\d)", _fixed("到")),
     _rule(rf"(?<=K\d\d\+\d{{3}}){_TO}(?=K\d)", _fixed("到")),
     _rule(r"(?<=零下)-(?=\d)", _fixed("")),
-    _rule(r"(?<![\d:])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:])(?:分(?!钟))?", _clock),
-    _rule(rf"(?P<s1>(?<![\dA-Za-z])-)?(?<![\d.])(?P<a>{_NUM})(?:{_TO}(?P<s2>-)?(?P<b>{_NUM}))?\s?(?P<sign>{_SIGN})(?![A-Za-z\d])",
-          _measured),
+    _rule(r"(?:按|比例|配比|稀释|比分|以)[^\d，。]{0,3}(?P<x>(\d+):(\d+))(?!\d|:\d)", lambda m: _ratio(m[2], m[3])),
+    _rule(r"(?<![\d:])(\d+):(\d+)(?=的?比例|兑|稀释|的比|配比)", lambda m: _ratio(m[1], m[2])),
+    _rule(r"(?<![\d:])\d+(?::\d+){2}(?=[配兑混稀]|的?比例)",
+          lambda m: "比".join(cardinal(n) for n in m[0].split(":"))),
+    _rule(r"(?<!\d)(?<!\d:)([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?!\d|:\d)(?:分(?!钟))?", _clock),
+    _rule(r"血压[^\d，。]{0,4}?(?P<x>(\d{2,3})/)(?=\d{2,3})", lambda m: cardinal(m[2]) + "，"),
+    _rule(r"(?<!\d)([1-5])A(?=级|景区)", lambda m: cardinal(m[1]) + "A"),
+    _rule(r"(?<![A-Za-z\d])(\d{2,4})M(?![A-Za-z\d])", lambda m: decimal(m[1]) + "兆"),
+    _rule(rf"(?<![\d.])(?P<a>{_NUM})(?:{_TO}(?P<b>{_NUM}))?\s?(?P<big>万|千)?(?P<unit>{_UNIT})/(?P<each>{_EACH})"
+          r"(?:[·/.](?P<per>年|月|天|次|人|亩))?", _each),
+    _rule(rf"{_SIGNED}\s?(?P<sign>{_SIGN})(?![A-Za-z\d])", _measured),
+    _rule(rf"(?=-){_SIGNED}\s?(?P<sign>度)(?!数)", _measured),
     _rule(rf"(?P<sign>[¥$€])\s?(?P<a>{_NUM})(?:{_TO}¥?(?P<b>{_NUM}))?\s?(?P<big>万|亿)?元?", _money),
     _rule(r"(?<![\d/.])(\d{1,4})/(\d{1,4})(?![\d/])", _fraction),
     _rule(r"(?<=[元斤吨亩人次天度克])/(?=[人亩斤吨户天次月年度平立公千㎡])", _fixed("每")),
     _rule(r"(?<![A-Za-z])K(\d+)\+(\d{3})(?!\d)", _milestone),
     _rule(r"(?<![A-Za-z])([GSXYC])(\d{2,4})(?![\dA-Za-z])", lambda m: m[1] + telephone(m[2])),
-    _rule(rf"(?<=[{_PROVINCES}])([A-Z])[· ]?(?=[A-Z]{{0,2}}\d)([A-Z0-9]{{5,6}})(?![A-Za-z0-9])", _plate),
-    _rule(rf"(?:{_KEYS})[^\d，。；！？\n{HOLE}]{{0,6}}?(?P<x>\d{{3,12}})(?!\d|\.\d|,\d|{_COUNTED_NEXT}|[-~]\d)",
+    _rule(rf"(?<=[{PROVINCES}])([A-Z])[· ]?(?=[A-Z]{{0,2}}\d)([A-Z0-9]{{5,6}})(?![A-Za-z0-9])", _plate),
+    _rule(rf"(?<!\d)(\d{{3}})(?={ROADS}|路)", lambda m: telephone(m[1])),
+    _rule(r"(?<!\d)\+?(\d{2,5})(?=(?:[、和或]\+?\d{2,5}){0,5}(?:这样)?的?(?:开头|打头|号段))",
+          lambda m: ("加" if m[0][0] == "+" else "") + telephone(m[1])),
+    _rule(rf"(?:{KEYS})[^\d，。；！？\n{HOLE}]{{0,6}}?(?P<x>\d{{3,12}})(?!\d|\.\d|,\d|{COUNTED_NEXT}|[-~]\d)",
           lambda m: telephone(m["x"])),
-    _rule(rf"(?<![\d.¥,约共计达超近多过有为第至到-])(?P<x>{_SHORT})"
-          r"(?=热线|平台|电话|报警|急救|火警|服务|指挥|消防|宣传日|[，。；、！？,;!?)）”\s和或]|$)",
+    _rule(rf"(?<![\d.¥,约共计达超近多过有为第至到-])(?P<x>{SHORT})"
+          rf"(?=(?:[\u4e00-\u9fff]{{0,6}}?(?:{SERVICE}))|是[^，。]{{0,10}}(?:电话|热线|号码|平台)|这|等|都|打|来电|两个号"
+          r"|[，。；、！？,;!?)）”\s和或/]|$)",
           lambda m: telephone(m["x"])),
     _rule(r"(?<![\d.])(1[0-2]|[1-9])·([0-3]?\d)(?!\d)", _named_day),
-    _rule(rf"(?<![\d.第])(1[0-2]|[1-9])\.([0-3]?\d)(?=(?:全国|国家|世界)?(?:{_FESTIVAL}))", _named_day),
+    _rule(rf"(?<![\d.第])(1[0-2]|[1-9])\.([0-3]?\d)(?={FESTIVAL})", _named_day),
     _rule(r"(?<!\d)([5-9][05]|0[05])后", lambda m: spell(m[1]) + "后"),
     _rule(r"(?<![\d-])(\d{1,2})-(?:(\d{1,2})-)?(\d{3,4})(?=室|号房|房)",
           lambda m: "杠".join(telephone(g) for g in m.groups() if g)),
-    _rule(rf"第\s?(\d+)({_AFTER})?", lambda m: "第" + cardinal(m[1]) + (m[2] or "")),
+    _rule(r"[肥钾K][^\d，。]{0,6}(?P<x>\d{1,2}(?:-\d{1,2}){2})(?!\d)",
+          lambda m: "，".join(cardinal(part) for part in m["x"].split("-"))),
+    _rule(r"(?<!\d)\d+(?:-\d+){2,}(?!\d)", lambda m: "杠".join(telephone(part) for part in m[0].split("-"))),
+    _rule(r"(?<![\d.])(\d{3,4})(?=室|号?房|病房|会议室|教室|办公室|包间|诊室|寝室|宿舍)", lambda m: telephone(m[1])),
+    _rule(r"(?:(?<=[楼栋幢])|(?<=单元))(\d{3,4})(?![\d个人户元.,])", lambda m: telephone(m[1])),
+    _rule(r"(?<=[记扣得加减])(\d+)分(?!钟)", lambda m: counted(m[1]) + "分"),
+    _rule(r"#(\d{1,3})(?=[\u4e00-\u9fff])|(?<!\d)(\d{1,3})#", lambda m: cardinal(m[1] or m[2]) + "号"),
+    _rule(rf"第\s?(\d+)(?:{_TO}(\d+))?({AFTER})?",
+          lambda m: "第" + cardinal(m[1]) + ("到" + cardinal(m[2]) if m[2] else "") + (m[3] or "")),
+    _rule(r"(?<![A-Za-z])(I{1,3}|IV|VI{0,3})(?=级|类|型|期|度|号)", _looked_up(_LATIN_ROMAN)),
+    _rule(r"[×○]{2,}|(?<![A-Za-z])[Xx]{2,4}(?![A-Za-z])", _fixed("某某")),
     _rule(r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.])", lambda m: "点".join(spell(p) for p in m[0].split("."))),
-    _rule(rf"(?<![\d.-])({_NUM}){_TO}({_NUM})(?!\d|[-.]\d)({_PAIR}|{_AFTER})?", _range),
-    _rule(r"(?<![\d:])(\d+):(\d+)(?![\d:])", lambda m: f"{cardinal(m[1])}比{cardinal(m[2])}"),
+    _rule(rf"(?<![\d.-])({_NUM}){_TO}({_NUM})(?!\d|[-.]\d)({PAIR}|{AFTER})?", _range),
+    _rule(r"(?<![\d:])(\d+):(\d+)(?![\d:])", lambda m: _ratio(m[1], m[2])),
     _rule(r"(?a:(?=[A-Za-z-]{0,40}\d)(?=[\d.-]{0,40}[A-Za-z])[A-Za-z0-9]+(?:[-./][A-Za-z0-9]+)*[²³]?)", _mixed),
     _rule(r"(?<![\dA-Za-z])-(?=\d)", _fixed("负")),
     _rule(r"(?<=\d)-+(?=\d)", _fixed("杠")),
@@ -284,7 +354,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"=(?=-?\d)", _fixed("等于")),
     _rule(r">(?=\d)", _fixed("大于")),
     _rule(r"<(?=\d)", _fixed("小于")),
-    _rule(rf"({_NUM})\s?({_PAIR}|{_AFTER})?", _number),
+    _rule(rf"({_NUM})\s?({PAIR}|{AFTER})?", _number),
     _rule("[" + "".join(_ENUMERATORS) + "]", _looked_up(_ENUMERATORS)),
-    _rule("[" + "".join(_SINGLE) + "]", _looked_up(_SINGLE)),
+    _rule("[" + re.escape("".join(_SINGLE)) + "]", _looked_up(_SINGLE)),
 )  # fmt: skip

@@ -1,8 +1,9 @@
 """Attention tones: what a villager hears before the words, told apart by rhythm and pitch.
 
-None sweeps, none sounds for a second without a rest, none uses a pair of tones together: they cannot be taken for the
-air-raid siren, for the earthquake chime, or for foreign alert tones (EAS, J-ALERT). Urgency comes from tempo, number
-and brightness. All of it lies above 500 Hz, which horns can play.
+None sweeps, none holds a note for a second, no call sounds two notes at once, none climbs a chord: they cannot be
+taken for the air-raid siren (long tones, rising and falling), for earthquake chimes (a chord that climbs) or for
+foreign alert tones (EAS, J-ALERT). Urgency comes from tempo, number and brightness. A drill and a test of loudspeakers
+have tones of their own, which nobody runs from. All of it lies above 500 Hz, which horns can play.
 """
 
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ from broadcasts.speech.engine import N_
 
 Samples = npt.NDArray[np.float32]
 
-VERSION = 1
+VERSION = 2
 C5, E5, G5, A5, C6, D6, E6 = 523.25, 659.26, 783.99, 880.0, 1046.5, 1174.66, 1318.51
 
 
 class Signal(StrEnum):
-    """What a tone announces; BLUE to RED are the colours of an emergency."""
+    """What a tone announces; BLUE to RED are the colours of an emergency. DRILL stands before and after a drill."""
 
     ROUTINE = "routine"
     SAFETY = "safety"
@@ -31,6 +32,8 @@ class Signal(StrEnum):
     RED = "red"
     CORRECTION = "correction"
     END = "end"
+    DRILL = "drill"
+    TEST = "test"
 
 
 LABELS = {
@@ -42,6 +45,8 @@ LABELS = {
     Signal.RED: N_("应急提示音（红）"),
     Signal.CORRECTION: N_("更正、解除提示音"),
     Signal.END: N_("结束音"),
+    Signal.DRILL: N_("演练提示音"),
+    Signal.TEST: N_("试音提示音"),
 }
 
 
@@ -77,8 +82,10 @@ SCORES: dict[Signal, tuple[Note, ...]] = {
     Signal.YELLOW: _calls(3, 0.20, (G5, C6), 0.45),
     Signal.ORANGE: _calls(4, 0.17, (A5, D6), 0.6),
     Signal.RED: _calls(6, 0.14, (C6, E6), 0.8),
-    Signal.CORRECTION: _bells((C5, 0.0), (E5, 0.5), (G5, 1.0), decay=3.2),
+    Signal.CORRECTION: _bells((G5, 0.0), (E5, 0.5), (C5, 1.0), decay=3.2),
     Signal.END: _bells((C5, 0.0), decay=4.5),
+    Signal.DRILL: _bells((G5, 0.0), (E5, 0.55), (G5, 1.1), (E5, 1.65)),
+    Signal.TEST: _bells((C6, 0.0), decay=6.0),
 }
 
 

@@ -2,47 +2,62 @@
 
 speech/<k>/<key>.wav   the words alone          keys/<k>/<key>.json    what is known about a rendering
 files/<s>/<sha>.mp3    what speakers fetch      locks/                 one of 256 locks for each kind
+scratch/               work under way: files get their own name and place only when they are whole and on the disk
 """
 
 import fcntl
 import json
 import os
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from broadcasts.speech.scratch import Scratch, sweep
+
 LEFTOVER_S = 3600.0  # a .part older than this was left by a process that died
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """All of it under its name, on the disk, or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{uuid4().hex}.part")
-    try:
-        with part.open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class Store:
     def __init__(self, root: Path) -> None:
         self._root = root
-        for folder in ("speech", "files", "keys", "locks"):
+        for folder in ("speech", "files", "keys", "locks", "scratch"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         self._forget_leftovers()
+        held = Scratch(root / "scratch")
+        self._scratch = held.path
+        weakref.finalize(self, held.leave)
 
     def file(self, digest: str) -> Path:
         return self._root / "files" / digest[:2] / f"{digest}.mp3"
 
     def speech(self, key: str) -> Path:
         return self._root / "speech" / key[:2] / f"{key}.wav"
+
+    def under_way(self, name: str) -> Path:
+        """A place for a file that is still being made; `adopt` gives it its own."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch / f"{uuid4().hex[:12]}-{name}"
+
+    def adopt(self, made: Path, path: Path) -> None:
+        """Put a file that is whole, and on the disk, where it belongs."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made.replace(path)
+
+    def write_whole(self, path: Path, content: bytes) -> None:
+        """All of it under its name, on the disk, or nothing."""
+        made = self.under_way(path.name)
+        try:
+            with made.open("wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            self.adopt(made, path)
+        finally:
+            made.unlink(missing_ok=True)
 
     def read_sidecar(self, key: str) -> dict[str, Any] | None:
         try:
@@ -52,7 +67,7 @@ class Store:
         return known
 
     def write_sidecar(self, key: str, content: dict[str, Any]) -> None:
-        write_whole(self._sidecar(key), json.dumps(content, ensure_ascii=False).encode())
+        self.write_whole(self._sidecar(key), json.dumps(content, ensure_ascii=False).encode())
 
     @contextmanager
     def lock(self, kind: str, key: str) -> Iterator[None]:
@@ -90,6 +105,9 @@ class Store:
                 path.unlink(missing_ok=True)
 
     def _forget_leftovers(self) -> None:
+        """Of processes that died: their folders at once; files beside their places, as once was usual, later."""
+        sweep()
+        sweep(self._root / "scratch")
         before = time.time() - LEFTOVER_S
         for path in self._root.glob("*/*/*.part"):
             with suppress(OSError):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from broadcasts.speech.engine import N_, EngineInfo, Script, Segment, SpeechFailed, VoiceInfo, VoiceSpec
+from broadcasts.speech.engine import N_, EngineInfo, Language, Script, Segment, SpeechFailed, VoiceInfo, VoiceSpec
+from broadcasts.speech.finding import EngineContext
 from broadcasts.speech.timing import segment_seconds
 
 RATE = 22_050
@@ -19,12 +20,15 @@ class ToneEngine:
 
     name = "tone"
 
+    def __init__(self, context: EngineContext | None = None) -> None:
+        """It needs nothing of the configuration."""
+
     def info(self) -> EngineInfo:
         return EngineInfo(
             name=self.name,
             label=N_("只有滴滴声，不说话"),
             version=VERSION,
-            voices=(VoiceInfo("beep", N_("滴滴声")),),
+            voices=tuple(VoiceInfo("beep", N_("滴滴声"), language) for language in Language),
             reproducible=True,
             ready=True,
         )

@@ -12,8 +12,9 @@ from broadcasts.alerts.service import REPEATS
 from broadcasts.alerts.voice import AT_FIRST_S, ROUND_S, Warmer, speak
 from broadcasts.kinds import Colour
 from broadcasts.settings import SpeechSettings
-from broadcasts.speech.engine import EngineInfo, Script, SpeechEngine, SpeechFailed, VoiceSpec, load_engine
+from broadcasts.speech.engine import EngineInfo, Script, SpeechEngine, SpeechFailed, VoiceSpec
 from broadcasts.speech.library import Library
+from broadcasts.speech.tone_engine import ToneEngine
 from broadcasts.studio import LAST_RESORT, Studio
 from hub.core.runtime import Runtime
 
@@ -26,7 +27,7 @@ class CountingEngine:
 
     broken: bool = False
     spoken: list[Script] = field(default_factory=list)
-    inner: SpeechEngine = field(default_factory=lambda: load_engine(LAST_RESORT))
+    inner: SpeechEngine = field(default_factory=ToneEngine)
 
     @property
     def name(self) -> str:
@@ -66,7 +67,7 @@ def engine() -> CountingEngine:
 
 @pytest.fixture
 def studio(tmp_path: Path, engine: CountingEngine) -> Studio:
-    library = Library(tmp_path / "sound", {"counting": engine, LAST_RESORT: load_engine(LAST_RESORT)})
+    library = Library(tmp_path / "sound", {"counting": engine, LAST_RESORT: ToneEngine()})
     return Studio(library, SpeechSettings(engines=("counting",)))
 
 

@@ -8,8 +8,9 @@ from broadcasts.alerts.pack import BETWEEN_S, FAILED_S, ROUND_S, Packer
 from broadcasts.delivery.sound import ReleasedSound
 from broadcasts.kinds import Colour
 from broadcasts.settings import SpeechSettings
-from broadcasts.speech.engine import EngineInfo, Script, SpeechFailed, VoiceSpec, load_engine
+from broadcasts.speech.engine import EngineInfo, Script, SpeechFailed, VoiceSpec
 from broadcasts.speech.library import Library, RenderOrder
+from broadcasts.speech.tone_engine import ToneEngine
 from broadcasts.studio import LAST_RESORT, Studio
 from hub.core.runtime import Runtime
 from hub.speakers.commands import Audio
@@ -51,7 +52,7 @@ class Short(Packer):
 
 
 def a_studio(folder: Path, engine: str = LAST_RESORT) -> Studio:
-    engines = {LAST_RESORT: load_engine(LAST_RESORT), "broken": Broken()}
+    engines = {LAST_RESORT: ToneEngine(), "broken": Broken()}
     return Studio(Library(folder, engines), SpeechSettings(engines=(engine,)))
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from broadcasts.announcements.models import Announcement
 from broadcasts.delivery.models import Broadcast
 from broadcasts.settings import SpeechSettings
-from broadcasts.speech.engine import Script, SpeechFailed, VoiceSpec
+from broadcasts.speech.engine import EngineInfo, Script, SpeechFailed, VoiceSpec
 from broadcasts.speech.library import Library
 from broadcasts.studio import Studio
 from hub.core.runtime import Runtime
@@ -179,8 +179,8 @@ class MuteEngine:
     def fingerprint(self, spec: VoiceSpec) -> str:
         return "mute"
 
-    def voices(self) -> tuple[()]:
-        return ()
+    def info(self) -> EngineInfo:
+        return EngineInfo("mute", "", "1", (), reproducible=True, ready=False)
 
 
 def test_when_no_voice_speaks_nothing_is_submitted(as_: Programs, runtime: Runtime) -> None:

@@ -11,6 +11,7 @@ from hub.core.runtime import Runtime
 
 ID = "<id>"
 COMPOSING = [
+    ("POST", "/compose/mend"),
     ("GET", "/compose"),
     ("GET", f"/compose/{ID}"),
     ("POST", "/compose"),

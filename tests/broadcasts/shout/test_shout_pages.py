@@ -122,7 +122,7 @@ def test_a_script_gets_an_address_or_a_sentence(sign_in: SignIn) -> None:
     answer = browser.post("/shout/takes", data=fields, headers=FETCH, content_type="multipart/form-data")
     assert answer.status_code == 422
     assert answer.json is not None
-    assert "放不出来" in answer.json["note"]
+    assert "认不出这是什么文件" in answer.json["note"]
 
 
 def test_a_recording_larger_than_any_other_form_is_taken(sign_in: SignIn) -> None:

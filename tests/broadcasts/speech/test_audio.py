@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from broadcasts.speech import audio
+from broadcasts.speech import audio, mp3
 from broadcasts.speech.audio import RATE, Plan
 from broadcasts.speech.engine import SpeechFailed, VoiceSpec
+from broadcasts.speech.limiter import true_peak_db
 from broadcasts.speech.loudness import loudness
 from broadcasts.speech.pyttsx3_engine import Pyttsx3Engine
 from broadcasts.speech.reading import as_read, to_script
@@ -20,13 +21,17 @@ TEXT = "各位村民请注意，今天下午三点到五点全村停水。"
 def voice(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     path = tmp_path_factory.mktemp("voice") / "voice.wav"
     Pyttsx3Engine().synthesize(to_script(as_read(TEXT)), VoiceSpec(), path, timeout_s=60)
-    return audio.prepare_voice(audio.decode(path))
+    return audio.prepare_words(audio.read_words(path))
+
+
+def decoded(encoded: bytes, folder: Path) -> Samples:
+    path = folder / "x.mp3"
+    path.write_bytes(encoded)
+    return audio.decode(path)
 
 
 def through_mp3(samples: Samples, folder: Path) -> Samples:
-    path = folder / "x.mp3"
-    path.write_bytes(audio.encode_mp3(samples))
-    return audio.decode(path)
+    return decoded(audio.encode_mp3(samples), folder)
 
 
 def seconds(start: float, end: float) -> slice:
@@ -35,26 +40,56 @@ def seconds(start: float, end: float) -> slice:
 
 def test_the_file_has_its_lead_tone_words_and_tail(voice: Samples, tmp_path: Path) -> None:
     plan = Plan(signal=Signal.SAFETY, end_signal=Signal.END, repeats=3)
-    made = audio.assemble(voice, plan)
-    heard = through_mp3(made, tmp_path)
-    assert len(heard) == len(made)
+    made = audio.finish(voice, plan)
+    heard = decoded(made.encoded, tmp_path)
+    assert len(heard) == made.samples == len(made.peaks) * mp3.FRAME
     chime = len(audio.levelled_tone(Signal.SAFETY)) / RATE
-    words = len(voice) / RATE
-    first = 1.0 + chime + 0.6
-    assert np.abs(heard[seconds(0, 0.95)]).max() < 0.001
-    assert loudness(heard[seconds(1.0, 1.0 + chime)], RATE) == pytest.approx(-16, abs=1)
-    assert np.abs(heard[seconds(1.05 + chime, first - 0.1)]).max() < 0.02
+    words, grid = len(voice) / RATE, mp3.FRAME / RATE
+    lead = grid * round(1.0 / grid)
+    first = lead + grid * round((chime + 0.6) / grid)
+    assert np.abs(heard[seconds(0, lead - 0.05)]).max() < 0.001
+    assert loudness(heard[seconds(lead, lead + chime)], RATE) == pytest.approx(-16, abs=0.5)
+    assert np.abs(heard[seconds(lead + chime + 0.05, first - 0.05)]).max() < 0.02
     for repeat in range(3):
-        start = first + repeat * (words + 1.2)
-        assert loudness(heard[seconds(start, start + words)], RATE) == pytest.approx(-16, abs=0.5)
-        assert np.abs(heard[seconds(start + words + 0.1, start + words + 0.5)]).max() < 0.02
+        start = first + repeat * grid * round((words + 1.2) / grid)
+        assert np.abs(heard[seconds(start - 0.5, start - 0.05)]).max() < 0.02
+        assert loudness(heard[seconds(start, start + words)], RATE) == pytest.approx(-16, abs=0.2)
+        assert np.abs(heard[seconds(start + words + 0.05, start + words + 0.5)]).max() < 0.02
     assert np.abs(heard[-int(0.4 * RATE) :]).max() < 0.02
-    assert len(made) / RATE == pytest.approx(3 * words + audio.around_s(plan), abs=0.001)
+    assert made.samples / RATE == pytest.approx(3 * words + audio.around_s(plan), abs=3 * grid)
+    assert audio.peaks(made.peaks, 40) == pytest.approx(audio.peaks(heard, 40), abs=12)
+
+
+def test_every_repeat_is_the_same_to_the_last_bit(voice: Samples, tmp_path: Path) -> None:
+    made = audio.finish(voice, Plan(signal=None, lead_s=0.24, repeats=3, gap_s=0.48))
+    heard = decoded(made.encoded, tmp_path)
+    one = mp3.piece(voice).samples + mp3.silence(0.48, after=mp3.piece(voice)).samples
+    repeats = [heard[round(0.24 * RATE) + n * one :][: len(voice) + 1000] for n in range(3)]
+    assert np.array_equal(repeats[0], repeats[1])
+    assert np.array_equal(repeats[0], repeats[2])
+    assert np.abs(repeats[0]).max() > 0.3
+
+
+def test_a_joined_file_sounds_like_one_that_was_encoded_in_one_go(voice: Samples, tmp_path: Path) -> None:
+    made = audio.finish(voice, Plan(signal=None, lead_s=0.24, repeats=2, gap_s=0.48, tail_s=0.24))
+    rest = np.zeros(mp3.silence(0.24).samples, np.float32)
+    words = mp3.piece(voice)
+    one = np.pad(voice, (0, words.samples + mp3.silence(0.48, after=words).samples - len(voice)))
+    in_one_go = through_mp3(np.concatenate([rest, one, one])[: made.samples], tmp_path)
+    joined = decoded(made.encoded, tmp_path)
+    assert 10 * np.log10((joined**2).sum() / ((joined - in_one_go) ** 2).sum()) > 35
+    assert np.corrcoef(joined, in_one_go)[0, 1] > 0.999
+
+
+def test_no_rest_between_two_repeats_is_still_a_short_one(voice: Samples) -> None:
+    made = audio.finish(voice, Plan(signal=None, lead_s=0, repeats=2, gap_s=0, tail_s=0))
+    assert made.samples == 2 * mp3.piece(voice).samples
+    assert 0.072 <= mp3.piece(voice).samples / RATE - len(voice) / RATE < 0.096
 
 
 def test_the_true_peak_stays_below_the_limit(voice: Samples, tmp_path: Path) -> None:
-    assert audio.true_peak_db(voice) <= -1.45
-    assert audio.true_peak_db(through_mp3(audio.assemble(voice, Plan()), tmp_path)) <= -1.0
+    assert true_peak_db(voice) == pytest.approx(audio.TRUE_PEAK_DB, abs=0.05)
+    assert true_peak_db(decoded(audio.finish(voice, Plan()).encoded, tmp_path)) <= -1.0
 
 
 def test_a_horn_is_spared_what_it_cannot_play(voice: Samples, tmp_path: Path) -> None:
@@ -64,17 +99,16 @@ def test_a_horn_is_spared_what_it_cannot_play(voice: Samples, tmp_path: Path) ->
 
 
 def test_the_same_samples_give_the_same_small_file(voice: Samples) -> None:
-    made = audio.assemble(voice, Plan())
-    encoded = audio.encode_mp3(made)
-    assert encoded == audio.encode_mp3(made.copy())
-    assert len(encoded) / 1000 / (len(made) / RATE / 60) <= 370
+    made = audio.finish(voice, Plan())
+    assert made.encoded == audio.finish(voice.copy(), Plan()).encoded
+    assert len(made.encoded) / 1000 / (made.samples / RATE / 60) <= 370
 
 
 @pytest.mark.parametrize("gain", [0.01, 0.3, 3.0])
 def test_quiet_and_loud_voices_come_out_alike(voice: Samples, gain: float) -> None:
     levelled = audio.level((voice * np.float32(gain)).astype(np.float32))
     assert loudness(levelled, RATE) == pytest.approx(-16, abs=0.5)
-    assert audio.true_peak_db(levelled) <= -1.45
+    assert true_peak_db(levelled) <= audio.TRUE_PEAK_DB + 0.05
 
 
 def test_the_limiter_holds_back_sharp_peaks() -> None:
@@ -82,9 +116,9 @@ def test_the_limiter_holds_back_sharp_peaks() -> None:
     sound = np.random.default_rng(1).normal(0, 0.02, 3 * RATE).astype(np.float32)
     sound[::2400] = 0.5
     raised = sound * np.float32(10 ** ((-16 - loudness(sound, RATE)) / 20))
-    assert audio.true_peak_db(raised.astype(np.float32)) > 0
+    assert true_peak_db(raised.astype(np.float32)) > 0
     levelled = audio.level(sound)
-    assert -2.5 < audio.true_peak_db(levelled) <= -1.3
+    assert true_peak_db(levelled) == pytest.approx(audio.TRUE_PEAK_DB, abs=0.1)
     assert loudness(levelled, RATE) == pytest.approx(-16, abs=0.5)
 
 

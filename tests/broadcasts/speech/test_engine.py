@@ -5,19 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from broadcasts.speech.engine import (
-    ENTRY_POINTS,
-    SpeechEngine,
-    SpeechFailed,
-    UnknownEngine,
-    VoiceSpec,
-    installed_engines,
-    load_engine,
-)
+from broadcasts.settings import SpeechSettings
+from broadcasts.speech.engine import SpeechEngine, SpeechFailed, VoiceSpec
+from broadcasts.speech.finding import ENTRY_POINTS, UnknownEngine, context_of, installed_engines, load_engine
 from broadcasts.speech.pyttsx3_engine import Pyttsx3Engine
 from broadcasts.speech.tone_engine import ToneEngine
 
 ROOT = Path(__file__).resolve().parents[3]
+CONTEXT = context_of(SpeechSettings())
 
 
 @pytest.fixture
@@ -27,30 +22,30 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "speech_engines_for_tests-1.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: speech-engines-for-tests\nVersion: 1\n")
-    lines = [f"{name} = {target}" for name, target in declared.items()] + ["broken = builtins:object"]
+    lines = [f"{name} = {target}" for name, target in declared.items()] + ["broken = builtins:repr"]
     (folder / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\n" + "\n".join(lines) + "\n")
     monkeypatch.syspath_prepend(tmp_path)
 
 
 @pytest.mark.usefixtures("installed")
 def test_the_declared_engines_load_by_name() -> None:
-    assert isinstance(load_engine("pyttsx3"), Pyttsx3Engine)
-    assert isinstance(load_engine("tone"), ToneEngine)
+    assert isinstance(load_engine("pyttsx3", CONTEXT), Pyttsx3Engine)
+    assert isinstance(load_engine("tone", CONTEXT), ToneEngine)
     assert {"pyttsx3", "tone"} <= set(installed_engines())
 
 
 @pytest.mark.usefixtures("installed")
 def test_an_unknown_engine_is_answered_with_those_that_are_installed() -> None:
-    with pytest.raises(UnknownEngine, match=r"kokoro.*pyttsx3、tone") as caught:
-        load_engine("kokoro")
-    assert caught.value.values["name"] == "kokoro"
+    with pytest.raises(UnknownEngine, match=r"parrot.*kokoro、.*pyttsx3、.*tone") as caught:
+        load_engine("parrot", CONTEXT)
+    assert caught.value.values["name"] == "parrot"
     assert not caught.value.retryable
 
 
 @pytest.mark.usefixtures("installed")
 def test_something_else_than_an_engine_is_refused() -> None:
     with pytest.raises(UnknownEngine, match="broken"):
-        load_engine("broken")
+        load_engine("broken", CONTEXT)
 
 
 @pytest.mark.parametrize("engine", [Pyttsx3Engine(), ToneEngine()])

@@ -80,10 +80,10 @@ def test_a_rendering_is_a_file_named_by_its_bytes_with_all_that_is_known_about_i
     content = path.read_bytes()
     assert sha256(content).hexdigest() == made.sha256 == path.stem
     assert len(content) == made.bytes
-    assert len(audio.decode(path)) == pytest.approx(made.duration_ms * audio.RATE / 1000, abs=24)
+    assert len(audio.decode(path)) == made.duration_ms * audio.RATE / 1000
     assert len(made.peaks) == 96
     assert (made.engine, made.spoken) == ("tone", "今天停水。")
-    assert made.duration_ms - made.speech_ms == pytest.approx(audio.around_s(ORDER.plan) * 1000, abs=2)
+    assert made.duration_ms - made.speech_ms == pytest.approx(audio.around_s(ORDER.plan) * 1000, abs=40)
 
 
 def test_the_second_time_it_is_only_looked_up(tmp_path: Path) -> None:

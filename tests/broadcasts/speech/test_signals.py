@@ -49,6 +49,34 @@ def test_no_note_sweeps_or_wails_like_a_siren(signal: Signal) -> None:
     assert strongest[1] == pytest.approx(first.pitch, abs=12)
 
 
+@pytest.mark.parametrize("signal", Signal)
+def test_no_signal_climbs_a_chord_like_an_earthquake_chime(signal: Signal) -> None:
+    score = SCORES[signal]
+    for one, two, three in zip(score, score[1:], score[2:], strict=False):
+        assert not one.pitch < two.pitch < three.pitch
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_no_signal_sounds_on_without_a_rest_like_a_siren(signal: Signal) -> None:
+    """In every second the sound falls, at least for a moment, to a third of its height or less."""
+    sound = np.abs(tone(signal, RATE))
+    step = RATE // 100
+    heights = sound[: len(sound) // step * step].reshape(-1, step).max(axis=1)
+    for at in range(0, max(1, len(heights) - 100), 10):
+        second = heights[at : at + 100]
+        assert second.min() < second.max() / 3
+
+
+def test_a_drill_and_a_test_sound_like_no_emergency() -> None:
+    """Bells at the pace of a doorbell, no call of short-short-long, and less bright than the calmest emergency."""
+    for signal in (Signal.DRILL, Signal.TEST, Signal.END):
+        assert notes_a_second(signal) < notes_a_second(Signal.BLUE) / 1.5
+        assert len({note.start for note in SCORES[signal]}) == len(SCORES[signal])
+        assert all(two.start - one.start >= 0.5 for one, two in pairwise(SCORES[signal]))
+    rhythms = {signal: tuple(round(n.start - SCORES[signal][0].start, 2) for n in SCORES[signal]) for signal in Signal}
+    assert len({(rhythms[s], tuple(n.pitch for n in SCORES[s])) for s in Signal}) == len(Signal)
+
+
 @pytest.mark.parametrize("signal", COLOURS)
 def test_urgent_signals_are_never_two_tones_at_once(signal: Signal) -> None:
     """EAS is 853 and 960 Hz together: here each note ends before the next begins, and none is near that pair."""

@@ -8,8 +8,9 @@ from typing import Any
 import av
 from av.container import InputContainer
 
-ENOUGH = 12
+ENOUGH = 512
 """So many bytes tell."""
+WHITE = "matroska,webm,ogg,mp3,flac,amr,caf,asf,mov,mp4,m4a,3gp,3g2,mj2,wav,aac"
 _BEGINNINGS = (
     (b"\x1a\x45\xdf\xa3", "matroska"),
     (b"OggS", "ogg"),
@@ -19,6 +20,35 @@ _BEGINNINGS = (
     (b"caff", "caf"),
     (b"\x30\x26\xb2\x75", "asf"),
 )
+
+
+_OTHER_THINGS = (
+    (b"\x89PNG", "picture"),
+    (b"\xff\xd8\xff", "picture"),
+    (b"GIF8", "picture"),
+    (b"BM", "picture"),
+    (b"%PDF", "document"),
+    (b"PK\x03\x04", "archive"),
+    (b"Rar!", "archive"),
+    (b"7z\xbc\xaf", "archive"),
+    (b"\x1f\x8b", "archive"),
+    (b"\xd0\xcf\x11\xe0", "document"),
+    (b"#EXTM3U", "list"),
+    (b"[playlist]", "list"),
+    (b"ffconcat", "list"),
+    (b"MThd", "notes"),
+)
+
+
+def what_it_is(head: bytes) -> str:
+    """Return what was sent in place of a recording, as far as its first bytes tell; `unknown` when they do not."""
+    for beginning, name in _OTHER_THINGS:
+        if head.startswith(beginning):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "picture"
+    text = head.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    return "web_page" if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<smil", b"<asx", b"<svg")) else "unknown"
 
 
 def container_of(head: bytes) -> str | None:
@@ -45,7 +75,7 @@ def open_sound(source: Any, container: str, *, at_once: bool = False) -> InputCo
 
     `at_once` begins with the first bytes there are, for what is still being spoken. av.FFmpegError.
     """
-    options = {"protocol_whitelist": "none"}
+    options = {"protocol_whitelist": "none", "format_whitelist": WHITE}
     if at_once:
         options |= {"fflags": "nobuffer", "analyzeduration": "0", "probesize": "2048"}
     opened: InputContainer = av.open(source, mode="r", format=container, options=options, metadata_errors="ignore")

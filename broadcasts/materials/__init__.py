@@ -1,0 +1,1 @@
+"""The library of contents: texts and recordings by theme, checked by two, used until they expire."""

@@ -1,0 +1,1 @@
+"""Which voice speaks which language: looked at, listened to, chosen."""
