@@ -19,6 +19,7 @@ from broadcasts.sms import api as sms_api
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
 from hub.core.runtime import Runtime
+from hub.regions.facts import Silencing
 from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
@@ -30,6 +31,7 @@ def provide_desks(runtime: Runtime) -> None:
     """Tell the overview whom to ask."""
     packer = runtime.get(Packer)
     runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library, packer.holds))
+    runtime.provide(Silencing, Silencing(muting_pages.address))
     runtime.provide(SpeakerHistory, SpeakerHistory(past.latest))
     runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))
