@@ -3,6 +3,8 @@
 Ours: the service call (`delivery.release`, committed) with the hub's own loops, station and database running, until the
 last loudspeaker has verified the command, and until all N receipts are committed. Bare peer: the same broker process
 and the same connected farm; one hand-written connection publishes one message of the same kind and counts N answers.
+It is honest: signed beforehand, TCP_NODELAY, whatever has come is read at once and acknowledged in one piece, nothing
+is parsed but packets and nothing is stored; it is measured before and after the hub, in the same minutes.
 Printed: both ratios (targets 1.5 and 3), the cost per loudspeaker as N grows (target 1.3), the hub's memory.
 Run: .venv/bin/python benchmarks/emergency.py [1000 5000 10000] [sqlite|postgresql] [rounds=20]
 Needs mosquitto, and `ulimit -Hn` above the number of loudspeakers plus a hundred.

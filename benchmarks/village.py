@@ -39,7 +39,7 @@ HUB: Final = "hub"
 SPARE_FILES: Final = 100
 IDLE_STEP_S: Final = 0.5
 IDLE_FOR: Final = 4
-IDLE_SHARE: Final = 0.1
+IDLE_SHARE: Final = 0.2
 IDLE_WITHIN_S: Final = 180.0
 
 

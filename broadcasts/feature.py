@@ -52,7 +52,6 @@ from hub.speakers.station import Station
 
 ALERT_TICK_S = 0.1
 SETTLE_S = 2.0
-SWEEP_S = 10.0
 TIDY_S = 10.0
 NOTE_AFTER_S = 1.5
 TEST_S = 5.0
@@ -159,7 +158,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
 
     def sweep() -> float:
         station.sweep()
-        return SWEEP_S
+        return station.sweep_s
 
     def tidy_up() -> float:
         runtime.sessions.tidy_up()

@@ -26,6 +26,7 @@ from broadcasts.studio import Studio
 from broadcasts.voices import api as voices_api
 from broadcasts.voices import views as voices
 from hub.core.runtime import Runtime
+from hub.regions.facts import Silencing
 from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
@@ -37,6 +38,7 @@ def provide_desks(runtime: Runtime) -> None:
     """Tell the overview whom to ask."""
     packer = runtime.get(Packer)
     runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library, packer.holds))
+    runtime.provide(Silencing, Silencing(muting_pages.address))
     runtime.provide(SpeakerHistory, SpeakerHistory(past.latest))
     runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))

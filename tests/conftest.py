@@ -29,11 +29,17 @@ NOON = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 """Monday, 10:00 in the villages: no quiet hours."""
 
 
+LONGEST = ("test_main_job", "test_survival", "test_a_county_speaks", "test_chaos", "test_attacks")
+"""Files begun first, so that no process is left alone with one of them at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that needs a whole application, so that the quick run can do without them."""
+    """Mark every test that needs a whole application: the quick run does without them. Begin with the longest."""
     for item in items:
         if "app" in getattr(item, "fixturenames", ()):
             item.add_marker("web")
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 class SetClock:

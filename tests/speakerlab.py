@@ -179,6 +179,7 @@ class Bench:
         self.settings = settings or some_settings()
         self.audio_at_once = audio_at_once
         self.options = options
+        self.disk_fails = False
         self.persisted = Memory().model_dump_json()
         self.receipts: list[Receipt] = []
         self.sounds: list[Sound] = []
@@ -248,9 +249,11 @@ class Bench:
 
     def take(self, actions: list[Action]) -> None:
         """Persist, then act, as the contract demands."""
-        if self.core.dirty:
+        if self.core.dirty and self.disk_fails:
+            actions = self.core.unkept(actions, self.now)
+        elif self.core.dirty:
             self.persisted = self.core.memory.model_dump_json()
-            self.core.dirty = False
+            self.core.kept()
         self.actions += actions
         for action in actions:
             self._obey(action)

@@ -222,7 +222,7 @@ def cancel_alert(path: AlertPath) -> Response:
         return finish(session, AlertOut.of(service.cancel(session, actor(), path.alert_id, now=now())))
 
 
-@bp.post("/alerts/<uuid:alert_id>/stop", responses=answers(AlertOut, 403, 404))
+@bp.post("/alerts/<uuid:alert_id>/stop", responses=answers(AlertOut, 403, 404, 409))
 @once
 def stop_alert(path: AlertPath) -> Response:
     """Silence it, in the countdown or on air. Twice is once."""

@@ -1,7 +1,6 @@
 """Announcements, for programs: draft, submit, approve, return, withdraw, and look ahead."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
@@ -22,12 +21,13 @@ from broadcasts.pumps import Pumps
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
 from hub.core.actor import Permission
-from hub.core.errors import BadInput, Problems, Unavailable, WrongState
+from hub.core.errors import Problems, Unavailable, WrongState
 from hub.core.runtime import runtime
 from hub.regions import service as regions
 from hub.web.api import Input, Output, PageQuery, answers, room, say
 from hub.web.guards import permission_required
 from hub.web.idempotency import finish, once
+from hub.web.mistakes import fields_named
 from hub.web.paging import cursor, moment_and_id, place_of
 from hub.web.work import actor, now, reading, work
 
@@ -214,16 +214,5 @@ def _today() -> date:
     return now().astimezone(runtime().zone).date()
 
 
-@contextmanager
-def _our_fields() -> Iterator[None]:
-    """Name inputs as programs know them."""
-    try:
-        yield
-    except Problems as error:
-        raise Problems([_renamed(problem) for problem in error.problems]) from error
-    except BadInput as error:
-        raise _renamed(error) from error
-
-
-def _renamed(error: BadInput) -> BadInput:
-    return BadInput(error.code, field=FIELDS.get(error.field, error.field), **error.params)
+def _our_fields() -> AbstractContextManager[None]:
+    return fields_named(lambda field: FIELDS.get(field, field))

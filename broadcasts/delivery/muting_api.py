@@ -21,7 +21,7 @@ bp = room("silences", "Everything in a region falls silent at once.")
 class SilenceIn(Input):
     """Which region."""
 
-    region: RegionCode = Field(description="a county, township, village or group")
+    region_code: RegionCode = Field(description="a county, township, village or group")
 
 
 class SilenceOut(Output):
@@ -63,16 +63,16 @@ def list_silences() -> Response:
     return say(Silences(items=[SilenceOut.of(done) for done in found]))
 
 
-@bp.post("/silences", responses=answers(SilenceOut, 403, 404, status=201))
-@permission_required(Permission.STOP)
+@bp.post("/silences", responses=answers(SilenceOut, 403, 404, 409, status=201))
 @once
+@permission_required(Permission.STOP)
 def silence(body: SilenceIn) -> Response:
     """Silence every loudspeaker of a region. Broadcasts to it alone are stopped whole, text messages included.
 
     Others go on elsewhere. What is planned for later sounds at its time.
     """
     with work() as session:
-        order = muting.silence(session, actor(), body.region, now=now())
+        order = muting.silence(session, actor(), body.region_code, now=now())
         answer = finish(session, SilenceOut.of(muting.get(session, actor(), order)), 201)
     runtime().get(Pumps).kick()
     return answer

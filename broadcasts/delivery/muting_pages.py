@@ -16,6 +16,11 @@ PAGES = "broadcasts/delivery"
 ENOUGH = 286
 
 
+def address(region: str) -> str:
+    """Return where a region is silenced."""
+    return url_for("muting.ask", region=region)
+
+
 @bp.get("/silence")
 @permission_required(Permission.STOP)
 def ask() -> ResponseReturnValue:

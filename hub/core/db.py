@@ -78,16 +78,19 @@ class Base(DeclarativeBase):
 
 
 def make_engine(url: str) -> Engine:
-    """Return an engine for `url`. SQLite runs in WAL with foreign keys on and waits up to 30 s for a lock."""
+    """Return an engine for `url`. SQLite runs in WAL with foreign keys on and waits up to 30 s for a lock.
+
+    The connection used last is used next: each keeps pages and prepared statements, megabytes on a busy day.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": 30}, pool_size=20, max_overflow=40)
+        engine = create_engine(parsed, connect_args={"timeout": 30}, pool_size=20, max_overflow=40, pool_use_lifo=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(parsed, pool_size=20, max_overflow=20, pool_pre_ping=True)
+    return create_engine(parsed, pool_size=20, max_overflow=20, pool_pre_ping=True, pool_use_lifo=True)
 
 
 LONG_WAL = "wal_autocheckpoint=20000"

@@ -8,7 +8,7 @@ from hub.core.actor import Permission
 from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
 from hub.regions import service
-from hub.regions.facts import LoudspeakerCounts
+from hub.regions.facts import LoudspeakerCounts, silencing_of
 from hub.regions.tree import BELOW
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
@@ -91,6 +91,7 @@ def _page(code: str, errors: dict[str, str], given: dict[str, str] | None = None
         above=above,
         below=BELOW.get(node.level),
         counts=counts,
+        silence=silencing_of(runtime(), actor(), node.path),
         errors=errors,
         given={"code": suggestion, "name": "", "new_name": node.name} | (given or {}),
     )

@@ -18,6 +18,7 @@ from hub.speakers.station import Station
 from hub.speakers.topics import is_device_id
 from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, ms_or_none, room, say
 from hub.web.idempotency import finish, once
+from hub.web.mistakes import fields_named
 from hub.web.paging import cursor, place_of
 from hub.web.work import actor, now, reading, work
 
@@ -216,7 +217,7 @@ def get_speaker(path: SpeakerPath) -> Response:
         return say(SpeakerOut.of(registry.get(session, actor(), path.speaker_id)))
 
 
-@bp.post("/speakers", responses=answers(Enrolled, 404, 409, status=201))
+@bp.post("/speakers", responses=answers(Enrolled, 403, 404, 409, status=201))
 @once
 def enrol_speaker(body: NewSpeakerIn) -> Response:
     """Add a loudspeaker; its password is in the answer and nowhere else."""
@@ -249,7 +250,7 @@ def set_speaker_sound(path: SpeakerPath, body: SoundIn) -> Response:
     """Set volumes by the time of day, lead-in and drill; the device takes them over when it hears of them."""
     times = tuple(setup.LoudTime(each.start, each.end, each.cap) for each in body.volumes)
     sound = setup.Sound(times, body.lead_in_ms, body.drill)
-    with work() as session:
+    with fields_named(_our_field), work() as session:
         answer = say(SpeakerOut.of(setup.set_sound(session, actor(), path.speaker_id, sound, now=now())))
     runtime().get(Station).publish_settings([path.speaker_id])
     return answer
@@ -273,6 +274,12 @@ def retire_speaker(path: SpeakerPath) -> Response:
         answer = finish(session, SpeakerOut.of(speaker))
     desk.tell_left(runtime(), [path.speaker_id])
     return answer
+
+
+def _our_field(field: str) -> str:
+    """Return `volumes.0.start` for the page's `start-0`."""
+    name, dash, n = field.partition("-")
+    return f"volumes.{n}.{name}" if dash else field
 
 
 def _page(found: list[listing.Row], limit: int, count: registry.Count) -> Speakers:

@@ -1,9 +1,11 @@
 """A paho client that reads and acknowledges in bulk: thousands of receipts come at once, and each costs."""
 
+import itertools
 import struct
+import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, Final
 
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode
@@ -26,15 +28,22 @@ class BulkClient(mqtt.Client):
     `_packet_queue`, which are paho's own and not promised; tests/hub/speakers/test_link.py fails when they change.
     """
 
+    _lines: ClassVar[Iterator[int]] = itertools.count(1)
+
     def __init__(self, heard: Heard, **given: Any) -> None:
         super().__init__(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311, manual_ack=True, **given)
+        self.line = 0
+        """Number of the present connection; no two of any client have the same."""
+        self._turning = threading.Lock()
         self._tell = heard
         self._half = b""
         self._rest = b""
         self._at = 0
 
     def reconnect(self) -> MQTTErrorCode:
-        """As paho's; what the old connection has left unread is forgotten."""
+        """As paho's; what the old connection has left unread, and unacknowledged, is forgotten."""
+        with self._turning:
+            self.line = next(self._lines)
         self._half, self._rest, self._at = b"", b"", 0
         return super().reconnect()
 
@@ -46,11 +55,12 @@ class BulkClient(mqtt.Client):
         time.sleep(GATHER_S)
         return code
 
-    def acknowledge(self, mids: Sequence[int]) -> None:
-        """Tell the broker that these messages are safe here."""
-        if mids:
-            acks = b"".join(struct.pack("!BBH", MessageType.PUBACK, 2, mid) for mid in mids)
-            self._packet_queue(MessageType.PUBACK, acks, mids[0], 1)
+    def acknowledge(self, mids: Sequence[int], line: int) -> None:
+        """Tell the broker that these messages are safe here. Numbers of an ended connection mean others by now."""
+        acks = b"".join(struct.pack("!BBH", MessageType.PUBACK, 2, mid) for mid in mids)
+        with self._turning:  # what is queued for an ended connection, paho throws away as it makes the next
+            if mids and line == self.line:
+                self._packet_queue(MessageType.PUBACK, acks, mids[0], 1)
 
     def _sock_recv(self, bufsize: int) -> bytes:
         """What is for paho: everything but messages. Raises OSError when the stream makes no sense."""

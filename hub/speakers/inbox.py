@@ -11,12 +11,16 @@ MAX_BEATS: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message as it came. `mid` is 0 where the broker waits for no acknowledgement; `line` counts connections."""
+    """A message as it came, and when (monotonic). `mid` is 0 where the broker waits for no acknowledgement.
+
+    `line` is the number of the connection that brought it.
+    """
 
     topic: str
     payload: bytes
     mid: int
     line: int
+    at: float
 
 
 class Inbox:
@@ -49,6 +53,11 @@ class Inbox:
         """The oldest of each lane, at most so many of each; empty when there is nothing."""
         with self._change:
             return [lane.popleft() for lane in (self._kept, self._beats) for _ in range(min(most, len(lane)))]
+
+    @property
+    def is_roomy(self) -> bool:
+        """Whether what the broker would bring again finds room."""
+        return 2 * len(self._kept) <= self._max_kept
 
     @property
     def beats(self) -> int:

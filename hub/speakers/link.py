@@ -74,12 +74,12 @@ class SpeakerLink:
         self.broker = broker
         self.dropped = 0
         """Heartbeats that found no room."""
-        self._inbox = inbox or Inbox()
+        self._inbox = Inbox() if inbox is None else inbox  # an empty one is false
         self._doors = ((broker.host, broker.port), *broker.others)
         self._door = 0
-        self._line = 0
         self._missed = False
         self._cut_at = 0.0
+        self._oldest: float | None = None
         self._on_receipts: list[Receipts] = []
         self._on_beats: list[Beats] = []
         self._on_presences: list[Presences] = []
@@ -141,6 +141,11 @@ class SpeakerLink:
         return self.connected and self._alive() and self._worker.is_alive()
 
     @property
+    def behind_s(self) -> float:
+        """For callbacks: how long ago the oldest of what they are given was heard. Much, after a database was away."""
+        return 0.0 if self._oldest is None else time.monotonic() - self._oldest
+
+    @property
     def problem(self) -> str | None:
         """Why there is no connection, in the broker's words; None when there is one."""
         return None if self.connected else self._problem
@@ -195,7 +200,6 @@ class SpeakerLink:
             self._problem = f"the broker refused the hub: {code}"
             log.error("broker_refused_hub", extra={"reason": str(code)})
             return
-        self._line += 1
         client.subscribe([(every_device(kind), qos) for kind, qos in HEARS])
 
     def _subscribed(
@@ -212,7 +216,6 @@ class SpeakerLink:
     def _disconnected(
         self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _p: Properties | None
     ) -> None:
-        self._line += 1
         if self._up.is_set():
             self._problem = f"the connection to the broker was lost: {code}"
         self._up.clear()
@@ -230,7 +233,7 @@ class SpeakerLink:
 
     def _heard(self, topic: bytes, payload: bytes, mid: int) -> None:
         # What is no text is read as some other topic: acknowledged with its batch, and forgotten.
-        if self._inbox.put(Said(topic.decode(errors="replace"), payload, mid, self._line)):
+        if self._inbox.put(Said(topic.decode(errors="replace"), payload, mid, self._client.line, time.monotonic())):
             return
         if mid:
             self._missed = True  # unacknowledged: the broker brings it again
@@ -247,7 +250,7 @@ class SpeakerLink:
                     self._try(callback)
             if self._inbox.wait(0.2):
                 self._serve()
-            elif not self._halt.is_set():
+            if not self._halt.is_set():
                 self._look_after_line()
 
     def _serve(self) -> None:
@@ -261,21 +264,27 @@ class SpeakerLink:
             if self._inbox.beats:
                 break  # their answers set clocks
         batch = self._inbox.take(MAX_BATCH)
+        self._oldest = min((said.at for said in batch), default=None)
         if self._deliver([answer for said in batch if (answer := understood(said.topic, said.payload)) is not None]):
-            line = self._line
-            self._client.acknowledge([said.mid for said in batch if said.mid and said.line == line])
+            line = self._client.line
+            self._client.acknowledge([said.mid for said in batch if said.mid and said.line == line], line)
 
     def _look_after_line(self) -> None:
-        """In a quiet moment: paho's thread must live, and what found no room before must come again."""
+        """After every batch: paho's thread must live, and what found no room before must come again."""
         if not self._alive():
             log.error("speaker_link_thread_died")
             self._up.clear()
             self._client = self._new_client()
             self._begin()
-        elif self._missed and time.monotonic() > self._cut_at + CUT_EVERY_S:
+        elif self._missed and self._is_ready_for_more():
             self._missed, self._cut_at = False, time.monotonic()
             log.warning("speaker_link_overrun")
             self._cut()
+
+    def _is_ready_for_more(self) -> bool:
+        """Whether there is room, the broker knows what it need not bring again, and the last time was long ago."""
+        due = time.monotonic() > self._cut_at + CUT_EVERY_S
+        return due and self._inbox.is_roomy and not self._client.want_write()
 
     def _cut(self) -> None:
         """End the connection as a fault would; paho makes a new one."""

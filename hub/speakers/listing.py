@@ -91,6 +91,8 @@ class SpeakerPage:
     matching: int
     regions: list[tuple[str, str]]
     picture: Picture
+    path: str
+    """Of the chosen region; empty for all."""
     after: str
 
 
@@ -109,6 +111,7 @@ def page(session: Session, actor: Actor, wanted: Filter) -> SpeakerPage:
         matching=session.scalar(select(func.count()).select_from(_matching(actor, wanted, path).subquery())) or 0,
         regions=regions.choices(session, actor, Permission.SEE, levels=FILTERED),
         picture=geography.picture(session, actor, path=path, with_marks=False),
+        path=path or "",
         after=f"{last.rank}.{last.speaker.id}" if last else "",
     )
 

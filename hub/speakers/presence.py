@@ -11,7 +11,10 @@ from sqlalchemy.orm import Session
 from hub.speakers.models import Speaker, SpeakerState
 from hub.speakers.protocol import Beat, Doing, Presence
 
-MISSED_BEATS: Final = 3
+SILENT_BEATS: Final = 2.5
+"""Two heartbeats have not come; the rest of the three within which a dead loudspeaker is shown is for noticing it."""
+SWEEP_BEATS: Final = 0.25
+LONGEST_SWEEP_S: Final = 10.0
 FARTHEST_CLOCK_MS: Final = 10 * 365 * 86_400_000
 LARGEST_INT: Final = 2**31 - 1
 LARGEST_BIG: Final = 2**53 - 1
@@ -47,11 +50,11 @@ def note_presences(session: Session, presences: Sequence[Presence], *, now: date
     return Changes(came, went, frozenset(before))
 
 
-def note_beats(session: Session, beats: Sequence[Beat], *, now: datetime) -> Changes:
-    """Note heartbeats. Those of devices unknown or retired change nothing."""
+def note_beats(session: Session, beats: Sequence[Beat], *, now: datetime, timely: bool = True) -> Changes:
+    """Note heartbeats. Those of devices unknown or retired change nothing; what was long underway tells no clock."""
     latest = {beat.dev: beat for beat in beats}
     before = _online(session, list(latest))
-    rows = [_as_row(latest[name], now) for name in before]
+    rows = [_as_row(latest[name], now) | (_clock(latest[name], now) if timely else {}) for name in before]
     if rows:
         session.execute(update(Speaker), rows)
     came = [name for name, online in before.items() if not online]
@@ -60,8 +63,12 @@ def note_beats(session: Session, beats: Sequence[Beat], *, now: datetime) -> Cha
     return Changes(came, [], frozenset(before))
 
 
-def _as_row(beat: Beat, now: datetime) -> dict[str, Any]:
+def _clock(beat: Beat, now: datetime) -> dict[str, Any]:
     offset = beat.ts - round(now.timestamp() * 1000)
+    return {"clock_offset_ms": max(-FARTHEST_CLOCK_MS, min(FARTHEST_CLOCK_MS, offset))}
+
+
+def _as_row(beat: Beat, now: datetime) -> dict[str, Any]:
     return {
         "id": beat.dev,
         "seen_at": now,
@@ -69,7 +76,6 @@ def _as_row(beat: Beat, now: datetime) -> dict[str, Any]:
         "now_playing": beat.now or "",
         "version": _plain(beat.ver)[:30],
         "fault": "fault" if beat.st is Doing.FAULT else "",
-        "clock_offset_ms": max(-FARTHEST_CLOCK_MS, min(FARTHEST_CLOCK_MS, offset)),
         "settings_taken": min(beat.cfg, LARGEST_BIG),
         "amp": beat.amp or "",
         "mains": beat.mains,
@@ -103,14 +109,14 @@ def anyone_silent(session: Session, *, now: datetime, heartbeat_s: int) -> bool:
 
 
 def sweep(session: Session, *, now: datetime, heartbeat_s: int) -> list[str]:
-    """Call those offline that missed three heartbeats, whatever the broker believes; return who they are."""
+    """Call those offline that missed two heartbeats, whatever the broker believes; return who they are."""
     values: dict[str, Any] = {"online": False, "online_since": now, "activity": "", "now_playing": ""}
     gone = update(Speaker).where(_silent(now, heartbeat_s)).values(values).returning(Speaker.id)
     return list(session.scalars(gone))
 
 
 def _silent(now: datetime, heartbeat_s: int) -> ColumnElement[bool]:
-    oldest = now - timedelta(seconds=MISSED_BEATS * heartbeat_s)
+    oldest = now - timedelta(seconds=SILENT_BEATS * heartbeat_s)
     return Speaker.online.is_(True) & or_(Speaker.seen_at < oldest, Speaker.seen_at.is_(None))
 
 

@@ -105,8 +105,9 @@ def enrol(
 
 def _place(session: Session, actor: Actor, region_code: str) -> Region:
     region = session.get(Region, region_code)
-    if region is None or not actor.may(Permission.EDIT_SPEAKERS, region.path):
+    if region is None or not actor.may(Permission.SEE, region.path):
         raise NotFound("region_unknown", code_given=region_code)
+    actor.require(Permission.EDIT_SPEAKERS, region.path)
     return region
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from uuid6 import uuid7
 
+from hub.core.db import may_pass
 from hub.core.errors import Unavailable
 from hub.core.runtime import Runtime
 from hub.core.secrets import FIRST_KEY
@@ -46,6 +47,8 @@ HUB_NAME = "hub"
 THIS_MACHINE = "127.0.0.1"
 TIME_LIFE_MS = 60_000
 COMMAND_LIFE_MS = 300_000
+LATE_S = 1.0
+"""A heartbeat that waited longer, for a database that was away, says nothing about a clock."""
 
 Came = Callable[[Sequence[str]], None]
 Changed = Callable[[list[str], list[str]], None]
@@ -232,8 +235,13 @@ class Station:
         if not self.connected:
             raise Unavailable("broker_away")
 
+    @property
+    def sweep_s(self) -> float:
+        """How often to look who is silent, so that a dead loudspeaker is shown within three heartbeats."""
+        return min(presence.LONGEST_SWEEP_S, presence.SWEEP_BEATS * self._settings.heartbeat_seconds)
+
     def sweep(self) -> int:
-        """Call those offline that no longer report; return how many."""
+        """Call those offline that no longer report; return how many. Call it every `sweep_s`."""
         now, heartbeat_s = self._runtime.now(), self._settings.heartbeat_seconds
         with self._runtime.sessions.read() as session:
             if not presence.anyone_silent(session, now=now, heartbeat_s=heartbeat_s):
@@ -250,29 +258,28 @@ class Station:
 
     def _note_beats(self, beats: list[Beat]) -> None:
         now = self._runtime.now()
+        timely = self.link is None or self.link.behind_s < LATE_S
         early = self._known  # answered before anything is written: the answer's age is what a device's clock is out by
-        for beat in beats:
-            if beat.dev in early:
-                self._answer(beat, now)
+        if timely:
+            self._answer([beat for beat in beats if beat.dev in early], now)
         with self._runtime.sessions.begin() as session:
-            changes = presence.note_beats(session, beats, now=now)
+            changes = presence.note_beats(session, beats, now=now, timely=timely)
             wrong = presence.wrong_volumes(session, beats)
             seq = registry.next_value(session, registry.COMMANDS, len(wrong)) if wrong else 0
-        self._meet(beats, changes, early, now)
+        self._meet(beats, changes, early)
+        if timely:
+            self._answer([beat for beat in beats if beat.dev in changes.known - early], now)
         for offset, (speaker_id, level) in enumerate(wrong.items()):
             self.send(SetVolume, speaker_id, seq + offset, level=level)
         self._tell(changes)
 
-    def _meet(self, beats: list[Beat], changes: Changes, early: frozenset[str], now: datetime) -> None:
-        """Answer those met for the first time, forget those that are no longer in service, count the strangers."""
+    def _meet(self, beats: list[Beat], changes: Changes, early: frozenset[str]) -> None:
+        """Remember those in service, forget those that are no longer, count the strangers."""
         said = {beat.dev for beat in beats}
         if not said - changes.known and changes.known <= early:
             return
         self.ignored += sum(beat.dev not in changes.known for beat in beats)
         self._known = (early - (said - changes.known)) | changes.known
-        for beat in beats:
-            if beat.dev in changes.known - early:
-                self._answer(beat, now)
 
     def _tell(self, changes: Changes) -> None:
         """Tell everybody, also of what could not be told before: a change is noticed only once."""
@@ -280,27 +287,35 @@ class Station:
             if changes.came or changes.went:
                 self._untold.append(changes)
             while self._untold:
-                first = self._untold[0]
-                for on_came in self._on_came if first.came else ():
-                    on_came(first.came)
-                for on_changes in self._on_changes:
-                    on_changes(first.came, first.went)
+                try:
+                    self._tell_all(self._untold[0])
+                except Exception as error:
+                    if not may_pass(error):
+                        self._untold.popleft()  # a fault of ours: it must not stand in the way of all later changes
+                    raise
                 self._untold.popleft()
 
-    def _answer(self, beat: Beat, now: datetime) -> None:
+    def _tell_all(self, changes: Changes) -> None:
+        for on_came in self._on_came if changes.came else ():
+            on_came(changes.came)
+        for on_changes in self._on_changes:
+            on_changes(changes.came, changes.went)
+
+    def _answer(self, beats: Sequence[Beat], now: datetime) -> None:
         ms = round(now.timestamp() * 1000)
-        answer = TimeAnswer(
-            id=str(uuid7()),
-            issuer=ISSUER,
-            iat=ms,
-            nbf=ms - TIME_LIFE_MS,
-            exp=ms + TIME_LIFE_MS,
-            seq=0,
-            to=ToDevice(device=beat.dev),
-            nonce=beat.nonce,
-            offset_ms=beat.ts - ms,
-        )
-        self.publish(device_topic(beat.dev, Kind.TIME), seal_command(answer, self.key), qos=0)
+        for beat in beats:
+            answer = TimeAnswer(
+                id=str(uuid7()),
+                issuer=ISSUER,
+                iat=ms,
+                nbf=ms - TIME_LIFE_MS,
+                exp=ms + TIME_LIFE_MS,
+                seq=0,
+                to=ToDevice(device=beat.dev),
+                nonce=beat.nonce,
+                offset_ms=beat.ts - ms,
+            )
+            self.publish(device_topic(beat.dev, Kind.TIME), seal_command(answer, self.key), qos=0)
 
     def _own_address(self) -> BrokerAddress:
         settings = self._settings

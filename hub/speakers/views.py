@@ -9,6 +9,7 @@ from flask_babel import gettext, lazy_gettext, ngettext
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, Unavailable
 from hub.core.runtime import Runtime, runtime
+from hub.regions.facts import silencing_of
 from hub.speakers import listing, registry, showing
 from hub.speakers import volume as volumes
 from hub.speakers.care import asking, attention, patrol, repairs, setup
@@ -99,7 +100,13 @@ def _list_page(wanted: Filter, errors: dict[str, str]) -> str:
     with reading() as session:
         page = listing.page(session, actor(), wanted)
     return render_template(
-        "hub/speakers/every.html", page=page, wanted=wanted, errors=errors, Show=listing.Show, may_edit=_may_edit()
+        "hub/speakers/every.html",
+        page=page,
+        wanted=wanted,
+        errors=errors,
+        Show=listing.Show,
+        may_edit=_may_edit(),
+        silence=silencing_of(runtime(), actor(), page.path) if page.path else "",
     )
 
 

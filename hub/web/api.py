@@ -14,7 +14,8 @@ from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, field_validator
 from pydantic_core import PydanticCustomError
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import NotFound, UnsupportedMediaType
+from werkzeug.routing import RequestRedirect
 
 from hub.core.errors import BadInput, HubError, NotSignedIn
 from hub.core.runtime import Runtime, runtime
@@ -169,6 +170,8 @@ def sent_body() -> Any:
 
 
 def _guard() -> None:
+    if is_api() and isinstance(request.routing_exception, RequestRedirect):
+        raise NotFound  # a slash too many is another address: a program is not sent on
     if not is_api() or request.routing_exception is not None or request.method == "OPTIONS":
         return
     view = current_app.view_functions[request.endpoint or ""]

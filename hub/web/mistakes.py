@@ -1,6 +1,7 @@
 """What pydantic found wrong with a request, as our own errors: a code for programs, words for people."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Response
@@ -47,6 +48,21 @@ def refused(error: ValidationError) -> Response:
     """Return the problem document; nothing of what was sent is repeated in it."""
     found = [_mistake(item) for item in error.errors(include_url=False, include_input=False)]
     return refusal(found[0] if len(found) == 1 else Problems(found))
+
+
+@contextmanager
+def fields_named(rename: Callable[[str], str]) -> Iterator[None]:
+    """Name what a service found wrong as programs know it: services use the names of the pages' inputs."""
+    try:
+        yield
+    except Problems as error:
+        raise Problems([_renamed(problem, rename) for problem in error.problems]) from error
+    except BadInput as error:
+        raise _renamed(error, rename) from error
+
+
+def _renamed(error: BadInput, rename: Callable[[str], str]) -> BadInput:
+    return BadInput(error.code, field=rename(error.field), **error.params)
 
 
 def _mistake(item: ErrorDetails) -> BadInput:

@@ -10,7 +10,7 @@ from hub.web.mistakes import refused
 
 bp = Blueprint("openapi", __name__)
 ABOUT = (
-    "Announcements to village loudspeakers and phones. Every verb of the pages, for programs. "
+    "Announcements to village loudspeakers and phones, and the loudspeakers themselves, for programs. "
     "Moments are milliseconds since 1970 UTC; lists are paged by `limit` and `cursor`; "
     "POST requests may carry an `Idempotency-Key`; errors are RFC 9457 problem documents."
 )

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -31,4 +31,4 @@ def moment_and_id(at: object, row_id: object) -> tuple[datetime, UUID]:
     moment = datetime.fromisoformat(str(at))
     if moment.tzinfo is None:
         raise ValueError(at)
-    return moment, UUID(str(row_id))
+    return moment.astimezone(UTC), UUID(str(row_id))

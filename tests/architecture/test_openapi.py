@@ -83,6 +83,8 @@ def test_every_verb_says_how_it_refuses(document: dict[str, Any]) -> None:
             assert {"400", "413", "415"} <= refusals.keys(), f"{method} {path}"
         if "{" in path:
             assert "404" in refusals, f"{method} {path}"
+        if any(one["name"] == "Idempotency-Key" for one in operation.get("parameters", ())):
+            assert "409" in refusals, f"{method} {path}: while the first is still being worked on"
         for status, refusal in refusals.items():
             assert refusal["description"], f"{method} {path} {status}"
             schema = refusal["content"]["application/problem+json"]["schema"]

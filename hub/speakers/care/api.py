@@ -14,8 +14,10 @@ from hub.speakers.care.digest import Township, digest
 from hub.speakers.care.models import Deed, DeviceCommand, EventKind, SpeakerEvent
 from hub.speakers.care.patrol import Result
 from hub.speakers.settings import CareSettings
-from hub.web.api import Input, Output, RegionCode, answers, ms, ms_or_none, room, say
+from hub.speakers.topics import is_device_id
+from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, ms_or_none, room, say
 from hub.web.idempotency import finish, once
+from hub.web.paging import cursor, moment_and_id, place_of
 from hub.web.work import actor, now, reading, work
 
 bp = room("care", "Looking after loudspeakers: events, alarms, self-tests, the daily summary.")
@@ -25,12 +27,6 @@ class SpeakerPath(Input):
     """Which loudspeaker."""
 
     speaker_id: str = Field(max_length=32)
-
-
-class LatestQuery(Input):
-    """How many."""
-
-    limit: int = Field(50, ge=1, le=200, description="how many at most")
 
 
 class EventOut(Output):
@@ -49,9 +45,10 @@ class EventOut(Output):
 
 
 class EventsOut(Output):
-    """The latest events, newest first."""
+    """One page of events, newest first."""
 
     items: list[EventOut]
+    next: str | None
 
 
 class CommandOut(Output):
@@ -59,9 +56,10 @@ class CommandOut(Output):
 
     id: UUID
     deed: Deed
+    detail: str = Field(description="the level of a volume; empty otherwise")
     sent_at: int
     by: str
-    state: str = Field(description="empty, received, finished, failed or refused; an answer comes within five minutes")
+    state: str = Field(description="empty, received, finished, failed, refused or stopped; an answer comes within five minutes")
     reason: str
     heard_at: int | None
 
@@ -71,6 +69,7 @@ class CommandOut(Output):
         return cls(
             id=command.id,
             deed=command.deed,
+            detail=command.detail,
             sent_at=ms(command.sent_at),
             by=command.by_name,
             state=command.state,
@@ -80,9 +79,10 @@ class CommandOut(Output):
 
 
 class CommandsOut(Output):
-    """The latest commands, newest first."""
+    """One page of commands, newest first."""
 
     items: list[CommandOut]
+    next: str | None
 
 
 class TestIn(Input):
@@ -98,7 +98,7 @@ class AlarmOut(Output):
     code: str = Field(description="offline, clock_wrong, settings_old, test_failed, or the code of a fault")
     speaker_id: str = Field(description="empty when it stands for many")
     count: int
-    place: str = Field(description="code of the village, or of the township when it stands for many")
+    region: str = Field(description="its village, or the township when it stands for many")
     since: int
     acknowledged_by: str
     snoozed_until: int | None
@@ -111,7 +111,7 @@ class AlarmOut(Output):
             code=line.code,
             speaker_id=line.speaker_id,
             count=line.count,
-            place=line.place,
+            region=line.place,
             since=ms(line.since),
             acknowledged_by=line.acknowledged_by,
             snoozed_until=ms_or_none(line.snoozed_until),
@@ -159,16 +159,16 @@ class TestedOut(Output):
 
 
 class TestsOut(Output):
-    """Self-tests, those that need somebody first."""
+    """One page of self-tests, those that need somebody first."""
 
     items: list[TestedOut]
+    next: str | None
 
 
-class TestsQuery(Input):
+class TestsQuery(PageQuery):
     """Which loudspeakers."""
 
     region: RegionCode | None = Field(None, description="only those in this region and below")
-    limit: int = Field(200, ge=1, le=5000)
 
 
 class WantTestsIn(Input):
@@ -218,19 +218,27 @@ class DigestOut(Output):
 
 
 @bp.get("/speakers/<speaker_id>/events", responses=answers(EventsOut, 404))
-def list_events(path: SpeakerPath, query: LatestQuery) -> Response:
+def list_events(path: SpeakerPath, query: PageQuery) -> Response:
     """List what happened to a loudspeaker."""
+    after = place_of(query.cursor, moment_and_id) if query.cursor else None
     with reading() as session:
-        found = events.latest(session, actor(), path.speaker_id, limit=query.limit)
-    return say(EventsOut(items=[EventOut.of(event) for event in found]))
+        found = events.latest(session, actor(), path.speaker_id, limit=query.limit + 1, after=after)
+    shown = found[: query.limit]
+    last = shown[-1] if len(found) > query.limit else None
+    next_ = cursor(last.at.isoformat(), str(last.id)) if last else None
+    return say(EventsOut(items=[EventOut.of(event) for event in shown], next=next_))
 
 
 @bp.get("/speakers/<speaker_id>/commands", responses=answers(CommandsOut, 404))
-def list_commands(path: SpeakerPath, query: LatestQuery) -> Response:
+def list_commands(path: SpeakerPath, query: PageQuery) -> Response:
     """List what was asked of a loudspeaker and what it answered."""
+    after = place_of(query.cursor, moment_and_id) if query.cursor else None
     with reading() as session:
-        found = asking.latest(session, actor(), path.speaker_id, limit=query.limit)
-    return say(CommandsOut(items=[CommandOut.of(command) for command in found]))
+        found = asking.latest(session, actor(), path.speaker_id, limit=query.limit + 1, after=after)
+    shown = found[: query.limit]
+    last = shown[-1] if len(found) > query.limit else None
+    next_ = cursor(last.sent_at.isoformat(), str(last.id)) if last else None
+    return say(CommandsOut(items=[CommandOut.of(command) for command in shown], next=next_))
 
 
 @bp.post("/speakers/<speaker_id>/test", responses=answers(CommandOut, 403, 404, 409, 503, status=202))
@@ -248,9 +256,9 @@ def restart_speaker(path: SpeakerPath) -> Response:
 
 
 def _ask(speaker_id: str, deed: Deed) -> Response:
-    asking.ask(runtime(), actor(), speaker_id, deed)
+    command_id = asking.ask(runtime(), actor(), speaker_id, deed)
     with work() as session:
-        return finish(session, CommandOut.of(asking.latest(session, actor(), speaker_id)[0]), 202)
+        return finish(session, CommandOut.of(asking.get(session, command_id)), 202)
 
 
 @bp.get("/speaker-alarms", responses=answers(AlarmsOut, 404))
@@ -283,16 +291,25 @@ def snooze_alarms(body: SnoozeIn) -> Response:
 @bp.get("/speaker-tests", responses=answers(TestsOut, 404))
 def list_tests(query: TestsQuery) -> Response:
     """List everybody's last self-test."""
+    after = place_of(query.cursor, _test_place) if query.cursor else None
     with reading() as session:
         path = regions.get_region(session, actor(), query.region).path if query.region else None
-        found = patrol.results(session, actor(), path=path, now=now())[: query.limit]
+        found = patrol.results(session, actor(), path=path, now=now(), limit=query.limit + 1, after=after)
+    shown = found[: query.limit]
+    last = shown[-1] if len(found) > query.limit else None
     items = [
-        TestedOut(speaker_id=t.speaker.id, result=t.result, at=ms_or_none(t.at), report=dict(t.report)) for t in found
+        TestedOut(speaker_id=t.speaker.id, result=t.result, at=ms_or_none(t.at), report=dict(t.report)) for t in shown
     ]
-    return say(TestsOut(items=items))
+    return say(TestsOut(items=items, next=cursor(last.result.value, last.speaker.id) if last else None))
 
 
-@bp.post("/speaker-tests", responses=answers(HandledOut, 403, 404, status=202))
+def _test_place(result: object, speaker_id: object) -> tuple[Result, str]:
+    if not (isinstance(speaker_id, str) and is_device_id(speaker_id)):
+        raise ValueError(speaker_id)
+    return Result(str(result)), speaker_id
+
+
+@bp.post("/speaker-tests", responses=answers(HandledOut, 403, 404, 409, status=202))
 @once
 def want_tests(body: WantTestsIn) -> Response:
     """Let a region, or chosen loudspeakers, test themselves now, without a sound."""

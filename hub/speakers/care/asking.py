@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -92,10 +92,19 @@ def sound_allowed_at(runtime: Runtime, now: datetime) -> datetime | None:
     return now if quiet is None else quiet.free_at(now)
 
 
-def latest(session: Session, actor: Actor, speaker_id: str, *, limit: int = 1) -> Sequence[DeviceCommand]:
-    """Return the latest commands to a loudspeaker the actor may see, newest first."""
+def get(session: Session, command_id: UUID) -> DeviceCommand:
+    """Return a command that `ask` has sent."""
+    return session.get_one(DeviceCommand, command_id)
+
+
+def latest(
+    session: Session, actor: Actor, speaker_id: str, *, limit: int = 1, after: tuple[datetime, UUID] | None = None
+) -> Sequence[DeviceCommand]:
+    """Return the latest commands to a loudspeaker the actor may see, newest first; `after` is the last one seen."""
     registry.get(session, actor, speaker_id)
     query = select(DeviceCommand).where(DeviceCommand.speaker_id == speaker_id)
+    if after is not None:
+        query = query.where(tuple_(DeviceCommand.sent_at, DeviceCommand.id) < after)
     return session.scalars(query.order_by(DeviceCommand.sent_at.desc(), DeviceCommand.id.desc()).limit(limit)).all()
 
 

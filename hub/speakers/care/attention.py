@@ -27,7 +27,8 @@ SNOOZES: Final = (1, 3, 7)
 """Days; 1 means until tomorrow morning."""
 MORNING: Final = 8
 
-Order = tuple[int, datetime]
+SHOWN: Final = 30
+"""Lines a page lists at once; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,35 @@ class Line:
     def many(self) -> bool:
         """Whether it stands for more than one."""
         return len(self.ids) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What needs somebody, and apart from it what somebody knows of or has put off; as many lines as a page lists.
+
+    `waits` and `known` count all of them; `names` says where each shown line is.
+    """
+
+    waiting: Sequence[Line]
+    handled: Sequence[Line]
+    waits: int
+    known: int
+    names: dict[str, str]
+
+    @property
+    def shown(self) -> tuple[Line, ...]:
+        """All lines that are listed."""
+        return (*self.waiting, *self.handled)
+
+
+def page(session: Session, actor: Actor, *, now: datetime, most: int | None) -> Page:
+    """Return both lists, each with at most `most` lines (None: with all)."""
+    found = lines(session, actor, now=now, all_=True)
+    waiting = [line for line in found if not line.handled]
+    handled = [line for line in found if line.handled]
+    shown = (waiting[:most], handled[:most])
+    names = names_of(session, [*shown[0], *shown[1]])
+    return Page(*shown, len(waiting), len(handled), names)
 
 
 def lines(session: Session, actor: Actor, *, now: datetime, path: str | None = None, all_: bool = False) -> list[Line]:
@@ -131,11 +161,9 @@ def visible(actor: Actor, path: str | None) -> Any:
 
 def names_of(session: Session, found: Iterable[Line]) -> dict[str, str]:
     """Return code → 青石镇 石桥村 of every place in these lines."""
-    return {
-        line.place: name
-        for line in found
-        for name in [regions.full_name(session, _path_to(line.path, line.place), without_county=True)]
-    }
+    paths = {line.place: codes_in(_path_to(line.path, line.place)) for line in found}
+    known = regions.names(session, {code for codes in paths.values() for code in codes})
+    return {place: " ".join(known.get(code, code) for code in (codes[1:] or codes)) for place, codes in paths.items()}
 
 
 def _path_to(path: str, code: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from hub.core.actor import Actor
 from hub.regions import service as regions
@@ -19,7 +19,7 @@ from hub.speakers.care.models import EventKind, Repair, SpeakerAlarm, SpeakerEve
 from hub.speakers.care.patrol import Result, Tested
 from hub.speakers.models import Speaker, SpeakerState
 
-SILENT_SHOWN: Final = 200
+_SAID: Final = (Speaker.id, Speaker.name, Speaker.region_path, Speaker.online, Speaker.seen_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +74,8 @@ class Digest:
 def digest(session: Session, actor: Actor, *, now: datetime, zone: ZoneInfo, at: str) -> Digest:
     """Return how things stand in the actor's part of the tree, the township with most trouble first."""
     townships: defaultdict[str, Township] = defaultdict(lambda: Township(""))
-    speakers = session.scalars(
-        select(Speaker).where(Speaker.state == SpeakerState.ACTIVE, visible(actor, None)).order_by(Speaker.id)
-    ).all()
-    mending = _repairs(session, actor, townships)
-    for speaker in speakers:
-        one = _of(townships, speaker.region_path)
-        one.total += 1
-        one.online += speaker.online
-        if not speaker.online:
-            since = speaker.online_since if speaker.seen_at is not None else None
-            one.silent.append(Silent(speaker, since, speaker.id in mending))
+    _counts(session, actor, townships)
+    _silent(session, actor, townships, _repairs(session, actor, townships))
     _faults(session, actor, townships)
     _tests(session, actor, townships, now)
     _drops(session, actor, townships, now)
@@ -99,6 +90,25 @@ def _of(townships: dict[str, Township], path: str) -> Township:
     one = townships[code]
     one.code = code
     return one
+
+
+def _counts(session: Session, actor: Actor, townships: dict[str, Township]) -> None:
+    rows = session.execute(
+        select(Speaker.region_path, func.count(), func.count().filter(Speaker.online.is_(True)))
+        .where(Speaker.state == SpeakerState.ACTIVE, visible(actor, None))
+        .group_by(Speaker.region_path)
+    )
+    for path, total, online in rows:
+        one = _of(townships, path)
+        one.total += total
+        one.online += online
+
+
+def _silent(session: Session, actor: Actor, townships: dict[str, Township], mending: set[str]) -> None:
+    query = select(Speaker).where(Speaker.state == SpeakerState.ACTIVE, Speaker.online.is_(False), visible(actor, None))
+    for speaker in session.scalars(query.order_by(Speaker.id).options(load_only(*_SAID, Speaker.online_since))):
+        since = speaker.online_since if speaker.seen_at is not None else None
+        _of(townships, speaker.region_path).silent.append(Silent(speaker, since, speaker.id in mending))
 
 
 def _repairs(session: Session, actor: Actor, townships: dict[str, Township]) -> set[str]:
@@ -116,7 +126,8 @@ def _repairs(session: Session, actor: Actor, townships: dict[str, Township]) -> 
 
 def _faults(session: Session, actor: Actor, townships: dict[str, Township]) -> None:
     rows = session.execute(
-        select(Speaker, SpeakerAlarm)
+        select(Speaker, SpeakerAlarm.code, SpeakerAlarm.since)
+        .options(load_only(*_SAID))
         .join(SpeakerAlarm, SpeakerAlarm.speaker_id == Speaker.id)
         .where(
             SpeakerAlarm.ended_at.is_(None),
@@ -127,23 +138,22 @@ def _faults(session: Session, actor: Actor, townships: dict[str, Township]) -> N
         .order_by(SpeakerAlarm.since)
     )
     seen: set[str] = set()
-    for speaker, alarm in rows:
+    for speaker, code, since in rows:
         one = _of(townships, speaker.region_path)
-        one.faults.append((speaker, alarm.code, alarm.since))
+        one.faults.append((speaker, code, since))
         one.faulty += speaker.id not in seen
         seen.add(speaker.id)
 
 
 def _tests(session: Session, actor: Actor, townships: dict[str, Township], now: datetime) -> None:
-    for test in patrol.results(session, actor, path=None, now=now):
-        if test.at is None or test.at < now - timedelta(days=1):
-            continue
-        one = _of(townships, test.speaker.region_path)
-        one.tested += 1
-        one.failed += test.result is Result.FAILED
-        one.unheard += test.result in (Result.SILENT, Result.UNASKED)
-        if test.result is not Result.PASSED:
-            one.tests.append(test)
+    since = now - timedelta(days=1)
+    for tally in patrol.tallies(session, actor, path=None, now=now, since=since):
+        one = _of(townships, tally.region_path)
+        one.tested += tally.count
+        one.failed += tally.count * (tally.result is Result.FAILED)
+        one.unheard += tally.count * (tally.result in (Result.SILENT, Result.UNASKED))
+    for test in patrol.results(session, actor, path=None, now=now, since=since):
+        _of(townships, test.speaker.region_path).tests.append(test)
 
 
 def _drops(session: Session, actor: Actor, townships: dict[str, Township], now: datetime) -> None:

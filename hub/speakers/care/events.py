@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -58,8 +59,12 @@ def paths_of(session: Session, speaker_ids: set[str]) -> dict[str, str]:
     return {row.id: row.region_path for row in rows}
 
 
-def latest(session: Session, actor: Actor, speaker_id: str, *, limit: int = 50) -> Sequence[SpeakerEvent]:
-    """Return the latest events of a loudspeaker the actor may see, newest first."""
+def latest(
+    session: Session, actor: Actor, speaker_id: str, *, limit: int = 50, after: tuple[datetime, UUID] | None = None
+) -> Sequence[SpeakerEvent]:
+    """Return the latest events of a loudspeaker the actor may see, newest first; `after` is the last one seen."""
     registry.get(session, actor, speaker_id)
     query = select(SpeakerEvent).where(SpeakerEvent.speaker_id == speaker_id)
+    if after is not None:
+        query = query.where(tuple_(SpeakerEvent.at, SpeakerEvent.id) < after)
     return session.scalars(query.order_by(SpeakerEvent.at.desc(), SpeakerEvent.id.desc()).limit(limit)).all()

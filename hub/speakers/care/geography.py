@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import select
@@ -31,7 +31,8 @@ BAD_SHARE: Final = 0.2
 FITS: Final = 0.06
 """Outlines and coordinates belong together when villages lie, on average, this share of the width from where they
 should."""
-SPREAD: Final = 22.0
+SPREAD: Final = 0.3
+"""How far from the middle of its village the farthest of its loudspeakers stands, as a share of its smaller side."""
 
 Point = tuple[float, float]
 
@@ -192,16 +193,27 @@ def _around(placed: Sequence[Speaker], shapes: dict[str, Shape], middles: dict[s
     for speaker in placed:
         code = _village(speaker)
         shape, (x, y) = shapes.get(code), middles[code]
-        scale = SPREAD / farthest[code] if farthest[code] else 0.0
+        scale = SPREAD * _smaller_side(shape) / farthest[code] if farthest[code] else 0.0
         at = (shape.x, shape.y) if shape else (EDGE, HEIGHT - EDGE)
         found.append(_inside(at[0] + ((speaker.lon or 0.0) - x) * scale, at[1] - ((speaker.lat or 0.0) - y) * scale))
     return found
 
 
+def _smaller_side(shape: Shape | None) -> float:
+    if shape is None:
+        return 2.0 * EDGE
+    sides = np.ptp(_corners(shape.path), axis=0)
+    return float(min(sides))
+
+
+def _corners(path: str) -> Any:
+    """Return the corners of an area from its SVG path (straight lines only), one a row."""
+    return np.array([float(text) for text in re.findall(r"-?[0-9.]+", path)]).reshape(-1, 2)
+
+
 def _centre(path: str) -> Point:
-    """Return the centre of gravity of an area from its SVG path (straight lines only)."""
-    numbers = [float(text) for text in re.findall(r"-?[0-9.]+", path)]
-    points = np.array(numbers).reshape(-1, 2)
+    """Return the centre of gravity of an area."""
+    points = _corners(path)
     after = np.roll(points, -1, axis=0)
     cross = points[:, 0] * after[:, 1] - after[:, 0] * points[:, 1]
     if abs(float(cross.sum())) < 1e-6:

@@ -65,7 +65,7 @@ class DeviceCommand(Base):
     sent_at: Mapped[datetime]
     by_name: Mapped[str] = mapped_column(String(60), default="")
     state: Mapped[str] = mapped_column(String(12), default="")
-    """Empty until something is heard; then the last of received, finished, failed, refused."""
+    """Empty until something is heard; then the last of received, finished, failed, refused, stopped."""
     reason: Mapped[str] = mapped_column(String(200), default="")
     heard_at: Mapped[datetime | None]
 

@@ -8,7 +8,18 @@ from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    and_,
+    case,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session, load_only
 from uuid6 import uuid7
 
@@ -45,6 +56,19 @@ class Result(StrEnum):
     WAITING = "waiting"
     PASSED = "passed"
     NEVER = "never"
+
+
+_ORDER: Final = tuple(Result)
+_at: Final = func.coalesce(SelfTestRun.answered_at, SelfTestRun.asked_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many loudspeakers of one place had one result."""
+
+    region_path: str
+    result: Result
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,25 +164,82 @@ def want(session: Session, actor: Actor, *, region: str = "", speaker_ids: Seque
     return _want(session, [row.id for row in rows], now)
 
 
-def results(session: Session, actor: Actor, *, path: str | None, now: datetime) -> list[Tested]:
-    """Return everybody's last test, those that need somebody first."""
+def results(
+    session: Session,
+    actor: Actor,
+    *,
+    path: str | None,
+    now: datetime,
+    since: datetime | None = None,
+    limit: int | None = None,
+    after: tuple[Result, str] | None = None,
+) -> list[Tested]:
+    """Return everybody's last test, those that need somebody first.
+
+    `since`: only tests from then on that did not pass. `limit`: no more than so many. `after`: the last one seen.
+    """
+    rank = _rank(now)
     query = (
-        select(Speaker, SelfTestRun)
+        select(Speaker, SelfTestRun, rank)
         .outerjoin(SelfTestRun, SelfTestRun.speaker_id == Speaker.id)
-        .where(Speaker.state == SpeakerState.ACTIVE, visible(actor, path))
-        .order_by(Speaker.id)
+        .where(*_in_service(actor, path))
+        .order_by(rank, Speaker.id)
         .options(load_only(Speaker.id, Speaker.name, Speaker.region_path, Speaker.online))
+        .limit(limit)
     )
-    found = [
-        Tested(speaker, result_of(run, now), (run.answered_at or run.asked_at) if run else None, report_of(run))
-        for speaker, run in session.execute(query)
+    if since is not None:
+        query = query.where(_at >= since, rank != _ORDER.index(Result.PASSED))
+    if after is not None:
+        last = _ORDER.index(after[0])
+        query = query.where(or_(rank > last, and_(rank == last, Speaker.id > after[1])))
+    return [
+        Tested(speaker, _ORDER[place], (run.answered_at or run.asked_at) if run else None, report_of(run))
+        for speaker, run, place in session.execute(query)
     ]
-    order = list(Result)
-    return sorted(found, key=lambda each: order.index(each.result))
+
+
+def tallies(
+    session: Session, actor: Actor, *, path: str | None, now: datetime, since: datetime | None = None
+) -> list[Tally]:
+    """Count the results of every place; only tests from `since` on when it is given."""
+    rank = _rank(now)
+    query = (
+        select(Speaker.region_path, rank, func.count())
+        .outerjoin(SelfTestRun, SelfTestRun.speaker_id == Speaker.id)
+        .where(*_in_service(actor, path))
+    )
+    if since is not None:
+        query = query.where(_at >= since)
+    rows = session.execute(query.group_by(Speaker.region_path, rank))
+    return [Tally(place, _ORDER[number], count) for place, number, count in rows]
+
+
+def _in_service(actor: Actor, path: str | None) -> tuple[ColumnElement[bool], ...]:
+    return Speaker.state == SpeakerState.ACTIVE, visible(actor, path)
+
+
+def _rank(now: datetime) -> ColumnElement[int]:
+    """Return how a test went, or that it is still going, as its place in the order of the page."""
+    waits = or_(
+        and_(SelfTestRun.sent_at.is_(None), SelfTestRun.asked_at > now - TOO_LATE), SelfTestRun.sent_at > now - PATIENCE
+    )
+    return case(
+        (SelfTestRun.speaker_id.is_(None), _place(Result.NEVER)),
+        (and_(SelfTestRun.answered_at.is_not(None), SelfTestRun.passed.is_(True)), _place(Result.PASSED)),
+        (SelfTestRun.answered_at.is_not(None), _place(Result.FAILED)),
+        (waits, _place(Result.WAITING)),
+        (SelfTestRun.sent_at.is_(None), _place(Result.UNASKED)),
+        else_=_place(Result.SILENT),
+    )
+
+
+def _place(result: Result) -> ColumnElement[int]:
+    # Written into the statement: PostgreSQL takes two equal bound values in SELECT and GROUP BY for different ones.
+    return literal_column(str(_ORDER.index(result)), Integer)
 
 
 def result_of(run: SelfTestRun | None, now: datetime) -> Result:
-    """Return how a test went, or that it is still going."""
+    """Return how a test went, or that it is still going; the same as `_rank` says of many."""
     if run is None:
         return Result.NEVER
     if run.answered_at is not None:

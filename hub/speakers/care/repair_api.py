@@ -8,8 +8,9 @@ from pydantic import Field
 from hub.speakers.care import mending, repairs
 from hub.speakers.care.api import SpeakerPath
 from hub.speakers.care.models import Repair
-from hub.web.api import Input, Output, answers, ms, ms_or_none, room, say
+from hub.web.api import Input, Output, PageQuery, answers, ms, ms_or_none, room, say
 from hub.web.idempotency import finish, once
+from hub.web.paging import cursor, moment_and_id, place_of
 from hub.web.work import actor, now, reading, work
 
 bp = room("repairs", "Repair orders for loudspeakers.")
@@ -53,16 +54,16 @@ class RepairOut(Output):
 
 
 class RepairsOut(Output):
-    """Repair orders: open ones the oldest first, done ones the newest first."""
+    """One page of repair orders: open ones the oldest first, done ones the newest first."""
 
     items: list[RepairOut]
+    next: str | None
 
 
-class RepairsQuery(Input):
+class RepairsQuery(PageQuery):
     """Which orders."""
 
     done: bool = Field(False, description="those that are done instead of those that are open")
-    limit: int = Field(200, ge=1, le=500)
 
 
 class RepairIn(Input):
@@ -80,9 +81,12 @@ class OutcomeIn(Input):
 @bp.get("/speaker-repairs", responses=answers(RepairsOut))
 def list_repairs(query: RepairsQuery) -> Response:
     """List repair orders."""
+    after = place_of(query.cursor, moment_and_id) if query.cursor else None
     with reading() as session:
-        found = repairs.everything(session, actor(), done=query.done, limit=query.limit)
-    return say(RepairsOut(items=[RepairOut.of(repair) for repair, _ in found]))
+        found = repairs.everything(session, actor(), done=query.done, limit=query.limit + 1, after=after)
+    shown = [repair for repair, _ in found[: query.limit]]
+    last = shown[-1] if len(found) > query.limit else None
+    return say(RepairsOut(items=[RepairOut.of(repair) for repair in shown], next=_next(last)))
 
 
 @bp.post("/speakers/<speaker_id>/repairs", responses=answers(RepairOut, 403, 404, 409, status=201))
@@ -116,3 +120,7 @@ def finish_repair(path: RepairPath, body: OutcomeIn) -> Response:
     with work() as session:
         repair = repairs.finish(session, actor(), path.repair_id, body.outcome, now=now())
         return finish(session, RepairOut.of(repair))
+
+
+def _next(last: Repair | None) -> str | None:
+    return None if last is None else cursor((last.done_at or last.opened_at).isoformat(), str(last.id))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, tuple_
 from sqlalchemy.orm import Session
 
 from hub.audit import log
@@ -87,16 +87,29 @@ def of_speaker(session: Session, speaker_id: str) -> Sequence[Repair]:
 
 
 def everything(
-    session: Session, actor: Actor, *, path: str | None = None, done: bool = False, limit: int = 500
+    session: Session,
+    actor: Actor,
+    *,
+    path: str | None = None,
+    done: bool = False,
+    limit: int = 500,
+    after: tuple[datetime, UUID] | None = None,
 ) -> Sequence[Row[Repair, Speaker]]:
-    """Return open orders, the oldest first; or those that are done, the newest first."""
+    """Return open orders, the oldest first; or those that are done, the newest first.
+
+    `after` is when the last one seen was opened, or done, and its id.
+    """
     query = (
         select(Repair, Speaker).join(Speaker, Speaker.id == Repair.speaker_id).where(visible(actor, path)).limit(limit)
     )
     if done:
-        query = query.where(Repair.done_at.is_not(None)).order_by(Repair.done_at.desc())
+        query = query.where(Repair.done_at.is_not(None)).order_by(Repair.done_at.desc(), Repair.id.desc())
     else:
-        query = query.where(Repair.done_at.is_(None)).order_by(Repair.opened_at)
+        query = query.where(Repair.done_at.is_(None)).order_by(Repair.opened_at, Repair.id)
+    if after is not None:
+        query = query.where(
+            tuple_(Repair.done_at, Repair.id) < after if done else tuple_(Repair.opened_at, Repair.id) > after
+        )
     return session.execute(query).all()
 
 

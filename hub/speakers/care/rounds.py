@@ -1,6 +1,5 @@
 """The night's round as its page shows it."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,21 +14,21 @@ from hub.speakers.care import patrol
 from hub.speakers.care.patrol import Patrol, Result, Tested
 from hub.speakers.station import Station
 
-SHOWN: Final = 100
+SHOWN: Final = 50
 LEVELS: Final = frozenset({Level.TOWNSHIP, Level.VILLAGE})
 
 
 @dataclass(frozen=True, slots=True)
 class PatrolPage:
-    """Results, those that need somebody first; `more` is how many good ones were left off."""
+    """Results, those that need somebody first; `more` is how many were left off."""
 
     region: str
+    every: bool
     regions: list[tuple[str, str]]
     counts: dict[Result, int]
     shown: tuple[Tested, ...]
     more: int
     places: dict[str, str]
-    latest: datetime | None
 
     @property
     def total(self) -> int:
@@ -42,20 +41,21 @@ class PatrolPage:
         return bool(self.counts[Result.WAITING])
 
 
-def page(session: Session, actor: Actor, *, region: str, now: datetime) -> PatrolPage:
-    """Return the results of a region, or of all the actor may see."""
+def page(session: Session, actor: Actor, *, region: str, every: bool = False, now: datetime) -> PatrolPage:
+    """Return the results of a region, or of all the actor may see: the first `SHOWN` of them, or really every one."""
     path = regions.get_region(session, actor, region).path if region else None
-    found = patrol.results(session, actor, path=path, now=now)
-    tally = Counter(each.result for each in found)
-    shown = tuple(found[:SHOWN])
+    counts = dict.fromkeys(Result, 0)
+    for tally in patrol.tallies(session, actor, path=path, now=now):
+        counts[tally.result] += tally.count
+    shown = tuple(patrol.results(session, actor, path=path, now=now, limit=None if every else SHOWN))
     return PatrolPage(
         region=region,
+        every=every,
         regions=choices(session, actor),
-        counts={result: tally[result] for result in Result},
+        counts=counts,
         shown=shown,
-        more=len(found) - len(shown),
+        more=sum(counts.values()) - len(shown),
         places=_places(session, shown),
-        latest=max((each.at for each in found if each.at is not None), default=None),
     )
 
 

@@ -32,16 +32,13 @@ def add_to_menu(runtime: Runtime) -> None:
 @permission_required(Permission.SEE)
 def alarms_page() -> ResponseReturnValue:
     """Show what needs somebody, and apart from it what somebody knows of or has put off."""
+    every = "all" in request.args
     with reading() as session:
-        lines = attention.lines(session, actor(), now=now(), all_=True)
-        names = attention.names_of(session, lines)
-        mended = repairs.in_repair(session, [line.speaker_id for line in lines if line.speaker_id])
-    handled = [line for line in lines if line.handled]
+        page = attention.page(session, actor(), now=now(), most=None if every else attention.SHOWN)
+        mended = repairs.in_repair(session, [line.speaker_id for line in page.shown if line.speaker_id])
     return render_template(
         "hub/care/alarms.html",
-        waiting=[line for line in lines if not line.handled],
-        handled=handled,
-        names=names,
+        page=page,
         mended=mended,
         now=now(),
         may_edit=_may_edit(),
@@ -79,7 +76,9 @@ def snooze() -> ResponseReturnValue:
 def patrol_page() -> ResponseReturnValue:
     """Show who passed, who failed and why, who did not answer; the list alone when a page asks for fresh news."""
     with reading() as session:
-        page = rounds.page(session, actor(), region=request.args.get("region", ""), now=now())
+        page = rounds.page(
+            session, actor(), region=request.args.get("region", ""), every="all" in request.args, now=now()
+        )
     name = "hub/care/_patrol.html" if is_fragment() else "hub/care/patrol.html"
     at = runtime().config.section(CareSettings).self_test_at
     answer = make_response(render_template(name, page=page, at=at, may_edit=_may_edit()))

@@ -1,8 +1,12 @@
 """What the rules of a loudspeaker ask its body to do."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from hub.speakers.protocol import Audio, FaultReport, Play, Priority, Receipt, Used
+
+ATTENTION_MS: Final = 1_000
+"""How long the tone of attention is that comes before a live voice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class Sound:
     """Sound the command from its beginning at this volume; answer with `sound_ended`.
 
     `used` says what: the ordered audio, stream or shout, or what stands in for it. `audio` is the recording to sound,
-    where there is one. `lead_in_ms` of silence come first: the amplifier is on, and no first word is lost.
+    where there is one. `lead_in_ms` of silence come first: the amplifier is on, and no first word is lost. Before a
+    shout comes the tone of attention, once; like the lead-in it does not count as heard.
     """
 
     command: Play

@@ -77,7 +77,6 @@ class Body:
         self._payloads: dict[int, bytes] = {}
         self._again: deque[Entry] = deque()
         self._again_at = 0
-        self._unsafe = False
 
     @property
     def sounding(self) -> str | None:
@@ -150,35 +149,41 @@ class Body:
 
     # ---- doing
 
-    def save(self, actions: list[Action]) -> None:
-        """Make the memory safe if it changed, and note the receipts.
+    def save(self, actions: list[Action], now: int) -> list[Action]:
+        """Make the memory safe if it changed, note the receipts, and return what may be done now.
 
-        A device whose disk takes nothing any more says so and goes on: an alarm that is silent would be worse than one
-        that may come again after a power cut.
+        With a disk that takes nothing that is not what was asked for: see `SpeakerCore.unkept`.
         """
-        try:
-            self._write(actions)
-            self._unsafe = False
-        except OSError as error:
-            log.warning("memory_not_written", extra={"device": self.core.device, "error": type(error).__name__})
-            if not self._unsafe:
-                self._unsafe = True
-                self._tell(lambda now: self.core.fault(FaultCode.STORAGE_LOW, True, "memory not written", now))
-
-    def _write(self, actions: list[Action]) -> None:
         if self.core.dirty:
-            self._parts.store.save(self.core.memory)
-            self.core.dirty = False
+            actions = self._keep(actions, now)
         said = [each.receipt for each in actions if isinstance(each, Send) and each.receipt.id is not None]
         if said:
-            entries = [entry_of(receipt) for receipt in said]
-            self._payloads = dict(entries)
+            self._note(said)
+        return actions
+
+    def _keep(self, actions: list[Action], now: int) -> list[Action]:
+        try:
+            self._parts.store.save(self.core.memory)
+        except OSError as error:
+            if self.core.is_kept:
+                log.warning("memory_not_written", extra={"device": self.core.device, "error": str(error)})
+            return self.core.unkept(actions, now)
+        if not self.core.is_kept:
+            log.info("memory_written_again", extra={"device": self.core.device})
+        self.core.kept()
+        return actions
+
+    def _note(self, said: list[Receipt]) -> None:
+        entries = [entry_of(receipt) for receipt in said]
+        self._payloads = dict(entries)
+        try:
             self._parts.journal.note(entries, final=any(receipt.is_final for receipt in said))
+        except OSError as error:
+            log.warning("journal_not_written", extra={"device": self.core.device, "error": str(error)})
 
     def act(self, actions: list[Action], now: int) -> None:
         """Persist, then do."""
-        self.save(actions)
-        self.carry_out(actions, now)
+        self.carry_out(self.save(actions, now), now)
 
     def carry_out(self, actions: list[Action], now: int) -> None:
         """Do what was decided, in its order; the memory must be safe already."""
@@ -338,6 +343,8 @@ class Body:
     def _looked(self, command_id: str, volume: int | None, report: dict[str, str], now: int) -> list[Action]:
         if volume is None:
             return self.core.examined(command_id, is_well(report), report, now)
+        if not self.core.tests(command_id):
+            return []
         if self._sounds is not None:
             return self.core.examined(command_id, is_well(report), report | {"tone": "gave way"}, now)
         lead_in = self.core.settings.lead_in_ms

@@ -6,7 +6,9 @@ from typing import Final
 
 SHORTEST_S: Final = 1.0
 LONGEST_S: Final = 60.0
-REFUSED_S: Final = 30.0
+REFUSED_S: Final = (15.0, 60.0)
+QUICK_REFUSALS: Final = 3
+"""A broker may hear of a device a moment after the device itself: so often it asks again soon."""
 
 Address = tuple[str, int]
 
@@ -27,6 +29,8 @@ class Brokers:
         self._addresses = tuple(addresses)
         self._at = 0
         self._tries = 0
+        self._refusals: int | None = 0
+        """How often it was refused since it was switched on; None once it was let in."""
 
     @property
     def address(self) -> Address:
@@ -36,6 +40,7 @@ class Brokers:
     def came(self) -> None:
         """The broker has let the device in."""
         self._tries = 0
+        self._refusals = None
 
     def went(self) -> float:
         """A connection that held was lost: seconds to wait; the same node is tried first."""
@@ -49,7 +54,13 @@ class Brokers:
         return wait_s(self._tries // len(self._addresses))
 
     def refused(self) -> float:
-        """A broker does not know the device: no hurry."""
+        """A broker does not know the device: seconds to wait, few for one that has just been claimed.
+
+        One that was let in before is in no hurry: if a broker has lost its accounts, all are refused at once.
+        """
         self._at += 1
         self._tries += 1
-        return max(REFUSED_S / 2, wait_s(self._tries))
+        if self._refusals is not None and self._refusals < QUICK_REFUSALS:
+            self._refusals += 1
+            return wait_s(self._refusals - 1)
+        return random.uniform(*REFUSED_S)  # noqa: S311 - nothing secret about it

@@ -2,7 +2,7 @@
 
 import logging
 import queue
-import ssl
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -30,6 +30,7 @@ from hub.speakers.device.player import Sink, choose_sink
 from hub.speakers.device.speaking import find_voice
 from hub.speakers.device.store import FileStore
 from hub.speakers.device.streaming import Opener
+from hub.speakers.device.trust import trust_of, why_distrusted
 from hub.speakers.protocol import Audio
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def new_client(device: DeviceFile) -> mqtt.Client:
     client.username_pw_set(device.id, device.secret)
     client.max_queued_messages_set(200)
     if device.broker_tls:
-        client.tls_set(ca_certs=device.broker_ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        client.tls_set_context(trust_of(device))
     client.on_socket_open = lambda _client, _data, sock: send_at_once(sock)
     return client
 
@@ -270,6 +271,10 @@ class ReferenceSpeaker:
         self._put(self.body.core.connected)
 
     def _on_connect_fail(self, client: mqtt.Client, _data: Any) -> None:
+        """Paho calls it while it handles the error, and says nothing of it."""
+        words = why_distrusted(sys.exc_info()[1])
+        if words is not None:
+            log.error("broker_not_trusted", extra={"device": self._device.id, "reason": words})
         self._next_broker(client, self._brokers.failed())
 
     def _on_disconnect(
@@ -342,9 +347,8 @@ class ReferenceSpeaker:
             self._events.task_done()
 
     def _patience(self, now: int) -> float:
-        if self.body.sounding is not None or self.body.resends:
-            return LISTEN_EVERY_S
-        return max(0.001, min(MAX_WAIT_S, (self.body.core.next_wake(now) - now) / 1000))
+        most = LISTEN_EVERY_S if self.body.sounding is not None or self.body.resends else MAX_WAIT_S
+        return max(0.001, min(most, (self.body.core.next_wake(now) - now) / 1000))
 
 
 def run_speaker(settings: SpeakerSettings) -> None:

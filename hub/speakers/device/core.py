@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final, Unpack
 
 from hub.speakers.device.actions import Action, Feed, Resubscribe, Send, SendBeat, SetLevel
-from hub.speakers.device.duties import Duties
 from hub.speakers.device.ground import Health
+from hub.speakers.device.keeping import Keeping
 from hub.speakers.device.memory import Memory, Queued
 from hub.speakers.envelope import KeyRing, Refused
 from hub.speakers.protocol import (
@@ -49,11 +49,11 @@ Read = Callable[[bytes, KeyRing], Command | Refused]
 Timed = Play | SetVolume | Ping | Prefetch | Restart | SelfTest | Records
 
 
-class SpeakerCore(Duties):
+class SpeakerCore(Keeping):
     """One loudspeaker. Every call takes `now` (ms UTC of the local clock) and returns actions in order.
 
-    The caller must persist `memory` whenever `dirty` is set, before it carries out the actions: that order
-    is what keeps a power cut from playing anything twice.
+    The caller must persist `memory` whenever `dirty` is set, before it carries out the actions, and say `kept`; or
+    `unkept`, and carry out what that answers instead. That order is what keeps a power cut from playing anything twice.
     """
 
     def __init__(
@@ -146,7 +146,9 @@ class SpeakerCore(Duties):
         """The heartbeat of this moment, with a fresh nonce for the hub's clock to answer."""
         self._nonce, self._nonce_at = secrets.token_hex(8), now
         memory = self.memory
-        self._unsaid += self._turn(FaultCode.STORAGE_LOW, free < LEAST_FREE, f"{free} bytes free", self._time(now))
+        self._unsaid += self._turn(
+            FaultCode.STORAGE_LOW, free < LEAST_FREE or not self._flash_works, f"{free} bytes free", self._time(now)
+        )
         idle = Doing.FAULT if FaultCode.PLAYBACK in memory.faults else Doing.IDLE
         health = Health(pack=self.pack_here) if self.settings.pack else Health()
         return Beat(
@@ -213,7 +215,7 @@ class SpeakerCore(Duties):
     def _play(self, command: Play, now: int) -> list[Action]:
         if self.memory.was_stopped(command):
             return [self._note(command, Reached.STOPPED, now, reason="stopped_before", played_ms=0)]
-        reason = self._forbidden(command, now)
+        reason = self._forbidden(command, now) or self._unkeepable(command)
         if reason is not None:
             return [self._note(command, Reached.REFUSED, now, reason=reason)]
         if self._is_full(command):
@@ -251,7 +253,10 @@ class SpeakerCore(Duties):
         finished = self._note(command, Reached.FINISHED, now)
         if playing is not None and playing.command.pri is Priority.EMERGENCY:
             return [finished]
-        return [finished, SetLevel(self._level(now))]
+        level = self._level(now)
+        if self._pass is not None:
+            self._pass.volume = level
+        return [finished, SetLevel(level)]
 
     def _stop(self, command: Stop, now: int) -> list[Action]:
         """Silence and remember. It touches only what was issued before it, so a replay does no harm."""
@@ -262,6 +267,7 @@ class SpeakerCore(Duties):
         for item in list(self.memory.queue):
             if self.memory.was_stopped(item.command):
                 actions += self._call_off(item, Reached.STOPPED, now)
+        actions += self._stop_test(now)
         if known:
             again = self._receipt(command.id, Reached.DUPLICATE, now, reached=Reached.FINISHED)
             return [*actions, again, *self._advance(now)]

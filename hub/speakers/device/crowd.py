@@ -15,7 +15,7 @@ from hub.speakers.device.journal import KEPT, Entry
 from hub.speakers.device.memory import Memory
 from hub.speakers.device.store import read_memory
 from hub.speakers.envelope import KeyRing, Refused
-from hub.speakers.protocol import Audio, Command, read_command
+from hub.speakers.protocol import Audio, Command, Play, read_command
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,12 @@ def read_once(message: bytes, keys: KeyRing) -> Command | Refused:
     return read_command(message, keys)
 
 
+@lru_cache(maxsize=1024)
+def one_of_all(play: Play) -> Play:
+    """The same play once for all devices that wait with it, also after they were started again."""
+    return play
+
+
 class Memories:
     """The memories and journals of all devices in one SQLite file; `commit` makes everything saved so far safe."""
 
@@ -39,7 +45,7 @@ class Memories:
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("CREATE TABLE IF NOT EXISTS memory (device TEXT PRIMARY KEY, json BLOB NOT NULL)")
+        self._db.execute("CREATE TABLE IF NOT EXISTS memory (device TEXT PRIMARY KEY, json TEXT NOT NULL)")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS journal (device TEXT, n INTEGER, line BLOB NOT NULL, PRIMARY KEY (device, n)) "
             "WITHOUT ROWID"
@@ -54,7 +60,10 @@ class Memories:
         row = self._db.execute("SELECT json FROM memory WHERE device = ?", (device,)).fetchone()
         if row is None:
             return Memory()
-        return read_memory(row[0]) or Memory(not_before=now)
+        memory = read_memory(row[0]) or Memory(not_before=now)
+        for item in memory.queue:
+            item.command = one_of_all(item.command)
+        return memory
 
     def save(self, device: str, memory: Memory) -> None:
         """Note it for the next `commit`: it is written as it is then."""
@@ -77,10 +86,10 @@ class Memories:
         return int(self._db.execute("SELECT count(*) FROM journal WHERE device = ?", (device,)).fetchone()[0])
 
     def commit(self) -> None:
-        """One transaction and one flush to the disk for all that changed."""
+        """One transaction and one flush to the disk for all that changed; never all of it as text at once."""
         if not (self._changed or self._entries):
             return
-        memories = [(device, memory.model_dump_json().encode()) for device, memory in self._changed.items()]
+        memories = ((device, memory.model_dump_json()) for device, memory in self._changed.items())
         self._db.execute("BEGIN")
         self._db.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?)", memories)
         self._db.executemany("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)", self._entries)

@@ -48,7 +48,13 @@ class Ground:
         self._offset = 0
         self._moved: int | None = None
         self._unsaid: list[Action] = []
+        self._flash_works = True
         self._take_settings()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the memory could be written when it last changed."""
+        return self._flash_works
 
     @property
     def settings(self) -> Settings:

@@ -12,7 +12,7 @@ from hub.speakers.protocol import Receipt
 
 log = logging.getLogger(__name__)
 
-KEPT: Final = 500
+KEPT: Final = 1_000
 COMPACT_AT: Final = 2 * KEPT
 
 Entry = tuple[int, bytes]
@@ -37,7 +37,11 @@ class FileJournal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._kept: deque[Entry] = deque(_read(path), maxlen=KEPT)
-        self._rewrite()
+        self._lines = len(self._kept)
+        try:
+            self._rewrite()
+        except OSError as error:  # a disk that takes nothing must not keep the device from starting
+            log.warning("journal_not_written", extra={"error": str(error)})
 
     def note(self, entries: list[Entry], *, final: bool) -> None:
         """Add lines; from time to time the file is written anew without the old ones."""

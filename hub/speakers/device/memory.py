@@ -1,5 +1,9 @@
-"""What a loudspeaker must not forget over a power cut."""
+"""What a loudspeaker must not forget over a power cut.
 
+Its parts are slots and not models: a thousand simulated devices keep fifty of each in one process.
+"""
+
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,7 +15,8 @@ RECENT: Final = 8
 DAY_MS: Final = 86_400_000
 
 
-class Seen(BaseModel):
+@dataclass(slots=True)
+class Seen:
     """One accepted command."""
 
     state: Reached
@@ -20,7 +25,8 @@ class Seen(BaseModel):
     seq: int
 
 
-class Queued(BaseModel):
+@dataclass(slots=True)
+class Queued:
     """A play that has not ended: its command, what is here of it, and how often and how long it has sounded."""
 
     command: Play
@@ -39,11 +45,12 @@ class Queued(BaseModel):
     heard_ms: int = 0
     """How much was heard in passes that are over."""
     passes: int = 0
-    broken: list[Used] = Field(default_factory=list)
+    broken: tuple[Used, ...] = ()
     """What could not be sounded and is not tried again."""
 
 
-class Wanted(BaseModel):
+@dataclass(slots=True)
+class Wanted:
     """A recording that was ordered ahead and is not here yet."""
 
     command: Prefetch
@@ -51,14 +58,16 @@ class Wanted(BaseModel):
     next_try: int = 0
 
 
-class Testing(BaseModel):
+@dataclass(slots=True)
+class Testing:
     """A self-test that has not been answered."""
 
     command: SelfTest
     until: int
 
 
-class StoppedAll(BaseModel):
+@dataclass(slots=True)
+class StoppedAll:
     """The newest `stop all` of one issuer."""
 
     seq: int
@@ -110,9 +119,9 @@ class Memory(BaseModel):
         if stop.all and (before is None or before.seq < stop.seq):
             self.stopped_all[stop.issuer] = StoppedAll(seq=stop.seq, iat=stop.iat)
 
-    def was_stopped(self, play: Play) -> bool:
+    def was_stopped(self, play: Play | SelfTest) -> bool:
         """Whether a stop has named it, or has stopped everything issued before and so it."""
-        if play.id in self.stopped or play.broadcast in self.stopped:
+        if play.id in self.stopped or (isinstance(play, Play) and play.broadcast in self.stopped):
             return True
         return any(
             play.seq < stop.seq if issuer == play.issuer else play.iat <= stop.iat

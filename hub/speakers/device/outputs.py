@@ -2,7 +2,7 @@
 
 import subprocess
 import wave
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -52,7 +52,13 @@ class Pipe:
         )
         self._aborted = False
         if player.feed == "wav":
-            self._send(wav_head())
+            try:
+                self._send(wav_head())
+            except OSError:  # it has ended already: nobody else knows of it
+                self.abort()
+                with suppress(OSError):
+                    self.close()
+                raise
 
     def write(self, samples: Samples) -> None:
         """Blocks while the player has enough."""
@@ -98,6 +104,8 @@ class Spool:
                 self._process = subprocess.Popen(  # noqa: S603 - as above
                     [*self._player.command, str(self._target)], stdout=subprocess.DEVNULL
                 )
+                if self._aborted:  # while it was being started, when there was nothing to end yet
+                    end_process(self._process)
                 code = self._process.wait()
                 if code != 0 and not self._aborted:
                     raise OSError(f"the player ended with {code}")

@@ -13,6 +13,7 @@ from typing import Final, Literal, Protocol
 import av
 import numpy as np
 
+from hub.speakers.device.actions import ATTENTION_MS
 from hub.speakers.device.outputs import Output, Pipe, Spool, WavFile
 from hub.speakers.device.shouting import Following, Voice
 from hub.speakers.device.sounds import BLOCK, RATE, Ended, Pattern, Samples, SoundFailed, Source
@@ -118,8 +119,10 @@ class FileSink:
         return _amplifier(self._last)
 
     def set_level(self, volume: int) -> None:
-        """Keep the level; the volume of each sound is in its samples."""
+        """Keep the level, and turn what sounds: the volume is in the samples."""
         self.level = volume
+        if self._last is not None:
+            self._last.turn(volume)
 
     def opens(self) -> bool:
         """Whether the folder takes files."""
@@ -151,8 +154,10 @@ class DeviceSink:
         return _amplifier(self._last)
 
     def set_level(self, volume: int) -> None:
-        """Keep the level; the volume of each sound is in its samples, the system's mixer is left alone."""
+        """Keep the level, and turn what sounds: the volume is in the samples, the system's mixer is left alone."""
         self.level = volume
+        if self._last is not None:
+            self._last.turn(volume)
 
     def opens(self) -> bool:
         """Whether the player takes a tenth of a second of nothing."""
@@ -187,6 +192,7 @@ class Sounding:
     ) -> None:
         self._source, self._gain = source, volume / 100
         self._lead_in = lead_in_ms * RATE // 1000
+        self._uncounted = ATTENTION_MS * RATE // 1000 if isinstance(source, Voice) else 0
         self._open, self._ahead = open_output, ahead_s
         self._halt = threading.Event()
         self._output: Output | None = None
@@ -204,6 +210,10 @@ class Sounding:
     def ended(self) -> Ended | None:
         """How it ended, once it has."""
         return self._result
+
+    def turn(self, volume: int) -> None:
+        """Make the rest of it louder or softer."""
+        self._gain = volume / 100
 
     def stop(self) -> None:
         """Silence at once."""
@@ -251,12 +261,13 @@ class Sounding:
             self._output.close()
 
     def _hand_on(self, first: Samples, blocks: Iterator[Samples], output: Output) -> None:
-        written, self._began = -self._lead_in, time.monotonic() + self._lead_in / RATE
+        before = self._lead_in + self._uncounted
+        written, self._began = -before, time.monotonic() + before / RATE
         for block in _in_order(self._lead_in, first, blocks):
             if self._halt.is_set():
                 output.abort()
                 return
-            output.write(block if written < 0 else (block * self._gain).astype(np.int16))
+            output.write(block if written < -self._uncounted else (block * self._gain).astype(np.int16))
             written += len(block)
             self._frames = max(0, written)
             if self._ahead is not None:

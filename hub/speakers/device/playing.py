@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from hub.speakers.device.actions import Action, Send, SetLevel, Silence, Sound
+from hub.speakers.device.actions import ATTENTION_MS, Action, Send, SetLevel, Silence, Sound
 from hub.speakers.device.memory import Memory, Queued
 from hub.speakers.device.supplies import STAND_IN_AFTER_MS, Supplies
 from hub.speakers.protocol import WAKES, FaultCode, Play, Priority, Reached, Settings, Used
@@ -11,6 +11,7 @@ from hub.speakers.protocol import WAKES, FaultCode, Play, Priority, Reached, Set
 MAX_RESTARTS: Final = 1
 MAX_ROUND: Final = 99
 STUCK_AFTER_MS: Final = 30_000
+NOT_KEPT: Final = "storage_low"
 WARM_MS: Final = 2_000
 """So soon after a sound the amplifier is still on and needs no lead-in."""
 STREAM_LOST: Final = "stream_lost"
@@ -48,6 +49,8 @@ class Playing(Supplies):
         self._pass: Pass | None = None
         self._announced = False
         self._warm_until = 0
+        self._on_flash = memory.playing
+        """What sounds by what the flash says: after a power cut it will not sound again."""
 
     # ---- what the body reports
 
@@ -141,9 +144,19 @@ class Playing(Supplies):
                 return [self._end(item, Reached.FAILED, now, reason="interrupted", played_ms=item.played_ms)]
             return [self._end(item, Reached.EXPIRED, now)]
         reason = self._forbidden(item.command, now) if self._is_due(item, now) else None
-        if reason is not None:
-            return [self._end(item, Reached.REFUSED, now, reason=reason, played_ms=item.played_ms)]
-        return []
+        if reason is None and self._would_begin_unkept(item, now):
+            reason = NOT_KEPT
+        return [] if reason is None else [self._turn_away(item, reason, now)]
+
+    def _turn_away(self, item: Queued, reason: str, now: int) -> Send:
+        """It must not begin, or not begin again."""
+        state = Reached.FAILED if item.interrupted else Reached.REFUSED
+        return self._end(item, state, now, reason=reason, played_ms=item.played_ms)
+
+    def _would_begin_unkept(self, item: Queued, now: int) -> bool:
+        if self._flash_works or self._may_sound_unkept(item.command):
+            return False
+        return self._is_due(item, now) and self._source(item, now) is not None
 
     def _best(self, now: int) -> Queued | None:
         due = [
@@ -178,7 +191,8 @@ class Playing(Supplies):
         if used is None:
             return self._call_off(item, Reached.FAILED, now, "bad_audio")
         lead_in = self._lead_in(command, now)
-        self._pass = Pass(used, self._volume_for(command, now), now, lead_in, self._length(command, used))
+        uncounted = lead_in + (ATTENTION_MS if used is Used.SHOUT else 0)
+        self._pass = Pass(used, self._volume_for(command, now), now, uncounted, self._length(command, used))
         sound = Sound(command, self._pass.volume, used, self._sounding_audio(command, used), lead_in)
         if self._announced or used is Used.STREAM:
             return [sound]
@@ -197,10 +211,13 @@ class Playing(Supplies):
 
     def _broken(self, item: Queued, ended: Pass, error: str, now: int) -> list[Action]:
         """It cannot go on: what is next best sounds instead."""
-        item.broken.append(ended.used)
+        item.broken = (*item.broken, ended.used)
         actions = [] if error == STREAM_LOST else self._turn(FaultCode.PLAYBACK, True, error, now)
         if item.command.shout is not None or self._source(item, now) is None:
             return actions + self._close(item, Reached.FAILED, now, error)
+        forbidden = self._forbidden(item.command, now)
+        if forbidden is not None:
+            return actions + self._close(item, Reached.FAILED, now, forbidden)
         told = self._receipt(
             item.command.id, Reached.PROGRESS, now, reason=error, played_ms=item.heard_ms, used=ended.used
         )
@@ -283,6 +300,11 @@ class Playing(Supplies):
             return None
         grave = command.pri is Priority.EMERGENCY and command.mode == "live" and command.severity in WAKES
         return None if grave and (command.by or "").strip() else "quiet_hours"
+
+    def _may_sound_unkept(self, command: Play) -> bool:
+        """In a grave emergency silence is worse than a second sound after a power cut. All else needs the flash."""
+        grave = command.pri is Priority.EMERGENCY and command.mode == "live" and command.severity in WAKES
+        return grave or command.id == self._on_flash
 
     def _is_sounding(self, command_id: str) -> bool:
         return self.memory.playing == command_id and self._pass is not None and self._pass.over is None

@@ -11,11 +11,13 @@ from typing import Final
 import av
 import numpy as np
 
-from hub.speakers.device.sounds import BLOCK, RATE, Blocks, Cutter, Ended, Samples, SoundFailed, pcm
+from hub.speakers.device.actions import ATTENTION_MS
+from hub.speakers.device.sounds import BLOCK, RATE, Blocks, Cutter, Ended, Samples, SoundFailed, attention, pcm
 
 log = logging.getLogger(__name__)
 
-READY_PIECES: Final = 2
+READY_PIECES: Final = 1
+"""One is enough: the second comes while the tone of attention sounds, which so costs no time."""
 MISSING_S: Final = 1.0
 LOST_S: Final = 5.0
 MAX_PIECES: Final = 30
@@ -92,7 +94,7 @@ class Shout:
 
 
 class Voice:
-    """A shout as a source: decoded piece by piece; while one is missing there is silence."""
+    """A shout as a source: a tone of attention, then decoded piece by piece; while one is missing there is silence."""
 
     begun = live = True
 
@@ -103,6 +105,7 @@ class Voice:
     def blocks(self) -> Blocks:
         """Until the last piece. Raises SoundFailed when nothing comes any more."""
         ear, quiet = Ear(), np.zeros(BLOCK, dtype=np.int16)
+        yield from itertools.takewhile(lambda _block: not self._closed.is_set(), attention().blocks())
         while not self._closed.is_set():
             taken = self.shout.take()
             if isinstance(taken, bytes):
@@ -158,7 +161,7 @@ class Following:
     def __init__(self, shout: Shout, clock: Clock, lead_in_ms: int) -> None:
         self._shout = shout
         self._clock = clock
-        self._due = clock() + lead_in_ms / 1000
+        self._due = clock() + (lead_in_ms + ATTENTION_MS) / 1000
         self._played = 0
         self._ended: Ended | None = None
 

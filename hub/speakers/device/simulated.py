@@ -5,6 +5,7 @@ import random
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -25,6 +26,7 @@ from hub.speakers.device.fetching import share_of
 from hub.speakers.device.parts import Parts
 from hub.speakers.device.player import Sink
 from hub.speakers.device.troubles import FELT, Troubles
+from hub.speakers.device.trust import why_distrusted
 from hub.speakers.protocol import Audio, FaultCode
 
 log = logging.getLogger(__name__)
@@ -48,11 +50,27 @@ class Loop(Protocol):
 
     def call_soon(self, what: Callable[[int], None]) -> None: ...
 
+    def complain(self, words: str) -> None:
+        """Say once what goes wrong, though it goes wrong for a thousand devices. From any thread."""
+        ...
+
     def dial(self, what: Callable[[], None]) -> None:
         """Have another thread do it: it may block."""
         ...
 
     def now(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A recording that is asked for later; small, for a thousand devices wait for fifty each."""
+
+    ask: Callable[[Audio], None]
+    audio: Audio
+
+    def __call__(self, _now: int) -> None:
+        """It is time."""
+        self.ask(self.audio)
 
 
 class Shelf:
@@ -73,7 +91,7 @@ class Shelf:
         """Answer by `tell`, later."""
         wait = int(within_ms * share_of(self._device, audio.sha256)) if within_ms else 0
         if wait:
-            self._loop.call_at(self._loop.now() + wait, lambda _now: self._ask(audio))
+            self._loop.call_at(self._loop.now() + wait, Asking(self._ask, audio))
         else:
             self._ask(audio)
 
@@ -269,8 +287,10 @@ class SimulatedSpeaker:
         try:
             client.connect(*self._brokers.address, KEEPALIVE_S)
             came = True
-        except (OSError, ValueError):
-            came = False
+        except (OSError, ValueError) as error:
+            came, words = False, why_distrusted(error)
+            if words is not None:
+                self._loop.complain(words)
         self._loop.call_soon(lambda now: self._dialled(came, now))
 
     def _dialled(self, came: bool, now: int) -> None:

@@ -23,6 +23,7 @@ from hub.speakers.device.crowd import Drawer, Memories, SharedAudio
 from hub.speakers.device.device_file import DeviceFile, load_devices
 from hub.speakers.device.player import FileSink, SilentSink, Sink
 from hub.speakers.device.simulated import Shelf, SimulatedSpeaker
+from hub.speakers.device.trust import trust_of
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Simulation:
         self._chance = random.Random(options.seed)  # noqa: S311 - a play, and the same at each start
         self._thread = 0
         self._devices = devices
+        self._complained: set[str] = set()
         self._speakers: list[SimulatedSpeaker] = []
 
     # ---- for the outside
@@ -132,6 +134,12 @@ class Simulation:
     def now(self) -> int:
         """The local clock, in ms UTC."""
         return now_ms()
+
+    def complain(self, words: str) -> None:
+        """Say it once."""
+        if words not in self._complained:
+            self._complained.add(words)
+            log.error("broker_not_trusted", extra={"reason": words})
 
     def dial(self, what: Callable[[], None]) -> None:
         """Have another thread do what may block."""
@@ -244,8 +252,7 @@ class Simulation:
         except Exception:  # one device's fault must not end the others
             log.exception("simulated_speaker_failed", extra={"device": speaker.id})
             return []
-        speaker.body.save(actions)
-        return actions
+        return speaker.body.save(actions, now)
 
     def _act(self, speaker: SimulatedSpeaker, actions: list[Action], now: int) -> None:
         try:
@@ -292,7 +299,10 @@ class Simulation:
 
 def run_simulation(devices: Path, options: SimulationOptions, report: Callable[[Crowd], None] | None = None) -> None:
     """Run all devices of a file (one JSON object per line) until Ctrl-C; `report` is called every second."""
-    simulation = Simulation(load_devices(devices), options)
+    crowd = load_devices(devices)
+    for device in crowd:
+        trust_of(device)  # a wrong file is said here, not by a thread
+    simulation = Simulation(crowd, options)
     thread = threading.Thread(target=simulation.run, name="simulation")
     thread.start()
     try:

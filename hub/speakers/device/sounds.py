@@ -11,6 +11,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from hub.speakers.device.actions import ATTENTION_MS
+
 log = logging.getLogger(__name__)
 
 RATE: Final = 24_000
@@ -106,6 +108,11 @@ def alarm(duration_ms: int) -> Pattern:
     return Pattern(alarm_figure, max(SHORTEST_ALARM_MS, min(duration_ms, ALARM_MS)))
 
 
+def attention() -> Pattern:
+    """What makes people look up before a live voice speaks."""
+    return Pattern(attention_figure, ATTENTION_MS)
+
+
 def trial_tone() -> Pattern:
     """Three seconds by which somebody under the horn hears that it works."""
     return Pattern(trial_figure, TRIAL_MS)
@@ -120,6 +127,12 @@ def alarm_figure() -> Samples:
     """
     raps = [(at * 0.18, 1175.0, 0.12) for at in range(4)]
     return _figure([*raps, (0.9, 784.0, 0.32), (1.35, 784.0, 0.32)], 2.4, brightness=0.7)
+
+
+@lru_cache(maxsize=1)
+def attention_figure() -> Samples:
+    """Two steps down, mild, and a short rest: 1 s. Neither the alarm nor the test."""
+    return _figure([(0.0, 659.0, 0.4), (0.4, 523.0, 0.48)], ATTENTION_MS / 1000, brightness=0.3)
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,7 @@
 """Where a loudspeaker keeps its memory: one file, whole or not at all."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -43,7 +44,8 @@ class FileStore:
         _flush_folder(self._path.parent)
 
     def _set_aside(self, now: int) -> Memory:
-        self._path.replace(self._path.with_suffix(".damaged"))
+        with suppress(OSError):  # a disk that takes nothing must not keep the device from starting
+            self._path.replace(self._path.with_suffix(".damaged"))
         return Memory(not_before=now)
 
 

@@ -22,6 +22,7 @@ IN_HAND_MS: Final = 1_000
 GATHER_S: Final = 2.0
 GIVE_UP_S: Final = 10.0
 TRY_AGAIN_S: Final = 1.0
+LEAVE_S: Final = 0.3
 TIMEOUTS_S: Final = (5.0, 5.0)
 LINE: Final = "line:"
 STREAM_LOST: Final = "stream_lost"
@@ -58,8 +59,16 @@ class Relay:
 
     def blocks(self) -> Blocks:
         """Until it has lasted its time. Short breaks are silent; raises SoundFailed after ten seconds of nothing."""
-        threading.Thread(target=self._run, name="relay", daemon=True).start()
+        thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        thread.start()
         self._heard_at = time.monotonic()
+        try:
+            yield from self._heard()
+        finally:
+            self.close()
+            thread.join(timeout=LEAVE_S)
+
+    def _heard(self) -> Blocks:
         quiet = np.zeros(BLOCK, dtype=np.int16)
         self._gather()
         while self._left > 0 and not self._closed.is_set():
@@ -73,7 +82,7 @@ class Relay:
             yield block
 
     def close(self) -> None:
-        """Hear no more; the thread ends by itself."""
+        """Hear no more. The thread ends at once, or when the network lets go of it, in five seconds at most."""
         self._closed.set()
 
     def _gather(self) -> None:
@@ -99,8 +108,12 @@ class Relay:
             try:
                 with self._open(self._url) as container:
                     self._read(container)
+                if self._closed.is_set():
+                    return
                 log.info("stream_ended", extra={"line": self._url.startswith(LINE)})
             except (OSError, ValueError, av.FFmpegError) as error:
+                if self._closed.is_set():
+                    return
                 log.warning("stream_broke", extra={"error": str(error)[:200], "line": self._url.startswith(LINE)})
             except Exception:  # it must go on trying
                 log.exception("stream_broke")

@@ -46,7 +46,7 @@ class Supplies(Ground):
             if self._needs(item, sha256):
                 item.fetched, item.next_try, self.dirty = True, 0, True
                 if item.attempts < MAX_ATTEMPTS:
-                    item.broken = [used for used in item.broken if used is not Used.AUDIO]
+                    item.broken = tuple(used for used in item.broken if used is not Used.AUDIO)
                 if item.command.audio and self.memory.seen[item.command.id].state is Reached.RECEIVED:
                     actions.append(self._note(item.command, Reached.FETCHED, now))
         ordered = [wanted for wanted in self.memory.wanted if wanted.command.audio.sha256 == sha256]

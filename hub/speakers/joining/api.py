@@ -1,15 +1,20 @@
 """New, moved and replaced loudspeakers, for programs."""
 
+from collections.abc import Sequence
+
 from flask import Response
 from pydantic import Field, StrictInt
 
+from hub.core.actor import Permission
 from hub.core.runtime import runtime
 from hub.speakers import registry
 from hub.speakers.joining import claims, desk, following, lists
 from hub.speakers.joining.claims import MOST_CODES, Place
 from hub.speakers.joining.codes import shown
+from hub.speakers.joining.models import Claim
 from hub.speakers.models import Speaker, SpeakerState
 from hub.web.api import Input, Output, RegionCode, answers, ms, ms_or_none, room, say
+from hub.web.guards import permission_required
 from hub.web.idempotency import finish, once
 from hub.web.work import actor, now, reading, work
 
@@ -114,26 +119,12 @@ class CodesOut(Output):
     items: list[CodeOut]
 
 
-@bp.get("/joining", responses=answers(JoiningOut))
+@bp.get("/joining", responses=answers(JoiningOut, 403))
+@permission_required(Permission.EDIT_SPEAKERS)
 def list_joining() -> Response:
     """List devices that wait for their code, and loudspeakers that have not connected yet."""
     with reading() as session:
-        quarantine = lists.waiting(session, actor())
-        offered = lists.offered(session, actor())
-    expected = [
-        ExpectedOut(
-            claim=claim.id,
-            speaker_id=speaker.id,
-            name=speaker.name,
-            region=speaker.region_code,
-            replaces=speaker.replaces,
-            offered_by=claim.made_by_name,
-            seen_at=ms_or_none(claim.seen_at),
-            expires_at=ms(claim.expires_at),
-        )
-        for claim, speaker in offered
-    ]
-    return say(JoiningOut(waiting=quarantine.count, devices=_devices(quarantine), expected=expected))
+        return say(_joining(lists.waiting(session, actor()), lists.offered(session, actor())))
 
 
 @bp.post("/joining/claims", responses=answers(PlacedOut, 403, 404, 409, status=201))
@@ -165,7 +156,8 @@ def dismiss_claim(path: ClaimPath) -> Response:
     """Send a waiting device away, or take a code back that nobody has used."""
     with work() as session:
         claims.dismiss(session, actor(), path.claim, now=now())
-        answer = finish(session, JoiningOut(waiting=lists.count_waiting(session, actor()), devices=None, expected=[]))
+        found = _joining(lists.waiting(session, actor()), lists.offered(session, actor()))
+        answer = finish(session, found)
     desk.tell_new(runtime())
     return answer
 
@@ -180,6 +172,23 @@ def move_speaker(path: SpeakerPath, body: MoveIn) -> Response:
         answer = finish(session, _placed(speaker))
     desk.tell_moved(runtime(), [speaker.id])
     return answer
+
+
+def _joining(quarantine: lists.Quarantine, offered: Sequence[tuple[Claim, Speaker]]) -> JoiningOut:
+    expected = [
+        ExpectedOut(
+            claim=claim.id,
+            speaker_id=speaker.id,
+            name=speaker.name,
+            region=speaker.region_code,
+            replaces=speaker.replaces,
+            offered_by=claim.made_by_name,
+            seen_at=ms_or_none(claim.seen_at),
+            expires_at=ms(claim.expires_at),
+        )
+        for claim, speaker in offered
+    ]
+    return JoiningOut(waiting=quarantine.count, devices=_devices(quarantine), expected=expected)
 
 
 def _devices(quarantine: lists.Quarantine) -> list[WaitingOut] | None:

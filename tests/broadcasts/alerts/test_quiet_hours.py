@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from apilab import program
-from builders import BRIDGE, HILL, NORTH
+from builders import BRIDGE, FERRY, HILL, NORTH
 from composelab import SignIn, residents_in, said
 from conftest import NOON, SetClock
 from flask_openapi3.openapi import OpenAPI
@@ -53,8 +53,18 @@ def orders(runtime: Runtime) -> list[PlayOrder]:
 def test_the_desk_says_that_no_horn_will_sound_and_counts_none(colour: Colour, sign_in: SignIn) -> None:
     words = said(sign_in("duty").get("/emergency", query_string=asked(colour=colour.value)).text)
     assert "现在是安静时段，黄色、蓝色不响喇叭，只发短信。" in words
-    assert "0只喇叭（安静时段）2个手机号" in words
+    assert "0只喇叭会响2个手机号" in words
+    assert "喇叭不响，只发短信。核对无误，请输入 0" in words
+    assert "立即发短信" in words
+    assert "立即播发" not in words
     assert "会响的村" not in words
+
+
+def test_villages_that_stay_silent_are_counted_all_the_same(sign_in: SignIn) -> None:
+    chosen = {"hazard": "flash_flood", "colour": "yellow", "area": "own", "village": [BRIDGE, FERRY], "sms": "1"}
+    words = said(sign_in("county").get("/emergency", query_string=chosen).text)
+    assert "2 个村" in words
+    assert "0 个村" not in words
 
 
 @pytest.mark.parametrize("colour", [Colour.RED, Colour.ORANGE])
@@ -89,6 +99,9 @@ def test_a_yellow_one_at_night_goes_by_text_message_alone(sign_in: SignIn, runti
         assert session.scalars(select(Broadcast)).one().speakers_meant == 0
     words = said(duty.get(answer.location).text)
     assert "安静时段，这个等级不响喇叭，只发了短信。" in words
+    assert "正在发短信" in words
+    assert "正在播" not in words
+    assert "喇叭马上停" not in words
     assert "声音没做出来" not in words
 
 

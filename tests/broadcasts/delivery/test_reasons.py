@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parents[3]
 SOURCES = {
     "hub/speakers/device/*.py": r"reason=\"([a-z_]+)\"|_LOST: Final = \"([a-z_]+)\"|FAILED, now, \"([a-z_]+)\"",
     "hub/speakers/device/audio.py": r"(?:return|Failed\() ?\"([a-z_]+)\"",
-    "hub/speakers/device/playing.py": r"return \"([a-z_]+)\"",
+    "hub/speakers/device/playing.py": r"return \"([a-z_]+)\"|_KEPT: Final = \"([a-z_]+)\"",
     "hub/speakers/device/player.py": r"\"(playback)\"",
     "broadcasts/loudspeaker/orders.py": r"(?:return|else|reason=) ?\"([a-z_]+)\"|\"(no_receipt)\"",
 }
 KNOWN = {"offline", "no_receipt", "no_end", "power_lost", "fetch_failed", "quiet_hours", "busy", "called_off", "stuck"}
-KNOWN |= {"stream_lost", "wrong_mode", "self_test", "stopped_before", "not_yet", "replayed"}
+KNOWN |= {"stream_lost", "wrong_mode", "self_test", "stopped_before", "not_yet", "replayed", "storage_low"}
 UNKNOWN = "喇叭说的是"
 
 

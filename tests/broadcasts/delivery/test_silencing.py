@@ -111,7 +111,7 @@ def test_a_program_silences_and_reads_who_has_confirmed(
     air: Air, app: OpenAPI, runtime: Runtime, radio: Hub, clock: SetClock
 ) -> None:
     duty = program(app, runtime, "duty")
-    made = duty.made("/silences", {"region": NORTH})
+    made = duty.made("/silences", {"region_code": NORTH})
     assert (made["region"], made["loudspeakers"], made["confirmed"]) == (NORTH, 4, 0)
     radio.answer(made["id"], PlayState.FINISHED, B1, B2, H1)
     (listed,) = duty.get("/silences").json["items"]  # type: ignore[index]
@@ -122,9 +122,9 @@ def test_a_program_silences_and_reads_who_has_confirmed(
 
 def test_a_program_of_strangers_gets_nowhere(app: OpenAPI, runtime: Runtime, air: Air) -> None:
     stranger = program(app, runtime, "strange_duty")
-    assert stranger.post("/silences", {"region": NORTH}).status_code == 404
-    assert program(app, runtime, "viewer").post("/silences", {"region": NORTH}).status_code == 403
-    program(app, runtime, "duty").made("/silences", {"region": NORTH})
+    assert stranger.post("/silences", {"region_code": NORTH}).status_code == 404
+    assert program(app, runtime, "viewer").post("/silences", {"region_code": NORTH}).status_code == 403
+    program(app, runtime, "duty").made("/silences", {"region_code": NORTH})
     assert stranger.get("/silences").json == {"items": []}
 
 

@@ -1,5 +1,7 @@
 """What loudspeakers say survives a database that is away and a hub that is killed in the middle of writing it down."""
 
+import gc
+import itertools
 import subprocess
 import sys
 import time
@@ -30,6 +32,7 @@ from hub.speakers.protocol import Beat, Doing, Reached, Receipt, Records
 from hub.speakers.topics import Kind, device_topic
 
 HORN = "s1001-1"
+BURST = 500
 SECRET = "a-secret-of-this-test"
 COMMAND = str(uuid7())
 ROOT = Path(__file__).resolve().parents[3]
@@ -100,6 +103,13 @@ def beat(device: mqtt.Client, n: int) -> None:
     device.publish(device_topic(HORN, Kind.BEAT), here.to_bytes(), 0)
 
 
+def memory_kb() -> int:
+    """What this process holds."""
+    gc.collect()
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+
 def stored(runtime: Runtime) -> int:
     with runtime.sessions.read() as session:
         return session.scalar(select(func.count()).select_from(PlayReceipt)) or 0
@@ -160,6 +170,28 @@ def test_killed_in_the_middle_everything_comes_again_and_is_stored_once(
             assert soon(lambda: stored(runtime) == 2500, within_s=20), f"{before} and then {stored(runtime)} of 2500"
             hub.stdin and hub.stdin.close()
             assert hub.wait(10) == 0
+
+
+def test_memory_does_not_grow_with_the_number_of_receipts(runtime: Runtime) -> None:
+    link = SpeakerLink(BrokerAddress("127.0.0.1", 1, "hub", SECRET))
+    Intake(runtime.sessions, Asked(), lambda: NOON).plug_in(link)
+    numbers = itertools.count(1)
+    topic = device_topic(HORN, Kind.RECEIPT).encode()
+
+    def burst() -> None:
+        command = str(uuid7())
+        for n in itertools.islice(numbers, BURST):
+            receipt = Receipt(id=command, dev=HORN, n=n, st=Reached.RECEIVED, ts=1_795_406_400_000)
+            link._heard(topic, receipt.to_bytes(), 0)
+        link._serve()
+
+    for _ in range(20):
+        burst()
+    before = memory_kb()
+    for _ in range(80):
+        burst()
+    assert stored(runtime) == 100 * BURST
+    assert memory_kb() - before < 5_000, "40,000 receipts, of 150 bytes each"
 
 
 @contextmanager

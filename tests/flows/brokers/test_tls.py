@@ -1,7 +1,9 @@
 """A broker that speaks TLS alone: devices know its authority, believe no other, and nothing goes out in clear."""
 
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from speakerlab import soon
 
 from broadcasts.loudspeaker.states import PlayState
 from hub.speakers.device.client import ReferenceSpeaker, SpeakerSettings
+from hub.speakers.device.device_file import BadDeviceFile, save_devices
+from hub.speakers.device.simulator import Simulation, SimulationOptions, run_simulation
 from hub.speakers.link import BrokerAddress, SpeakerLink
 
 pytestmark = [
@@ -34,7 +38,9 @@ def test_what_is_released_goes_through_tls(county: County) -> None:
     assert soon(lambda: county.all_are(broadcast, PlayState.FINISHED), 15), county.states(broadcast)
 
 
-def test_a_device_with_another_authority_does_not_give_its_secret_away(county: County, tmp_path: Path) -> None:
+def test_a_device_with_another_authority_does_not_give_its_secret_away(
+    county: County, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     county.speakers.pop("hill-2").stop()
     stranger = certificates(tmp_path / "stranger")
     speaker = ReferenceSpeaker(SpeakerSettings(county.device("hill-2", ca=stranger.ca), sink="file"))
@@ -43,6 +49,53 @@ def test_a_device_with_another_authority_does_not_give_its_secret_away(county: C
         assert not soon(lambda: speaker.connected, 2)
     finally:
         speaker.stop()
+    said = [vars(record)["reason"] for record in caplog.records if record.message == "broker_not_trusted"]
+    assert said
+    assert "certificate is not believed" in said[0]
+
+
+@contextmanager
+def a_simulation(county: County, name: str, folder: Path, ca: Path | None) -> Iterator[Simulation]:
+    """The simulator as one device of the county, which must not be running."""
+    simulation = Simulation([county.device(name, ca=ca)], SimulationOptions(folder / "crowd"))
+    thread = threading.Thread(target=simulation.run)
+    thread.start()
+    try:
+        yield simulation
+    finally:
+        simulation.halt()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_a_simulated_device_speaks_through_tls(county: County, tmp_path: Path) -> None:
+    county.speakers.pop("bridge-3").stop()
+    with a_simulation(county, "bridge-3", tmp_path, county.hosting.ca) as simulation:
+        assert soon(lambda: simulation.crowd().up == 1, 15)
+        broadcast = county.release(TOWN)
+        assert soon(lambda: county.states(broadcast)["bridge-3"] is PlayState.FINISHED, 15), county.states(broadcast)
+
+
+def test_a_simulated_device_with_another_authority_is_not_let_in_and_says_why(
+    county: County, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stranger = certificates(tmp_path / "stranger")
+    with a_simulation(county, "bridge-3", tmp_path, stranger.ca) as simulation:
+        assert not soon(lambda: simulation.crowd().up == 1, 4)
+    said = [vars(record)["reason"] for record in caplog.records if record.message == "broker_not_trusted"]
+    assert len(said) == 1, "several attempts, one sentence"
+    assert "certificate is not believed" in said[0]
+    assert "broker_ca" in said[0]
+
+
+def test_an_authority_that_is_none_is_said_before_anything_begins(county: County, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("no certificate")
+    for ca in (tmp_path / "ca.crt", tmp_path / "missing.crt"):
+        save_devices(tmp_path / "devices.jsonl", [county.device("bridge-3", ca=ca)])
+        with pytest.raises(BadDeviceFile, match="broker_ca"):
+            run_simulation(tmp_path / "devices.jsonl", SimulationOptions(tmp_path / "crowd"))
+        with pytest.raises(BadDeviceFile, match="broker_ca"):
+            ReferenceSpeaker(SpeakerSettings(county.device("bridge-3", ca=ca), sink="file"))
 
 
 def test_a_hub_with_another_authority_does_not_connect(county: County, tmp_path: Path) -> None:

@@ -131,3 +131,12 @@ def test_foreign_keys_are_watched(sessions: Sessions) -> None:
         session.execute(text("CREATE TABLE child (thing VARCHAR(10) REFERENCES thing(name))"))
     with pytest.raises(IntegrityError), sessions.begin() as session:
         session.execute(text("INSERT INTO child VALUES ('nobody')"))
+
+
+def test_the_connection_used_last_is_used_next_because_its_caches_are_warm(sessions: Sessions) -> None:
+    first, second = sessions.engine.connect(), sessions.engine.connect()
+    warm = second.connection.dbapi_connection
+    first.close()
+    second.close()
+    with sessions.engine.connect() as third:
+        assert third.connection.dbapi_connection is warm

@@ -2,12 +2,14 @@
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from soundlab import pieces
 from speakerlab import (
+    GRAVE,
     KEY,
     MINUTE,
     NOON,
@@ -147,6 +149,7 @@ class Device:
         self.line, self.stage, self.cupboard, self.senses = Line(), Stage(), Cupboard(folder), Feeling()
         self.now = NOON
         self.options = options
+        self.work: list[Callable[[], None]] = []
         self.body = self.assemble()
 
     def assemble(self) -> Body:
@@ -163,7 +166,7 @@ class Device:
             recordings=self.cupboard,
             senses=self.senses,
             folder=self.folder,
-            later=lambda work: work(),
+            later=self.work.append if self.options.get("later") else lambda work: work(),
             open_stream=lambda _url: never(),
         )
         return Body(core, parts, self.events.append)
@@ -232,7 +235,7 @@ def test_nothing_is_published_or_sounded_before_the_memory_is_safe(device: Devic
     assert play.audio is not None
     device.cupboard.here.add(play.audio.sha256)
     actions = device.body.core.fetched(play.audio.sha256, device.now)
-    device.body.save(actions)
+    device.body.save(actions, device.now)
     assert device.stage.plays == []
     assert json.loads((tmp_path / "memory.json").read_text())["playing"] == play.id
     numbers = [json.loads(line)["st"] for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
@@ -299,15 +302,15 @@ def test_a_stream_that_is_lost_gives_way_to_its_recording(device: Device) -> Non
     assert device.said(relay) == [Reached.RECEIVED, Reached.PROGRESS, Reached.STARTED]
 
 
-def test_a_shout_sounds_from_its_second_piece_on(device: Device) -> None:
+def test_a_shout_sounds_from_its_first_piece_on(device: Device) -> None:
     shout, data = a_shout(), [base64.b64encode(piece).decode() for piece in pieces(3)]
-    device.hear(shout, a_chunk(shout, 0, data=data[0]))
+    device.hear(shout)
     assert device.stage.plays == []
-    device.hear(a_chunk(shout, 1, data=data[1]))
+    device.hear(a_chunk(shout, 0, data=data[0]), a_chunk(shout, 1, data=data[1]))
     (sound,) = device.stage.plays
     assert isinstance(sound.source, Voice)
     device.hear(a_chunk(shout, 2, data=data[2], last=True))
-    assert sum(map(len, sound.source.blocks())) > 2.9 * 24_000
+    assert sum(map(len, sound.source.blocks())) > 3.9 * 24_000
     device.end(3000)
     assert device.said(shout)[-1] is Reached.FINISHED
 
@@ -315,7 +318,9 @@ def test_a_shout_sounds_from_its_second_piece_on(device: Device) -> None:
 def test_pieces_of_a_shout_that_was_stopped_are_dropped(device: Device) -> None:
     shout = a_shout()
     device.hear(shout, a_chunk(shout, 0), stop_of(shout), a_chunk(shout, 1))
-    assert device.stage.plays == []
+    (sound,) = device.stage.plays
+    assert sound.stopped
+    assert device.body.sounding is None
     assert device.said(shout)[-1] is Reached.STOPPED
 
 
@@ -462,20 +467,110 @@ def test_a_memory_that_did_not_change_is_not_written(device: Device, tmp_path: P
     assert Memory() != device.body.core.memory
 
 
-def test_a_device_whose_disk_takes_nothing_still_sounds_and_says_so(device: Device, tmp_path: Path) -> None:
-    play = a_play()
+def break_disk(folder: Path) -> None:
+    """Where it writes there are folders: every attempt fails, as on a full or read-only disk."""
+    (folder / "memory.new").mkdir()
+    (folder / "journal.jsonl").unlink(missing_ok=True)
+    (folder / "journal.jsonl").mkdir()
+
+
+def test_a_device_whose_disk_takes_nothing_sounds_a_grave_emergency_and_says_so(device: Device, tmp_path: Path) -> None:
+    break_disk(tmp_path)
+    play = a_play(**GRAVE)
     device.hear(play)
-    (tmp_path / "memory.new").mkdir()
-    (tmp_path / "journal.jsonl").unlink()
-    (tmp_path / "journal.jsonl").mkdir()
     assert play.audio is not None
     device.come(play.audio)
     device.end(10_000)
+    device.hear(play)
     assert len(device.stage.plays) == 1
-    assert device.said(play)[-1] is Reached.FINISHED
+    assert device.said(play)[-2:] == [Reached.FINISHED, Reached.DUPLICATE]
     faults = [json.loads(payload) for kind, payload, _ in device.line.published if kind == "fault"]
     assert [(fault["code"], fault["detail"]) for fault in faults] == [("storage_low", "memory not written")]
     assert device.body.core.dirty
     (tmp_path / "memory.new").rmdir()
     device.wait(10)
     assert json.loads((tmp_path / "memory.json").read_text())["seen"][play.id]["state"] == "finished"
+
+
+def test_a_device_whose_disk_takes_nothing_sounds_nothing_else(device: Device, tmp_path: Path) -> None:
+    kept, play = a_play(start_at=NOON + MINUTE), a_play(seq=2)
+    device.hear(kept)
+    assert kept.audio is not None
+    device.come(kept.audio)
+    break_disk(tmp_path)
+    device.hear(play)
+    device.wait(MINUTE)
+    assert device.stage.plays == []
+    assert device.said(play) == [Reached.REFUSED]
+    assert device.said(kept)[-1] is Reached.REFUSED
+    assert {receipt.reason for receipt in device.line.receipts() if receipt.st is Reached.REFUSED} == {"storage_low"}
+    (tmp_path / "memory.new").rmdir()
+    device.wait(10)
+    device.hear(a_play(seq=3))
+    device.come(kept.audio)
+    assert len(device.stage.plays) == 1
+
+
+def test_a_device_starts_with_a_disk_that_takes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "memory.json").write_bytes(b"\x00" * 100)
+    for name in ("memory.damaged", "memory.new", "journal.new"):
+        (tmp_path / name / "full").mkdir(parents=True)
+    device = Device(tmp_path)
+    device.do(device.body.core.boot(device.now))
+    device.now += MINUTE
+    play = a_play(iat=device.now, **GRAVE)
+    device.hear(play)
+    assert play.audio is not None
+    device.come(play.audio)
+    assert len(device.stage.plays) == 1
+
+
+@pytest.mark.parametrize("words", [{"all": True}, {"ids": True}], ids=["everything", "the test alone"])
+def test_a_stop_cuts_the_tone_of_a_self_test(device: Device, words: dict[str, bool]) -> None:
+    test = order(SelfTest, sound=True)
+    device.hear(test)
+    (tone,) = device.stage.plays
+    given = {"ids": (test.id,)} if "ids" in words else {"all": True}
+    device.hear(a_stop(**given))
+    assert tone.stopped
+    assert device.body.sounding is None
+    assert device.said(test) == [Reached.RECEIVED, Reached.STOPPED]
+    device.hear(a_play(seq=2000))
+    assert device.body.core.memory.testing is None
+
+
+def test_a_stop_that_comes_while_the_device_still_looks_keeps_the_tone_from_sounding(tmp_path: Path) -> None:
+    device = Device(tmp_path, later=True)
+    test = order(SelfTest, sound=True)
+    device.hear(test, a_stop(all=True))
+    device.work.pop()()
+    device.do([])
+    assert device.stage.plays == []
+    assert device.said(test) == [Reached.RECEIVED, Reached.STOPPED]
+
+
+def test_a_self_test_that_took_too_long_does_not_sound_after_all(tmp_path: Path) -> None:
+    device = Device(tmp_path, later=True)
+    test = order(SelfTest, sound=True)
+    device.hear(test)
+    device.wait(30_000)
+    device.work.pop()()
+    device.do([])
+    assert device.stage.plays == []
+    assert device.said(test) == [Reached.RECEIVED, Reached.FAILED]
+
+
+def test_a_self_test_that_comes_after_its_stop_is_silent(device: Device) -> None:
+    test = order(SelfTest, sound=True)
+    device.hear(a_stop(all=True), test)
+    assert device.stage.plays == []
+    assert device.said(test) == [Reached.STOPPED]
+
+
+def test_a_stop_of_everything_leaves_a_silent_self_test_alone(tmp_path: Path) -> None:
+    device = Device(tmp_path, later=True)
+    test = order(SelfTest)
+    device.hear(test, a_stop(all=True))
+    device.work.pop()()
+    device.do([])
+    assert device.said(test) == [Reached.RECEIVED, Reached.FINISHED]

@@ -1,5 +1,7 @@
 """Which broker next, and when."""
 
+from collections import Counter
+
 from hub.speakers.device.brokers import Brokers, wait_s
 
 NODES = [("a", 1), ("b", 2), ("c", 3)]
@@ -35,5 +37,32 @@ def test_one_node_that_is_away_is_asked_less_and_less_often() -> None:
     assert brokers.failed() <= 2
 
 
-def test_a_node_that_refuses_is_not_hurried() -> None:
-    assert Brokers(NODES).refused() >= 15
+def test_a_new_device_that_is_refused_asks_again_soon_a_few_times() -> None:
+    for _ in range(100):
+        brokers = Brokers([("a", 1)])
+        waits = [brokers.refused() for _ in range(6)]
+        assert [most / 4 <= wait <= most for wait, most in zip(waits, (1, 2, 4), strict=False)] == [True] * 3
+        assert all(15 <= wait <= 60 for wait in waits[3:])
+
+
+def test_a_device_that_was_let_in_before_is_in_no_hurry_when_it_is_refused() -> None:
+    brokers = Brokers(NODES)
+    brokers.refused()
+    brokers.came()
+    brokers.went()
+    assert brokers.refused() >= 15
+
+
+def test_ten_thousand_that_a_broker_has_forgotten_do_not_storm_it() -> None:
+    """It fell, came back after two seconds, and knows none of them any more."""
+    attempts: Counter[int] = Counter()
+    for _ in range(10_000):
+        brokers = Brokers([("a", 1)])
+        brokers.came()
+        at = brokers.went()
+        while at < 90:
+            attempts[int(at)] += at >= 2
+            at += brokers.failed() if at < 2 else brokers.refused()
+    later = [attempts[second] for second in range(20, 90)]
+    assert max(later) < 600, "the refused come in a crowd"
+    assert min(later) > 0

@@ -9,7 +9,9 @@ from chaosworld import Released, World
 from broadcasts.loudspeaker.states import FINAL, PlayState
 from hub.speakers.protocol import Priority
 
-STORIES, ROUNDS = 25, 12
+ROUNDS = 12
+QUICK, STORIES = 9, 50
+"""108 rounds in the quick run, 600 in the whole one."""
 HEAL_S = 200.0
 """The longest pause between two repetitions of a command (120 s), the longest pause between fetches, and some."""
 MOST_RELEASES, MOST_STOPS = 5, 3
@@ -124,7 +126,8 @@ STEPS: list[Callable[[World], None]] = [
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", range(STORIES))
+        rest = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(QUICK, STORIES)]
+        metafunc.parametrize("seed", [*range(QUICK), *rest])
 
 
 def test_a_stop_that_reached_who_never_had_the_play_is_not_repeated_for_ever() -> None:

@@ -237,6 +237,22 @@ def test_the_volume_of_a_play_is_its_own_and_the_lasting_one_comes_back() -> Non
     assert SetLevel(60) in bench.actions[-1:]
 
 
+def test_a_new_volume_holds_at_once_for_what_sounds_but_not_for_an_emergency() -> None:
+    bench, play = Bench(), a_play(volume=90)
+    bench.hear(play, SetVolume(**an_order(level=20)))
+    assert bench.actions[-1] == SetLevel(20)
+    bench.sound_ends()
+    assert bench.receipts_of(play)[-1].volume == 20
+    alarm = a_play(volume=100, **EMERGENCY)
+    bench.hear(alarm)
+    before = len(bench.did(SetLevel))
+    bench.hear(SetVolume(**an_order(level=0, seq=10, id=a_play().id)))
+    assert len(bench.did(SetLevel)) == before
+    bench.sound_ends()
+    assert bench.receipts_of(alarm)[-1].volume == 100
+    assert bench.did(SetLevel)[-1] == SetLevel(0)
+
+
 def test_the_lasting_volume_comes_back_after_a_power_cut_in_the_middle() -> None:
     bench = Bench()
     bench.hear(SetVolume(**an_order(level=55)), a_play(volume=100))

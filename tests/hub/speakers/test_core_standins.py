@@ -7,7 +7,7 @@ from speakerlab import DAY, GRAVE, MINUTE, NOON, SILENCE_SHA, Bench, a_play, a_s
 
 from hub.speakers.device import sounds, supplies
 from hub.speakers.device.actions import Fetch, Keep
-from hub.speakers.protocol import Audio, Configure, FaultCode, Play, Priority, Reached, Used
+from hub.speakers.protocol import Audio, Configure, FaultCode, Play, Priority, Reached, Severity, Used
 
 FLOOD = an_audio(sha256="f" * 64, duration_ms=20_000)
 PACKED: dict[str, Any] = GRAVE | {"pack": "flood", "text": "请立即转移"}
@@ -173,6 +173,19 @@ def test_quiet_hours_hold_for_stand_ins_too() -> None:
     fails(bench)
     bench.sleep(MINUTE)
     assert bench.sounds == []
+
+
+def test_what_breaks_off_in_quiet_hours_is_not_stood_in_for() -> None:
+    bench = with_pack()
+    bench.now = NOON + 9 * 60 * MINUTE - 5000
+    play = a_play(**PACKED | {"severity": Severity.YELLOW, "iat": bench.now})
+    bench.hear(play)
+    comes(bench)
+    assert used(bench) == [Used.AUDIO]
+    bench.now += 6000
+    bench.sound_breaks("playback", 6000)
+    assert used(bench) == [Used.AUDIO]
+    assert (bench.last().st, bench.last().reason) == (Reached.FAILED, "quiet_hours")
 
 
 def test_a_stop_ends_the_stand_in_and_nothing_follows() -> None:

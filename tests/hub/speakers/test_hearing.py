@@ -1,5 +1,6 @@
 """What the station makes of what it hears: who came, who went, what is wrong, and whose clock is out."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -104,6 +105,38 @@ def test_a_change_that_could_not_be_told_is_told_later(station: Station) -> None
     assert told == [[ID], [ID]]
 
 
+def test_a_listener_that_breaks_costs_what_it_was_told_and_nothing_later(station: Station) -> None:
+    told: list[tuple[list[str], list[str]]] = []
+
+    def listen(come: list[str], gone: list[str]) -> None:
+        told.append((come, gone))
+        if len(told) == 1:
+            raise RuntimeError("a fault of ours")
+
+    station.on_changes(listen)
+    with pytest.raises(RuntimeError):
+        station._note_presences([Presence(dev=ID, up=True)])
+    station._note_presences([Presence(dev=ID, up=True)])
+    station._note_presences([Presence(dev=ID, up=False)])
+    assert told == [([ID], []), ([], [ID])]
+
+
+@pytest.mark.parametrize("heartbeat_s", [5, 20, 60])
+def test_a_dead_loudspeaker_is_called_offline_within_three_heartbeats(
+    station: Station, clock: SetClock, heartbeat_s: int
+) -> None:
+    station._settings = MqttSettings(heartbeat_seconds=heartbeat_s)
+    station._note_beats([a_beat()])
+    died = clock.now
+    gone: list[str] = []
+    station.on_changes(lambda _come, went: gone.extend(went))
+    while ID not in gone:
+        clock.now += timedelta(seconds=station.sweep_s)
+        station.sweep()
+    silent = (clock.now - died) / timedelta(seconds=heartbeat_s)
+    assert 2 < silent <= 3, "and one heartbeat that is lost on the way does no harm"
+
+
 def test_a_heartbeat_is_answered_with_the_hubs_clock_and_how_far_the_devices_is_out(station: Station) -> None:
     for _ in range(2):
         station._note_beats([a_beat(ts=round(NOON.timestamp() * 1000) + 1500)])
@@ -111,6 +144,20 @@ def test_a_heartbeat_is_answered_with_the_hubs_clock_and_how_far_the_devices_is_
     assert [(a.offset_ms, a.iat, a.nonce) for a in answers] == [
         (1500, round(NOON.timestamp() * 1000), "0123456789abcdef")
     ] * 2
+
+
+def test_a_heartbeat_that_waited_for_the_database_says_nothing_about_a_clock(
+    station: Station, runtime: Runtime, clock: SetClock
+) -> None:
+    station._note_beats([a_beat()])
+    line(station).said.clear()
+    clock.now += timedelta(minutes=1)
+    line(station)._oldest = time.monotonic() - 60
+    station._note_beats([a_beat(vol=80, temp=50)])
+    assert line(station).answers(station) == []
+    with runtime.sessions.read() as session:
+        found = session.get_one(Speaker, ID)
+    assert (found.clock_offset_ms, found.temperature, found.seen_at) == (0, 50, clock.now)
 
 
 def test_strangers_and_retired_devices_get_no_answer_and_are_counted(station: Station, runtime: Runtime) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -116,14 +117,19 @@ def test_what_cannot_be_stored_now_is_tried_until_it_can(embedded: Line) -> None
 
 def test_what_was_not_stored_before_the_end_comes_again(line: Line) -> None:
     asked = threading.Event()
+    waits: list[float] = []
 
     def refuse(found: list[Receipt]) -> None:
         asked.set()
+        waits.append(link.behind_s)
         raise database_away()
 
     link = listening(line.address(), refuse)
     line.send(*(receipt(n) for n in range(1, 301)))
     assert asked.wait(10)
+    assert soon(lambda: len(waits) >= 3)
+    assert waits == sorted(waits), "and it is known how long this has been waiting"
+    assert waits[-1] > 0.2
     link.stop()
     stored: list[int] = []
     link = listening(line.address(), lambda found: stored.extend(each.n for each in found))
@@ -146,29 +152,85 @@ def test_what_was_stored_is_acknowledged_and_does_not_come_again(line: Line) -> 
     link.stop()
 
 
-def test_what_finds_no_room_comes_when_there_is_room(line: Line) -> None:
-    go = threading.Event()
+def fill_up(line: Line, chatter: Callable[[SpeakerLink], None] = lambda _link: None) -> None:
+    """Send more than there is room for while the database is busy; all of it must have come in the end."""
+    busy, go, over = threading.Event(), threading.Event(), threading.Event()
     stored: set[int] = set()
 
     def take(found: list[Receipt]) -> None:
+        busy.set()
         go.wait(20)
         stored.update(each.n for each in found)
 
-    link = listening(line.address(), take, Inbox(max_kept=20, max_beats=5))
-    line.send(*(receipt(n) for n in range(1, 201)))
-    time.sleep(0.5)
-    go.set()
-    assert soon(lambda: stored == set(range(1, 201)), within_s=60), f"{len(stored)} of 200"
-    link.stop()
+    def talk() -> None:
+        while not over.wait(0.02):
+            chatter(link)
+
+    link = listening(line.address(), take, Inbox(max_kept=90, max_beats=5))
+    talker = threading.Thread(target=talk)
+    talker.start()
+    try:
+        line.send(receipt(1))
+        assert busy.wait(10)
+        line.send(*(receipt(n) for n in range(2, 151)))
+        assert soon(lambda: link._missed)
+        go.set()
+        assert soon(lambda: stored == set(range(1, 151)), within_s=30), f"{len(stored)} of 150"
+        assert not link._missed
+    finally:
+        over.set()
+        talker.join()
+        link.stop()
+
+
+def test_what_finds_no_room_comes_when_there_is_room(line: Line) -> None:
+    fill_up(line)
+
+
+def test_what_found_no_room_comes_again_also_while_heartbeats_never_cease(line: Line) -> None:
+    fill_up(line, lambda link: link._heard(b"of no interest", b"", 0))
+
+
+def test_what_comes_in_one_piece_with_the_welcome_is_acknowledged() -> None:
+    """A broker that keeps a session sends what it has kept right behind its welcome."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(10)
+        stored: list[int] = []
+        link = SpeakerLink(BrokerAddress("127.0.0.1", door.getsockname()[1], "hub", SECRET))
+        link.on_receipts(lambda found: stored.extend(each.n for each in found))
+        link.start()
+        hub, _ = door.accept()
+        with hub:
+            hub.settimeout(10)
+            assert hub.recv(4096)[0] == 0x10, "it introduces itself"
+            topic = packets.topic_bytes(device_topic("horn-1", Kind.RECEIPT))
+            hub.sendall(b"\x20\x02\x01\x00" + packets.publish(topic, 7, receipt(1).to_bytes()))
+            heard = b""
+            while packets.puback(b"\x00\x07") not in heard:
+                heard += hub.recv(4096)
+        assert stored == [1]
+        link.stop()
+
+
+def test_what_an_ended_connection_brought_is_not_acknowledged_on_the_next() -> None:
+    client = BulkClient(lambda _topic, _payload, _mid: None)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        for _ in range(2):
+            client.connect(*door.getsockname())
+    client.acknowledge([5], client.line - 1)
+    assert not [packet for packet in client._out_packet if packet["command"] == 0x40]
+    client.acknowledge([6], client.line)
+    assert [packet["mid"] for packet in client._out_packet if packet["command"] == 0x40] == [6]
+    client._sock_close()
 
 
 def test_heartbeats_are_the_first_that_find_no_room() -> None:
     inbox = Inbox(max_kept=2, max_beats=1)
-    assert inbox.put(Said("t", b"beat", 0, 1))
-    assert not inbox.put(Said("t", b"beat", 0, 1))
-    assert inbox.put(Said("t", b"1", 7, 1))
-    assert inbox.put(Said("t", b"2", 8, 1))
-    assert not inbox.put(Said("t", b"3", 9, 1))
+    assert inbox.put(Said("t", b"beat", 0, 1, 0.0))
+    assert not inbox.put(Said("t", b"beat", 0, 1, 0.0))
+    assert inbox.put(Said("t", b"1", 7, 1, 0.0))
+    assert inbox.put(Said("t", b"2", 8, 1, 0.0))
+    assert not inbox.put(Said("t", b"3", 9, 1, 0.0))
     assert [said.payload for said in inbox.take(10)] == [b"1", b"2", b"beat"]
 
 

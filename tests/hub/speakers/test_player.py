@@ -96,6 +96,18 @@ def test_the_volume_is_in_the_samples_and_zero_is_silence(tone: Source, tmp_path
     assert levels[2] == 0
 
 
+def test_what_sounds_is_turned_down_at_once(tone: Source, tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "out")
+    playback = sink.play("a", tone, 800, 100)
+    time.sleep(0.35)
+    sink.set_level(0)
+    over(playback)
+    (file,) = (tmp_path / "out").iterdir()
+    samples = samples_of(file)
+    assert np.abs(samples[: RATE // 5]).max() > 1000
+    assert not samples[int(0.65 * RATE) :].any()
+
+
 @pytest.mark.parametrize("content", [None, b"this is no sound"])
 def test_what_cannot_be_sounded_is_said_and_seen_on_the_amplifier(tmp_path: Path, content: bytes | None) -> None:
     path, sink = tmp_path / "bad.mp3", FileSink(tmp_path / "out")

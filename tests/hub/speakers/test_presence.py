@@ -102,8 +102,8 @@ def test_coming_back_is_told_once(county: Session, speaker: Speaker) -> None:
     assert presence.note_presences(county, [Presence(dev=ID, up=True)], now=LATER).came == []
 
 
-@pytest.mark.parametrize(("seconds", "gone"), [(180, False), (181, True)])
-def test_three_missed_heartbeats_make_it_offline_whatever_the_broker_believes(
+@pytest.mark.parametrize(("seconds", "gone"), [(150, False), (151, True)])
+def test_two_missed_heartbeats_make_it_offline_whatever_the_broker_believes(
     county: Session, speaker: Speaker, seconds: int, gone: bool
 ) -> None:
     county.execute(update(Speaker).where(Speaker.id != ID).values(online=False))

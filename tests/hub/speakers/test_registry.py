@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from hub.accounts.roles import Role
 from hub.audit.models import AuditEntry
 from hub.core.actor import SYSTEM
-from hub.core.errors import BadInput, NotAllowed, NotFound, Problems, WrongState
+from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, Problems, WrongState
 from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
 from hub.speakers import registry
@@ -86,9 +86,14 @@ def test_everything_that_is_wrong_is_said_at_once(county: Session) -> None:
     assert {problem.field for problem in refused.value.problems} == {"speaker_id", "name"}
 
 
-@pytest.mark.parametrize(("login", "region"), [("clerk", FERRY), ("stranger", BRIDGE), ("viewer", BRIDGE)])
-def test_nobody_hangs_a_loudspeaker_where_they_may_not(county: Session, login: str, region: str) -> None:
-    with pytest.raises(NotFound):
+@pytest.mark.parametrize(
+    ("login", "region", "error"),
+    [("clerk", FERRY, NotFound), ("stranger", BRIDGE, NotFound), ("viewer", BRIDGE, NotAllowed)],
+)
+def test_nobody_hangs_a_loudspeaker_where_they_may_not(
+    county: Session, login: str, region: str, error: type[HubError]
+) -> None:
+    with pytest.raises(error):
         enrol(county, login, region_code=region)
     assert county.get(Speaker, "new-1x") is None
 

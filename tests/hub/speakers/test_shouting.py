@@ -1,5 +1,6 @@
 """A voice that is speaking now, piece by piece."""
 
+import itertools
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,19 @@ import pytest
 from soundlab import pieces
 from speakerlab import soon
 
+from hub.speakers.device.actions import ATTENTION_MS
 from hub.speakers.device.player import FileSink, SilentSink
 from hub.speakers.device.shouting import MAX_PIECES, Gap, Shout, Voice, packets, piece_ms
-from hub.speakers.device.sounds import RATE, Ended, SoundFailed
+from hub.speakers.device.sounds import (
+    BLOCK_MS,
+    RATE,
+    Ended,
+    Samples,
+    SoundFailed,
+    alarm_figure,
+    attention_figure,
+    trial_figure,
+)
 
 
 class Clock:
@@ -34,14 +45,14 @@ def shout(clock: Clock) -> Shout:
     return Shout(clock)
 
 
-def test_two_pieces_are_enough_to_begin_or_the_last_one(shout: Shout, clock: Clock) -> None:
-    shout.feed(0, b"a", last=False)
+def test_one_piece_is_enough_to_begin_or_the_end(shout: Shout, clock: Clock) -> None:
+    """The next one comes while the tone of attention sounds."""
     assert not shout.ready
-    shout.feed(1, b"b", last=False)
+    shout.feed(0, b"a", last=False)
     assert shout.ready
-    short = Shout(clock)
-    short.feed(0, b"a", last=True)
-    assert short.ready
+    empty = Shout(clock)
+    empty.feed(3, b"", last=True)
+    assert empty.ready
 
 
 def test_pieces_come_out_in_order_and_once(shout: Shout) -> None:
@@ -118,14 +129,41 @@ def test_a_piece_that_is_cut_short_has_no_packets(piece: bytes) -> None:
 
 
 def heard(shout: Shout) -> Iterator[float]:
-    for block in Voice(shout).blocks():
+    """How loud each block of the voice is, after the tone of attention."""
+    for block in itertools.islice(Voice(shout).blocks(), ATTENTION_MS // BLOCK_MS, None):
         yield float(np.abs(block).max())
+
+
+def test_a_tone_of_attention_comes_first_and_once(shout: Shout) -> None:
+    for n, piece in enumerate(pieces(3)):
+        shout.feed(n, piece, last=n == 2)
+    sound = np.concatenate(list(Voice(shout).blocks()))
+    assert np.array_equal(sound[: RATE * 8 // 10], attention_figure()[: RATE * 8 // 10])
+    times = [start for start in range(0, len(sound) - 4800, 2400) if 500 < pitch(sound[start : start + 4800]) < 700]
+    assert 0 in times
+    assert max(times) < RATE
+    for other in (alarm_figure(), trial_figure()):
+        assert not np.array_equal(other[:4800], sound[:4800])
+
+
+def test_a_stop_in_the_tone_of_attention_ends_it(shout: Shout) -> None:
+    for n, piece in enumerate(pieces(2)):
+        shout.feed(n, piece, last=n == 1)
+    voice = Voice(shout)
+    blocks = voice.blocks()
+    next(blocks)
+    voice.close()
+    assert len(list(blocks)) <= 1
+
+
+def pitch(sound: Samples) -> int:
+    return round(int(np.abs(np.fft.rfft(sound.astype(np.float64))).argmax()) * RATE / len(sound))
 
 
 def test_a_voice_is_decoded(shout: Shout) -> None:
     for n, piece in enumerate(pieces(3)):
         shout.feed(n, piece, last=n == 2)
-    sound = np.concatenate(list(Voice(shout).blocks()))
+    sound = np.concatenate(list(Voice(shout).blocks()))[ATTENTION_MS * RATE // 1000 :]
     assert len(sound) / RATE == pytest.approx(3.0, abs=0.1)
     middle = sound[RATE : RATE + RATE // 2].astype(np.float64)
     assert np.abs(np.fft.rfft(middle)).argmax() * 2 == pytest.approx(440, abs=4)
@@ -165,7 +203,7 @@ def test_a_shout_sounds_into_the_file_while_it_comes(tmp_path: Path) -> None:
     assert soon(lambda: playback.ended() is not None)
     (path,) = tmp_path.iterdir()
     with wave.open(str(path)) as file:
-        assert file.getnframes() / RATE == pytest.approx(3.0, abs=0.15)
+        assert file.getnframes() / RATE == pytest.approx(3.0 + ATTENTION_MS / 1000, abs=0.15)
     ended = playback.ended()
     assert ended is not None
     assert ended.error is None
@@ -178,7 +216,7 @@ def test_a_silent_device_follows_a_shout_by_the_clock(clock: Clock) -> None:
     shout.feed(0, first, last=False)
     shout.feed(1, second, last=False)
     playback = SilentSink(clock).play("a", Voice(shout), 60_000, 100, 500)
-    clock.now += 2.4
+    clock.now += 2.4 + ATTENTION_MS / 1000
     assert playback.ended() is None
     clock.now += 0.2
     shout.feed(2, first, last=True)
@@ -195,7 +233,7 @@ def test_a_silent_device_notices_that_a_shout_is_lost(clock: Clock) -> None:
     shout.feed(0, pieces(1)[0], last=False)
     playback = SilentSink(clock).play("a", Voice(shout), 60_000, 100)
     assert playback.ended() is None
-    for _ in range(13):
+    for _ in range(15):
         clock.now += 0.5
         playback.ended()
     assert playback.ended() == Ended(piece_ms(pieces(1)[0]), "stream_lost")

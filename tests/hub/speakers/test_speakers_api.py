@@ -110,7 +110,7 @@ def test_strangers_and_those_without_the_right_change_nothing(app: OpenAPI, runt
     problem_of(stranger.post("/speakers", NEW), 404, "region_unknown")
     problem_of(stranger.put("/speakers/s1001-1/volume", {"volume": 1}), 404, "speaker_unknown")
     problem_of(stranger.post("/speakers/s1001-1/retire"), 404, "speaker_unknown")
-    problem_of(viewer.post("/speakers", NEW), 404, "region_unknown")
+    problem_of(viewer.post("/speakers", NEW), 403, "not_allowed")
     problem_of(viewer.put("/speakers/s1001-1/volume", {"volume": 1}), 403, "not_allowed")
     problem_of(viewer.post("/speakers/s1001-1/retire"), 403, "not_allowed")
     with runtime.sessions.read() as session:

@@ -83,6 +83,17 @@ def sound(tmp_path: Path) -> bytes:
     return (tmp_path / "radio.mp3").read_bytes()
 
 
+def relaying() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "relay"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_behind() -> Iterator[None]:
+    """Each of these tests ends its streams: no thread goes on asking for a radio that nobody hears."""
+    yield
+    assert soon(lambda: relaying() == [], within_s=6), "a stream is still open"
+
+
 def seconds_in(folder: Path) -> float:
     (path,) = folder.iterdir()
     return (path.stat().st_size - 44) / 2 / RATE
@@ -179,6 +190,31 @@ def test_a_stop_ends_a_stream_that_never_came(tmp_path: Path) -> None:
         playback.stop()
         assert time.monotonic() - began < 0.5
         assert playback.ended() is not None
+
+
+def test_a_stream_that_has_lasted_its_time_leaves_nothing_behind(sound: bytes) -> None:
+    with a_station(sound) as station:
+        assert len(list(Relay(station.url, 300).blocks())) == 3
+        assert relaying() == []
+
+
+def test_what_breaks_after_the_end_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+    opened, fall = threading.Event(), threading.Event()
+
+    def stubborn(_url: str) -> Container:
+        opened.set()
+        fall.wait(10)
+        raise OSError("the line is gone")
+
+    relay = Relay("line:hw:1,0", 60_000, stubborn)
+    ear = threading.Thread(target=lambda: list(relay.blocks()))
+    ear.start()
+    assert opened.wait(5)
+    relay.close()
+    ear.join()
+    fall.set()
+    assert soon(lambda: relaying() == [])
+    assert caplog.records == []
 
 
 def test_a_list_on_a_server_cannot_make_the_device_read_its_own_files(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Looking after loudspeakers, for programs."""
 
+import base64
+import json
 from datetime import timedelta
+from typing import Any
 
 import builders
 import pytest
@@ -61,7 +64,7 @@ def test_settings_are_kept_and_published(clerk: Program, station: Recorder) -> N
     assert (found["volumes"], found["lead_in_ms"]) == (body["volumes"], 800)
     assert [command.settings.lead_in_ms for command in station.commands()] == [800]
     same = {"volumes": [{"start": 60, "end": 60, "cap": 50}]}
-    assert fields_of(clerk.put(f"/speakers/{ONE}/sound", same)) == {"start-0": "volume_time_wrong"}
+    assert fields_of(clerk.put(f"/speakers/{ONE}/sound", same)) == {"volumes.0.start": "volume_time_wrong"}
 
 
 def test_a_test_is_sent_and_its_answer_can_be_asked_for(clerk: Program, runtime: Runtime) -> None:
@@ -86,14 +89,14 @@ def test_no_tone_in_quiet_hours_and_nothing_without_a_broker(
     problem_of(clerk.post(f"/speakers/{ONE}/test", {"sound": True}), 409, "test_in_quiet_hours")
     station.away = True
     problem_of(clerk.post(f"/speakers/{ONE}/restart"), 503, "broker_away")
-    assert clerk.get(f"/speakers/{ONE}/commands").json == {"items": []}
+    assert clerk.get(f"/speakers/{ONE}/commands").json == {"items": [], "next": None}
 
 
 def test_alarms_are_listed_acknowledged_and_put_off(clerk: Program, runtime: Runtime) -> None:
     watch(runtime).faults([fault(ONE, "mains_lost"), fault(TWO, "battery_low")])
     found = clerk.get("/speaker-alarms").json
     assert found is not None
-    assert {(a["speaker_id"], a["code"], a["place"]) for a in found["items"]} == {
+    assert {(a["speaker_id"], a["code"], a["region"]) for a in found["items"]} == {
         (ONE, "mains_lost", BRIDGE),
         (TWO, "battery_low", BRIDGE),
     }
@@ -113,10 +116,51 @@ def test_a_repair_from_report_to_outcome(clerk: Program) -> None:
     assert clerk.made(f"/speaker-repairs/{made['id']}/take")["taken_by"] == "北镇广播员"
     done = clerk.made(f"/speaker-repairs/{made['id']}/done", {"outcome": "换了功放"})
     assert (done["outcome"], done["done_at"] is not None) == ("换了功放", True)
-    assert clerk.get("/speaker-repairs").json == {"items": []}
+    assert clerk.get("/speaker-repairs").json == {"items": [], "next": None}
     [listed] = clerk.get("/speaker-repairs?done=true").json["items"]  # type: ignore[index]
     assert listed == clerk.get(f"/speaker-repairs/{made['id']}").json
     problem_of(clerk.get(f"/speaker-repairs/{NOWHERE}"), 404, "repair_unknown")
+
+
+def paged(clerk: Program, address: str) -> list[dict[str, Any]]:
+    """Read a list one by one, to its end."""
+    found, cursor = [], ""
+    while cursor is not None:
+        page = clerk.get(f"{address}{'&' if '?' in address else '?'}limit=1&cursor={cursor}").json
+        assert page is not None
+        found += page["items"]
+        cursor = page["next"]
+        assert len(found) < 20
+    return found
+
+
+def test_long_lists_join_without_gap_or_repetition(clerk: Program) -> None:
+    for speaker in (ONE, TWO, "s1002-1"):
+        done = clerk.made(f"/speakers/{speaker}/repairs", {"what": "没有声音"})
+        clerk.made(f"/speaker-repairs/{done['id']}/done", {"outcome": "换了线"})
+        clerk.made(f"/speakers/{speaker}/repairs", {"what": "又没有声音"})
+        assert clerk.post(f"/speakers/{ONE}/restart").status_code == 202
+    clerk.post("/speaker-tests", {"speaker_ids": [TWO, "s1002-2"]})
+    for address, count in (
+        ("/speaker-repairs", 3),
+        ("/speaker-repairs?done=true", 3),
+        (f"/speakers/{ONE}/commands", 3),
+        (f"/speakers/{ONE}/events", 6),
+        ("/speaker-tests", 4),
+    ):
+        whole = clerk.get(address).json
+        assert whole is not None
+        assert paged(clerk, address) == whole["items"], "all of them at the same moment, so the id decides"
+        assert (len(whole["items"]), whole["next"]) == (count, None), address
+
+
+@pytest.mark.parametrize(
+    "place", [["passed", "\x00"], ["won", ONE], ["0001-01-01T00:00:00+14:00", NOWHERE], [1, 2], {}]
+)
+def test_a_cursor_that_is_none_of_ours_is_refused(clerk: Program, place: Any) -> None:
+    word = base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+    for address in ("/speaker-repairs", "/speaker-tests", f"/speakers/{ONE}/events", f"/speakers/{ONE}/commands"):
+        assert fields_of(clerk.get(f"{address}?cursor={word}")) == {"cursor": "cursor_malformed"}
 
 
 def test_a_report_that_is_sent_twice_is_one(clerk: Program) -> None:
@@ -174,7 +218,7 @@ def test_strangers_and_onlookers_change_nothing(
     repair = clerk.made(f"/speakers/{TWO}/repairs", {"what": "坏了"})
     stranger, viewer = program(app, runtime, "stranger"), program(app, runtime, "viewer")
     assert stranger.get("/speaker-alarms").json == {"items": []}
-    assert stranger.get("/speaker-repairs").json == {"items": []}
+    assert stranger.get("/speaker-repairs").json == {"items": [], "next": None}
     assert [t["region"] for t in stranger.get("/speaker-digest").json["townships"]] == [SOUTH]  # type: ignore[index]
     with runtime.sessions.read() as session:
         before = audit_count(session)

@@ -1,7 +1,6 @@
 """Alarms, repairs, the night's round, the daily summary and the map, as a browser sees them."""
 
 import re
-import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -224,7 +223,7 @@ def test_the_list_shows_each_kind_with_its_number(sign_in: SignIn, runtime: Runt
     client = sign_in("clerk")
     kinds = {"": 3, "offline": 1, "fault": 1, "mute": 1, "repair": 0, "expected": 1}
     page = client.get("/speakers").text
-    for words, number in zip(("全部", "离线", "有故障", "音量 0", "在修", "没装好"), kinds.values(), strict=True):
+    for words, number in zip(("全部", "离线", "有故障", "不出声", "在修", "没装好"), kinds.values(), strict=True):
         assert f"{words} <b>{number}</b>" in page
     for kind, number in kinds.items():
         body = client.get(f"/speakers?show={kind}").text
@@ -393,25 +392,6 @@ def test_a_wrong_place_is_shown_at_its_field(
     assert (answer.status_code, f'id="e-{field}"' in answer.text) == (422, True)
     with runtime.sessions.read() as session:
         assert session.get_one(Speaker, ONE).place == ""
-
-
-# ---- many
-
-
-@pytest.mark.slow
-def test_two_thousand_are_listed_and_drawn_fast_and_small(sign_in: SignIn, runtime: Runtime) -> None:
-    with runtime.sessions.begin() as session:
-        for n, one in enumerate(many(session, 2000, now=NOON)):
-            if n % 10 == 0:
-                an_alarm(session, one, "mains_lost", NOON)
-    client = sign_in("clerk")
-    for path in ("/speakers", "/speakers?show=fault", "/speakers/map", "/speakers/patrol"):
-        page = client.get(path)
-        began = time.process_time()  # other people use this machine too
-        client.get(path)
-        took = time.process_time() - began
-        assert took < 1.0, f"{path}: {took:.2f} s"
-        assert len(page.data) < 100_000, f"{path}: {len(page.data)}"
 
 
 def test_people_of_a_village_see_their_own(sign_in: SignIn) -> None:

@@ -1,11 +1,13 @@
 """The night's round asks everybody once a night, no faster than it may, and tells who passed and who did not."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from builders import BRIDGE, FERRY, HILL, NORTH, SOUTH, an_actor
 from carelab import Recorder, alarms_of, change, events_of, many, plugged, receipt, watch
 from conftest import SetClock
+from uuid6 import uuid7
 
 from hub.accounts.roles import Role
 from hub.core.errors import NotAllowed, NotFound
@@ -61,6 +63,35 @@ def results(runtime: Runtime, role: Role = Role.CLERK, region: str = NORTH) -> d
 
 def answer(runtime: Runtime, speaker_id: str, state: Reached = Reached.FINISHED, **said: object) -> None:
     watch(runtime).receipts([receipt(speaker_id, run_of(runtime, speaker_id).command_id, state, **said)])
+
+
+def test_what_the_database_ranks_is_what_one_alone_is_called(runtime: Runtime) -> None:
+    now, ago = runtime.now(), timedelta(minutes=1)
+    kinds: list[dict[str, object]] = [
+        {"asked_at": now - ago},
+        {"asked_at": now - patrol.TOO_LATE - ago},
+        {"asked_at": now - ago, "sent_at": now - ago},
+        {"asked_at": now - patrol.TOO_LATE - ago, "sent_at": now - ago},
+        {"asked_at": now - patrol.TOO_LATE - ago, "sent_at": now - patrol.TOO_LATE},
+        {"asked_at": now - ago, "sent_at": now - ago, "answered_at": now, "passed": True},
+        {"asked_at": now - ago, "sent_at": now - ago, "answered_at": now, "passed": False},
+        {"asked_at": now - ago, "sent_at": now - ago, "answered_at": now, "passed": None},
+        {},
+    ]
+    with runtime.sessions.begin() as session:
+        for one, given in zip(many(session, len(kinds), now=now), kinds, strict=True):
+            if given:
+                session.add(SelfTestRun(speaker_id=one, command_id=uuid7(), **given))
+    with runtime.sessions.read() as session:
+        actor = an_actor(Role.CLERK, NORTH)
+        ranked = {each.speaker.id: each.result for each in patrol.results(session, actor, path=None, now=now)}
+        alone = {one: patrol.result_of(session.get(SelfTestRun, one), now) for one in ranked}
+        tallied = Counter[Result]()
+        for tally in patrol.tallies(session, actor, path=None, now=now):
+            tallied[tally.result] += tally.count
+    assert ranked == alone
+    assert tallied == Counter(alone.values())
+    assert set(Result) == set(ranked.values()), "every kind is among them"
 
 
 def test_before_three_nothing_is_asked(runtime: Runtime, night: SetClock, station: Recorder) -> None:

@@ -144,7 +144,7 @@ def test_nobody_lets_a_device_into_another_township(county: Session) -> None:
     code = a_waiting_device(county)
     with pytest.raises(NotFound):
         offer(county, code, "stranger")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotAllowed):
         offer(county, code, "viewer")
     assert ask(county, code).kind == "wait"
 

@@ -264,3 +264,12 @@ def test_one_address_cannot_knock_all_the_time(device: FlaskClient, clock: SetCl
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "30")
     clock.now += timedelta(minutes=1)
     assert device.post("/join", json={"claim": claim_id(code)}).status_code == 202
+
+
+def test_the_two_ways_of_adding_one_point_at_each_other(sign_in: SignIn) -> None:
+    clerk = sign_in("clerk")
+    joining, by_file = clerk.get("/speakers/joining").text, clerk.get("/speakers/new").text
+    assert "要拷一个文件过去" in joining
+    assert 'href="/speakers/new"' in joining
+    assert "拿电脑、小主机当喇叭才用这个" in by_file
+    assert 'href="/speakers/joining"' in by_file

@@ -78,6 +78,30 @@ def test_what_is_wrong_is_named(clerk: Program, waiting: str) -> None:
     assert fields_of(clerk.post("/joining/codes", {"name": "", "region_code": BRIDGE})) == {"name": "name_missing"}
 
 
+def test_sending_one_away_answers_who_is_left(app: OpenAPI, runtime: Runtime, clerk: Program, waiting: str) -> None:
+    made = clerk.made("/joining/codes", {"name": "晒坝", "region_code": BRIDGE})["items"][0]["speaker"]
+    county = program(app, runtime, "county")
+    left = county.made(f"/joining/{claim_id(waiting)}/dismiss")
+    assert left == county.get("/joining").json
+    assert (left["waiting"], left["devices"]) == (0, [])
+    assert [each["speaker_id"] for each in left["expected"]] == [made["speaker_id"]]
+
+
+def test_who_may_add_no_loudspeakers_is_told_of_none(app: OpenAPI, runtime: Runtime, waiting: str) -> None:
+    problem_of(program(app, runtime, "viewer").get("/joining"), 403, "not_allowed")
+
+
+def test_who_may_only_look_is_refused(app: OpenAPI, runtime: Runtime, waiting: str) -> None:
+    viewer = program(app, runtime, "viewer")
+    for path, body in (
+        ("/joining/claims", {"code": waiting, "name": "x", "region_code": BRIDGE}),
+        ("/joining/codes", {"name": "x", "region_code": BRIDGE}),
+        ("/joining/codes", {"replaces": "s1001-1"}),
+        ("/speakers/s1001-1/move", {"region_code": HILL}),
+    ):
+        problem_of(viewer.post(path, body), 403, "not_allowed")
+
+
 def test_a_stranger_changes_nothing(app: OpenAPI, runtime: Runtime, waiting: str) -> None:
     stranger = program(app, runtime, "stranger")
     with runtime.sessions.read() as session:
