@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.loudspeaker import stopping
 from broadcasts.loudspeaker.messages import STOP_FOR, Message, Messages, stop_id
-from broadcasts.loudspeaker.models import OrderState, PlayOrder, PlayReceipt, SpeakerDelivery
+from broadcasts.loudspeaker.models import OrderState, PlayOrder, PlayReceipt, SpeakerDelivery, StopOrder
 from broadcasts.loudspeaker.outlet import STOPPING, Outlet, Sent, Wire
 from broadcasts.loudspeaker.sheet_sending import SheetSender
 from broadcasts.loudspeaker.states import FINAL, PlayState
@@ -29,6 +30,15 @@ STOP_AGAIN = timedelta(seconds=3)
 _OPEN = [s for s in PlayState if s not in FINAL]
 _SILENT = (PlayState.QUEUED, PlayState.SENT)
 """Of a sent order: nothing was heard of it yet. `queued` becomes `sent` a little later (`note_after_s`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What one look found: regions to silence and who there has not answered, plays to stop, the next play."""
+
+    silences: Sequence[tuple[StopOrder, list[str]]]
+    stops: Sequence[PlayOrder]
+    order: PlayOrder | None
 
 
 class Sender:
@@ -71,11 +81,12 @@ class Sender:
         return BROKER_AWAY_S if done is Sent.AWAY else 0.0
 
     def _round(self, back: set[str]) -> Sent:
+        found = self._look(self._clock())
         work: tuple[Callable[[], Sent], ...] = (
-            self._silence_regions,
-            self._send_stops,
+            lambda: self._silence_regions(found.silences),
+            lambda: self._send_stops(found.stops),
             lambda: self._stops_for(back),
-            self._send_orders,
+            lambda: self._send_orders(None if found.silences or found.stops or back else found.order),
             self._send_again,
             lambda: self._plays_for(back),
             self._note_rows,
@@ -87,23 +98,11 @@ class Sender:
                 return done
         return Sent.ALL
 
-    # ---- stops
-
-    def _silence_regions(self) -> Sent:
-        now = self._clock()
+    def _look(self, now: datetime) -> _Due:
+        """One look for all that may be due: an emergency waits for nothing but this."""
         with self._sessions.read() as session:
-            due = [(order, stopping.unanswered(session, order)) for order in stopping.due(session, now)]
-        for order, silent in due:
-            if (order.sent_at is None or silent) and not self._outlet.one(self._messages.silence(order)):
-                return Sent.AWAY
-            with self._sessions.begin() as session:
-                stopping.note_sent(session, order, silent=silent, now=now)
-        return Sent.ALL
-
-    def _send_stops(self) -> Sent:
-        now = self._clock()
-        with self._sessions.read() as session:
-            due = session.scalars(
+            silences = [(order, stopping.unanswered(session, order)) for order in stopping.due(session, now)]
+            stops = session.scalars(
                 select(PlayOrder)
                 .where(
                     PlayOrder.stop_seq.is_not(None),
@@ -112,6 +111,21 @@ class Sender:
                 )
                 .order_by(PlayOrder.priority.desc())
             ).all()
+            return _Due(silences, stops, self._next_order(session, now))
+
+    # ---- stops
+
+    def _silence_regions(self, due: Sequence[tuple[StopOrder, list[str]]]) -> Sent:
+        now = self._clock()
+        for order, silent in due:
+            if (order.sent_at is None or silent) and not self._outlet.one(self._messages.silence(order)):
+                return Sent.AWAY
+            with self._sessions.begin() as session:
+                stopping.note_sent(session, order, silent=silent, now=now)
+        return Sent.ALL
+
+    def _send_stops(self, due: Sequence[PlayOrder]) -> Sent:
+        now = self._clock()
         for order in due:
             again = order.stop_sent_at is None or self._is_anyone_open(order, now)
             stops = self._messages.stops(order, now) if again else ()
@@ -168,8 +182,10 @@ class Sender:
 
     # ---- plays
 
-    def _send_orders(self) -> Sent:
-        while (order := self._next_order()) is not None:
+    def _send_orders(self, first: PlayOrder | None) -> Sent:
+        """Send one after the other, beginning with what was found a moment ago, if anything was."""
+        order = first or self._most_urgent()
+        while order is not None:
             now = self._clock()
             plays = self._messages.plays(order) if order.expires_at > now else ()
             done = self._outlet.all(plays, urgency=order.priority, name=f"play {order.broadcast_id}")
@@ -178,6 +194,7 @@ class Sender:
             with self._sessions.begin() as session:
                 _note_sent(session, order.broadcast_id, now)
             self._unnoted[order.broadcast_id] = now + self._note_after
+            order = self._most_urgent()
         return Sent.ALL
 
     def _note_rows(self) -> Sent:
@@ -189,11 +206,14 @@ class Sender:
             del self._unnoted[broadcast_id]
         return Sent.ALL
 
-    def _next_order(self) -> PlayOrder | None:
+    def _most_urgent(self) -> PlayOrder | None:
         """Return the most urgent order there is at this moment: one may have come while the last was sent."""
-        query = select(PlayOrder).where(self._outlet.waiting(self._clock()))
         with self._sessions.read() as session:
-            return session.scalars(query.order_by(PlayOrder.priority.desc(), PlayOrder.created_at).limit(1)).first()
+            return self._next_order(session, self._clock())
+
+    def _next_order(self, session: Session, now: datetime) -> PlayOrder | None:
+        query = select(PlayOrder).where(self._outlet.waiting(now))
+        return session.scalars(query.order_by(PlayOrder.priority.desc(), PlayOrder.created_at).limit(1)).first()
 
     def _send_again(self) -> Sent:
         now = self._clock()

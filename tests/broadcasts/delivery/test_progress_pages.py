@@ -310,7 +310,7 @@ def test_the_record_can_be_narrowed(air: Air, sign_in: SignIn) -> None:
     assert titles(clerk.get("/broadcasts?show=emergency").text) == ["第3条"]
 
 
-@pytest.mark.parametrize("args", ["before=nonsense&show=nonsense", f"before={uuid4()}"])
+@pytest.mark.parametrize("args", ["before=nonsense&show=nonsense", "before=0a1ba60e-2c63-43fb-a3ac-2f7d54f5c8d3"])
 def test_an_address_that_makes_no_sense_shows_the_first_page(air: Air, sign_in: SignIn, args: str) -> None:
     air.release(title="第1条")
     assert titles(sign_in("clerk").get(f"/broadcasts?{args}").text) == ["第1条"]
