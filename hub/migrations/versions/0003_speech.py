@@ -94,9 +94,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_material_state_home_path"), ["state", "home_path"], unique=False)
     with op.batch_alter_table("announcement", schema=None) as batch_op:
         batch_op.add_column(sa.Column("material_id", sa.Uuid(), nullable=True))
-        batch_op.add_column(
-            sa.Column("recording_sha256", sa.String(length=64), nullable=False, server_default="")
-        )
+        batch_op.add_column(sa.Column("recording_sha256", sa.String(length=64), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("recording_ms", sa.Integer(), nullable=False, server_default="0"))
 
 

@@ -59,7 +59,9 @@ class CommandOut(Output):
     detail: str = Field(description="the level of a volume; empty otherwise")
     sent_at: int
     by: str
-    state: str = Field(description="empty, received, finished, failed, refused or stopped; an answer comes within five minutes")
+    state: str = Field(
+        description="empty, received, finished, failed, refused or stopped; answers come within five minutes"
+    )
     reason: str
     heard_at: int | None
 

@@ -8,7 +8,7 @@ from broadcasts.alerts.pack import BETWEEN_S, FAILED_S, ROUND_S, Packer
 from broadcasts.delivery.sound import ReleasedSound
 from broadcasts.kinds import Colour
 from broadcasts.settings import SpeechSettings
-from broadcasts.speech.engine import EngineInfo, Script, SpeechFailed, VoiceSpec
+from broadcasts.speech.engine import EngineInfo, Script, SpeechEngine, SpeechFailed, VoiceSpec
 from broadcasts.speech.library import Library, RenderOrder
 from broadcasts.speech.tone_engine import ToneEngine
 from broadcasts.studio import LAST_RESORT, Studio
@@ -52,7 +52,7 @@ class Short(Packer):
 
 
 def a_studio(folder: Path, engine: str = LAST_RESORT) -> Studio:
-    engines = {LAST_RESORT: ToneEngine(), "broken": Broken()}
+    engines: dict[str, SpeechEngine] = {LAST_RESORT: ToneEngine(), "broken": Broken()}
     return Studio(Library(folder, engines), SpeechSettings(engines=(engine,)))
 
 

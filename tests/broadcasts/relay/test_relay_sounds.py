@@ -1,5 +1,6 @@
 """A relay on a real loudspeaker: it sounds, dies, its fallback sounds; all else interrupts it; it can be stopped."""
 
+import io
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from broadcasts.pumps import Pumps
 from broadcasts.relay.addresses import Relay
 from broadcasts.shout import taking
 from broadcasts.studio import Studio
+from broadcasts.uploads.workshop import Workshop
 from hub.core.clock import utc_now
 
 pytestmark = pytest.mark.slow
@@ -37,7 +39,7 @@ def relayed(hub: LiveHub, url: str, *, fallback: bool) -> UUID:
     """Have a relay written, approved by another and released; return its broadcast."""
     spoken = None
     if fallback:
-        take = taking.take_in(hub.runtime.get(Studio).library, a_wav(a_tone(4)))
+        take = taking.take_in(hub.runtime.get(Studio).library, hub.runtime.get(Workshop), io.BytesIO(a_wav(a_tone(4))))
         spoken = Spoken(take.sound, "tone", "电台断了")
     draft = a_draft(
         text="电台断了" if fallback else "", audience=Audience((BRIDGE,)), relay=Relay(url, 1), title="县台早新闻"
