@@ -73,8 +73,8 @@ def _server_user(folder: Path) -> str | None:
     except KeyError:
         pytest.skip("PostgreSQL does not run as root and there is no user postgres")
     os.chown(folder, account.pw_uid, account.pw_gid)
-    for parent in list(folder.parents)[:3]:
-        if parent.owner() == "root" and "pytest" in parent.name:
+    for parent in list(folder.parents)[:4]:
+        if parent.owner() == "root" and ("pytest" in parent.name or parent.name.startswith("popen-gw")):
             parent.chmod(0o755)
     return "postgres"
 

@@ -17,7 +17,7 @@ from broadcasts.lexicon.entries import (
     marked,
     watched_of,
 )
-from broadcasts.lexicon.models import Kind, LexiconEntry
+from broadcasts.lexicon.models import EntryKind, LexiconEntry
 from broadcasts.lexicon.wire import FindingOut
 from broadcasts.speech.reading import as_read, to_script
 from hub.core.actor import Permission
@@ -53,7 +53,7 @@ class EntryOut(Output):
 
     id: UUID
     word: str
-    kind: Kind
+    kind: EntryKind
     said: str
     note: str
     active: bool
@@ -152,7 +152,7 @@ def list_readings() -> Response:
         return say(Entries(items=[EntryOut.of(row) for row in listing.every(session)]))
 
 
-@bp.post("/lexicon", responses=answers(EntryOut, 403, status=201))
+@bp.post("/lexicon", responses=answers(EntryOut, 403, 409, status=201))
 @once
 def add_reading(body: EntryIn) -> Response:
     """Give a word a reading, from now on; what is approved sounds as it was approved."""

@@ -7,7 +7,7 @@ import click
 from broadcasts.lexicon.book import WordBook
 from broadcasts.lexicon.entries import marked
 from broadcasts.speech.engine import Script
-from broadcasts.speech.findings import Finding, Level
+from broadcasts.speech.findings import Finding, FindingLevel
 from broadcasts.speech.reading import as_read, to_script
 from hub.commands.frame import Frame, guarded, pass_frame
 
@@ -27,8 +27,8 @@ def read_text(frame: Frame, text: str, *, pinyin: bool) -> None:
         click.secho(_in_pinyin(to_script(reading, lexicon)), fg="cyan")
     findings = book.lint(text)
     for finding in findings:
-        click.secho(_line(finding), fg="red" if finding.level is Level.MUST else "yellow")
-    sys.exit(1 if any(finding.level is Level.MUST for finding in findings) else 0)
+        click.secho(_line(finding), fg="red" if finding.level is FindingLevel.MUST else "yellow")
+    sys.exit(1 if any(finding.level is FindingLevel.MUST for finding in findings) else 0)
 
 
 def _in_pinyin(script: Script) -> str:

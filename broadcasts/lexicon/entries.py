@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pypinyin.contrib.tone_convert import to_tone, to_tone3
 
-from broadcasts.lexicon.models import Kind
+from broadcasts.lexicon.models import EntryKind
 from broadcasts.speech.findings import Watched
 from broadcasts.speech.pronunciation import HAN, Lexicon, parse_pinyin
 from broadcasts.speech.reading import as_read, to_script
@@ -23,23 +23,25 @@ class Entry:
     """A word and how it is read, checked: `said` is pinyin with tone digits, or words."""
 
     word: str
-    kind: Kind
+    kind: EntryKind
     said: str
     note: str = ""
 
     @property
     def lexicon(self) -> Lexicon:
         """Return a lexicon with this entry only."""
-        return Lexicon({self.word: self.said}) if self.kind is Kind.PINYIN else Lexicon(words={self.word: self.said})
+        return (
+            Lexicon({self.word: self.said}) if self.kind is EntryKind.PINYIN else Lexicon(words={self.word: self.said})
+        )
 
 
 def entry_of(word: str, said: str, note: str = "") -> Entry:
     """Return what was typed as an entry; whether it is pinyin or words is seen. Problems says what is wrong where."""
     word, said, note = "".join(word.split()), " ".join(said.split()), note.strip()
     wrong = [problem for problem in (_word_problem(word), _note_problem(note)) if problem]
-    kind = Kind.PINYIN if _HAN_ONLY.fullmatch(word) and _looks_like_pinyin(said) else Kind.WORDS
+    kind = EntryKind.PINYIN if _HAN_ONLY.fullmatch(word) and _looks_like_pinyin(said) else EntryKind.WORDS
     try:
-        said = _syllables(word, said) if kind is Kind.PINYIN else _words(word, said)
+        said = _syllables(word, said) if kind is EntryKind.PINYIN else _words(word, said)
     except BadInput as error:
         wrong.append(error)
     if wrong:

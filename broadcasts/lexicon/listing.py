@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.lexicon import service, usual
 from broadcasts.lexicon.entries import marked
-from broadcasts.lexicon.models import Kind, LexiconEntry, WatchedWord
+from broadcasts.lexicon.models import EntryKind, LexiconEntry, WatchedWord
 from broadcasts.speech.findings import Watched
 from broadcasts.speech.pronunciation import BUILT_IN
 from hub.core.actor import Actor
@@ -98,7 +98,7 @@ def watched(session: Session) -> list[Line]:
     return sorted(lines, key=lambda line: not line.active)
 
 
-def shown(said: str, kind: Kind | None = None) -> str:
+def shown(said: str, kind: EntryKind | None = None) -> str:
     """Return how a reading is written on a page: pinyin with marks."""
-    is_pinyin = kind is Kind.PINYIN if kind else said.isascii() and said[-1:].isdigit()
+    is_pinyin = kind is EntryKind.PINYIN if kind else said.isascii() and said[-1:].isdigit()
     return marked(said) if is_pinyin else said

@@ -11,7 +11,7 @@ from uuid6 import uuid7
 from hub.core.db import Base, StateText
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """How a reading is written down."""
 
     PINYIN = "pinyin"
@@ -27,7 +27,7 @@ class LexiconEntry(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     word: Mapped[str] = mapped_column(String(20), unique=True)
-    kind: Mapped[Kind] = mapped_column(StateText(Kind))
+    kind: Mapped[EntryKind] = mapped_column(StateText(EntryKind))
     said: Mapped[str] = mapped_column(String(160))
     note: Mapped[str] = mapped_column(String(60), default="")
     active: Mapped[bool] = mapped_column(default=True)

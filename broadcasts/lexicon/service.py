@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.lexicon import usual
 from broadcasts.lexicon.entries import Entry
-from broadcasts.lexicon.models import Kind, LexiconEntry, WatchedWord
+from broadcasts.lexicon.models import EntryKind, LexiconEntry, WatchedWord
 from broadcasts.speech.findings import Watched
 from broadcasts.speech.pronunciation import BUILT_IN, Lexicon
 from hub.audit import log
@@ -36,8 +36,8 @@ def lexicon_of(session: Session) -> Lexicon:
     """Return how words are read here: what is built in, and over it what staff entered."""
     rows = session.scalars(select(LexiconEntry).where(LexiconEntry.active)).all()
     own = Lexicon(
-        {row.word: row.said for row in rows if row.kind is Kind.PINYIN},
-        {row.word: row.said for row in rows if row.kind is Kind.WORDS},
+        {row.word: row.said for row in rows if row.kind is EntryKind.PINYIN},
+        {row.word: row.said for row in rows if row.kind is EntryKind.WORDS},
     )
     return BUILT_IN.merged_with(own) if rows else BUILT_IN
 

@@ -2,7 +2,7 @@
 
 from flask_babel import gettext
 
-from broadcasts.speech.findings import Finding, Level
+from broadcasts.speech.findings import Finding, FindingLevel
 from hub.web.api import Output
 
 
@@ -21,7 +21,7 @@ class FindingOut(Output):
     start: int
     end: int
     written: str
-    level: Level
+    level: FindingLevel
     code: str
     message: str
     suggestion: str

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -68,6 +69,7 @@ class WarmWorker:
         self._command = list(command)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._farewell: weakref.finalize[[subprocess.Popen[bytes]], WarmWorker] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -127,22 +129,36 @@ class WarmWorker:
                 env=bare_environment(),
                 start_new_session=True,
             )
+            self._farewell = weakref.finalize(self, _end, self._process)  # forgotten, or the hub ends without a word
         return self._process
 
     def _kill(self) -> None:
         if self._process is None:
             return
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        _end(self._process)
         self._let_go()
 
     def _let_go(self) -> None:
         process, self._process = self._process, None
-        for pipe in (process.stdin, process.stdout) if process else ():
-            if pipe is not None:
-                with suppress(OSError):  # what was written last was never read
-                    pipe.close()
+        if self._farewell is not None:
+            self._farewell.detach()
+        if process is not None:
+            _close(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    _close(process)
+
+
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what was written last was never read
+                pipe.close()
 
 
 def _line(source: int, deadline: float) -> bytes:

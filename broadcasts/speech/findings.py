@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Level(StrEnum):
+class FindingLevel(StrEnum):
     """How serious it is: `must` keeps a text from being submitted, `advice` does not."""
 
     MUST = "must"
@@ -36,7 +36,7 @@ class Finding:
     start: int
     end: int
     written: str
-    level: Level
+    level: FindingLevel
     code: str
     message: str
     suggestion: str = ""
@@ -56,7 +56,7 @@ class Watched:
 
 def must_mend(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Those that keep a text from being submitted."""
-    return tuple(finding for finding in findings if finding.level is Level.MUST)
+    return tuple(finding for finding in findings if finding.level is FindingLevel.MUST)
 
 
 def mended(text: str, fix: Fix) -> str:

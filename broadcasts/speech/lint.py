@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from broadcasts.speech.engine import N_
-from broadcasts.speech.findings import Finding, Fix, Level, Watched
+from broadcasts.speech.findings import Finding, FindingLevel, Fix, Watched
 from broadcasts.speech.polyphones import doubts
 from broadcasts.speech.pronunciation import AROUND_COMPILED, BUILT_IN, Lexicon
 from broadcasts.speech.reading import Reading, as_read, to_script
@@ -35,10 +35,10 @@ def lint(
         *_letters(text),
         *_polyphones(reading, lexicon),
     ]
-    return tuple(sorted(found, key=lambda f: (f.start, f.level is not Level.MUST, f.end))[:MOST_FINDINGS])
+    return tuple(sorted(found, key=lambda f: (f.start, f.level is not FindingLevel.MUST, f.end))[:MOST_FINDINGS])
 
 
-def _finding(match: re.Match[str], level: Level, code: str, message: str, suggestion: str = "") -> Finding:
+def _finding(match: re.Match[str], level: FindingLevel, code: str, message: str, suggestion: str = "") -> Finding:
     return Finding(match.start(), match.end(), match[0], level, code, message, suggestion)
 
 
@@ -56,7 +56,7 @@ def _unread(reading: Reading) -> Iterator[Finding]:
             caution.start,
             caution.end,
             caution.written,
-            Level.MUST if private else Level.ADVICE,
+            FindingLevel.MUST if private else FindingLevel.ADVICE,
             "identity_number" if private else "unread",
             caution.message,
             N_("只报姓名，或者让本人自己来查") if private else "",
@@ -76,7 +76,7 @@ _BLANK = re.compile(r"[×_＿]{2,}|[（(【\[]\s*[)）】\]]|(?<![A-Za-z])[Xx]{2
 
 def _blanks(text: str) -> Iterator[Finding]:
     for match in _BLANK.finditer(text):
-        yield _finding(match, Level.MUST, "blank", N_("这里空着没填"), N_("填上，或者把这半句删掉"))
+        yield _finding(match, FindingLevel.MUST, "blank", N_("这里空着没填"), N_("填上，或者把这半句删掉"))
 
 
 # ---- words
@@ -110,7 +110,7 @@ _WHY = N_("%(why)s")
 def _of_word(entry: Watched, at: int) -> Finding:
     end = at + len(entry.word)
     shown = N_("换成“%(say)s”") if entry.say else N_("删掉")
-    level = Level.MUST if entry.blocking else Level.ADVICE
+    level = FindingLevel.MUST if entry.blocking else FindingLevel.ADVICE
     message = N_("这个词不能播") if entry.blocking else N_("最好换个说法")
     fix = Fix(at, end, entry.say, shown, {"say": entry.say})
     return Finding(
@@ -122,7 +122,7 @@ def _reserved(text: str) -> Iterator[Finding]:
     """预警 is what authorities issue: who, and which colour, level or number; whoever has neither says 提醒."""
     for match in _SIREN.finditer(text):
         yield _finding(
-            match, Level.MUST, "reserved", N_("这是政府才能发布的说法"), N_("改成平常的提醒，或者走应急播发")
+            match, FindingLevel.MUST, "reserved", N_("这是政府才能发布的说法"), N_("改成平常的提醒，或者走应急播发")
         )
     if _ISSUER.search(text) and _RANK.search(text):
         return
@@ -132,7 +132,7 @@ def _reserved(text: str) -> Iterator[Finding]:
             match.start(),
             match.end(),
             match[0],
-            Level.MUST,
+            FindingLevel.MUST,
             "reserved",
             N_("“预警”只能照部门发布的播"),
             N_("写上哪个部门发的、什么颜色或几号；村里自己提醒就说“提醒”"),
@@ -157,7 +157,7 @@ def _drill(text: str, *, drill: bool) -> Iterator[Finding]:
         0,
         len(text),
         text,
-        Level.MUST if drill else Level.ADVICE,
+        FindingLevel.MUST if drill else FindingLevel.ADVICE,
         "drill",
         N_("演练的广播没有从头说到尾都是演练"),
         N_("开头和结尾都说“演练，演练，演练”，免得有人当真"),
@@ -195,7 +195,7 @@ def _long(reading: Reading, begun: int, ended: int, syllables: int) -> Iterator[
         start,
         end,
         written,
-        Level.ADVICE,
+        FindingLevel.ADVICE,
         "too_long",
         N_("%(n)s 个字没有一处停顿，听不过来（最多 %(most)s 个）"),
         N_("中间加个逗号或句号，分成两句"),
@@ -228,7 +228,7 @@ def _digits(reading: Reading) -> Iterator[Finding]:
             start,
             end,
             reading.text[start:end],
-            Level.ADVICE,
+            FindingLevel.ADVICE,
             "many_digits",
             N_("一口气 %(n)s 个数字，没人记得住"),
             N_("播出去不念号码，写清楚到哪里看、问谁"),
@@ -254,7 +254,7 @@ def _numbers(text: str) -> Iterator[Finding]:
         second.start(),
         second.end(),
         second[0],
-        Level.ADVICE,
+        FindingLevel.ADVICE,
         "many_numbers",
         N_("一条广播里有 %(n)s 个电话，听的人一个也记不住"),
         N_("只留一个，最好是村里的"),
@@ -274,7 +274,7 @@ def _requests(text: str) -> Iterator[Finding]:
         third.start(),
         third.end(),
         third[0],
-        Level.ADVICE,
+        FindingLevel.ADVICE,
         "many_requests",
         N_("一条广播里叫人做 %(n)s 件事，听完记不住"),
         N_("一条只说一件事，另外的再写一条"),
@@ -303,7 +303,7 @@ def _clock(text: str) -> Iterator[Finding]:
             match.start(),
             match.end(),
             match[0],
-            Level.ADVICE,
+            FindingLevel.ADVICE,
             "no_day",
             N_("只说了几点，没说哪一天"),
             N_("前面加上哪天"),
@@ -320,7 +320,7 @@ _ROMAN = re.compile("[IVX]+")
 def _letters(text: str) -> Iterator[Finding]:
     for match in _LATIN.finditer(text):
         if match[0] not in _UNDERSTOOD and not _ROMAN.fullmatch(match[0]):
-            yield _finding(match, Level.ADVICE, "abbreviation", N_("字母缩写，老人听不懂"), N_("换成中文说法"))
+            yield _finding(match, FindingLevel.ADVICE, "abbreviation", N_("字母缩写，老人听不懂"), N_("换成中文说法"))
 
 
 # ---- readings that are a guess
@@ -337,7 +337,7 @@ def _polyphones(reading: Reading, lexicon: Lexicon) -> Iterator[Finding]:
             doubt.at,
             doubt.at + 1,
             char,
-            Level.ADVICE,
+            FindingLevel.ADVICE,
             "polyphone",
             N_("这个字有几种读法，系统拿不准"),
             N_("听一遍；读错了就选一个"),

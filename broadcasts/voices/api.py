@@ -57,7 +57,7 @@ def list_voices() -> Response:
     return say(_every())
 
 
-@bp.put("/voices/<string:language>", responses=answers(Voices, 403))
+@bp.put("/voices/<string:language>", responses=answers(Voices, 403, 404))
 @permission_required(service.PERMISSION)
 def choose_voice(path: LanguagePath, body: VoiceIn) -> Response:
     """Let a voice speak a language from now on. What is approved already sounds as it was approved."""
@@ -68,7 +68,7 @@ def choose_voice(path: LanguagePath, body: VoiceIn) -> Response:
     return say(_every())
 
 
-@bp.delete("/voices/<string:language>", responses=answers(Voices, 403))
+@bp.delete("/voices/<string:language>", responses=answers(Voices, 403, 404))
 @permission_required(service.PERMISSION)
 def forget_voice(path: LanguagePath) -> Response:
     """Go back to the voice that is configured."""

@@ -218,6 +218,7 @@
     var waiting = 0;
     var running = false;
     var again = false;
+    var leaving = false;
     function note(text, bad) {
       all('[data-autosave-note]').forEach(function (place) {
         place.textContent = text;
@@ -233,7 +234,7 @@
       note(say('saved', { time: answer.time || ('0' + now.getHours()).slice(-2) + ':' + ('0' + now.getMinutes()).slice(-2) }));
     }
     function save() {
-      if (form.hasAttribute('data-sent')) return;
+      if (leaving || form.hasAttribute('data-sent')) return;
       if (running) { again = true; return; }
       running = true;
       again = false;
@@ -256,7 +257,9 @@
     function plan(delay) { clearTimeout(waiting); waiting = setTimeout(save, delay); }
     form.addEventListener('input', function () { plan(2000); });
     form.addEventListener('change', function () { plan(2000); });
-    form.addEventListener('submit', function () { clearTimeout(waiting); });
+    /* Handing in may take a while, and changes the version: nothing is kept beside it. */
+    form.addEventListener('submit', function () { clearTimeout(waiting); leaving = true; });
+    window.addEventListener('pageshow', function () { leaving = false; });
   }
 
   /* Preview: the server answers elements with ids; each replaces its namesake in the page. */

@@ -14,7 +14,7 @@ from broadcasts.announcements.ready import ready_made
 from broadcasts.lexicon import importing, service, usual
 from broadcasts.lexicon.book import FRESH_S, WordBook
 from broadcasts.lexicon.entries import entry_of, marked, spoken_now
-from broadcasts.lexicon.models import Kind, LexiconEntry
+from broadcasts.lexicon.models import EntryKind, LexiconEntry
 from broadcasts.speech.findings import Watched, must_mend
 from broadcasts.speech.lint import lint
 from broadcasts.speech.pronunciation import BUILT_IN, Lexicon
@@ -35,17 +35,17 @@ def county(session: Session) -> Session:
 @pytest.mark.parametrize(
     ("word", "said", "kept", "kind"),
     [
-        ("六安", "lu4 an1", "lu4 an1", Kind.PINYIN),
-        ("六安", " Lù  ān ", "lu4 an1", Kind.PINYIN),
-        ("女儿", "nü3 er2", "nv3 er2", Kind.PINYIN),
-        ("女儿", "nǚ ér", "nv3 er2", Kind.PINYIN),
-        ("青石冲", "qing1,shi2,chong1", "qing1 shi2 chong1", Kind.PINYIN),
-        ("App", "手机应用", "手机应用", Kind.WORDS),
-        ("COVID", "新冠", "新冠", Kind.WORDS),
-        ("䲟鱼", "yin4 yu2", "yin4 yu2", Kind.PINYIN),
+        ("六安", "lu4 an1", "lu4 an1", EntryKind.PINYIN),
+        ("六安", " Lù  ān ", "lu4 an1", EntryKind.PINYIN),
+        ("女儿", "nü3 er2", "nv3 er2", EntryKind.PINYIN),
+        ("女儿", "nǚ ér", "nv3 er2", EntryKind.PINYIN),
+        ("青石冲", "qing1,shi2,chong1", "qing1 shi2 chong1", EntryKind.PINYIN),
+        ("App", "手机应用", "手机应用", EntryKind.WORDS),
+        ("COVID", "新冠", "新冠", EntryKind.WORDS),
+        ("䲟鱼", "yin4 yu2", "yin4 yu2", EntryKind.PINYIN),
     ],
 )
-def test_what_is_typed_becomes_an_entry(word: str, said: str, kept: str, kind: Kind) -> None:
+def test_what_is_typed_becomes_an_entry(word: str, said: str, kept: str, kind: EntryKind) -> None:
     entry = entry_of(word, said)
     assert (entry.said, entry.kind) == (kept, kind)
     assert entry.lexicon.pinyin or entry.lexicon.words

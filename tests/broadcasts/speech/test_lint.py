@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broadcasts.lexicon import usual
-from broadcasts.speech.findings import Finding, Level, Watched, mended, must_mend
+from broadcasts.speech.findings import Finding, FindingLevel, Watched, mended, must_mend
 from broadcasts.speech.lint import LONGEST_BREATH, lint
 from broadcasts.speech.pronunciation import Lexicon
 from broadcasts.speech.reading import as_read, to_script
@@ -38,13 +38,13 @@ def test_a_plain_sentence_is_left_alone() -> None:
 @pytest.mark.parametrize("text", ["请看http://abc.cn/x，谢谢", "写信到zhen@abc.cn。", "<b>开会</b>", "Привет"])
 def test_what_is_not_read_is_pointed_at_and_can_be_left_out(text: str) -> None:
     found = next(f for f in lint(text) if f.code == "unread")
-    assert found.level is Level.ADVICE
+    assert found.level is FindingLevel.ADVICE
     assert found.written not in mended(text, found.fixes[0])[found.start : found.end]
 
 
 def test_somebodys_identity_number_keeps_a_text_back() -> None:
     text = "请身份证号11010519491231002X的村民来一趟。"
-    assert only(text, "identity_number").level is Level.MUST
+    assert only(text, "identity_number").level is FindingLevel.MUST
     assert first_fix(text, "identity_number") == "请身份证号的村民来一趟。"
 
 
@@ -56,14 +56,14 @@ def test_eighteen_digits_that_are_no_identity_number_are_only_advised_against() 
     "text", ["××村的请注意。", "请到____集合。", "截止（ ）日。", "XX月XX日开会。", "某某村民请来。"]
 )
 def test_a_blank_must_be_filled(text: str) -> None:
-    assert any(f.code == "blank" and f.level is Level.MUST for f in lint(text))
+    assert any(f.code == "blank" and f.level is FindingLevel.MUST for f in lint(text))
 
 
 def test_a_watched_word_blocks_or_advises_and_offers_its_replacement() -> None:
     words = (Watched("莅临", "听不懂", "来"), Watched("包治百病", "骗人", "", blocking=True))
     text = "请莅临参加，包治百病。"
     [soft, hard] = [f for f in lint(text, watched=words) if f.code == "forbidden_word"]
-    assert (soft.level, hard.level) == (Level.ADVICE, Level.MUST)
+    assert (soft.level, hard.level) == (FindingLevel.ADVICE, FindingLevel.MUST)
     assert mended(text, soft.fixes[0]) == "请来参加，包治百病。"
     assert mended(text, hard.fixes[0]) == "请莅临参加，。"
 
@@ -79,7 +79,7 @@ def test_a_watched_word_blocks_or_advises_and_offers_its_replacement() -> None:
     ],
 )
 def test_a_warning_without_issuer_and_rank_keeps_a_text_back(text: str) -> None:
-    assert any(f.code == "reserved" and f.level is Level.MUST for f in lint(text))
+    assert any(f.code == "reserved" and f.level is FindingLevel.MUST for f in lint(text))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_an_own_warning_becomes_a_reminder_by_one_press() -> None:
 
 def test_a_drill_says_so_first_and_last() -> None:
     text = "现在正在进行防汛演练，请大家撤离到学校。"
-    assert only(text, "drill").level is Level.ADVICE
+    assert only(text, "drill").level is FindingLevel.ADVICE
     mended_ = first_fix(text, "drill")
     assert mended_.startswith("演练，演练，演练。")
     assert mended_.endswith("演练，演练，演练。")
@@ -111,7 +111,7 @@ def test_a_drill_says_so_first_and_last() -> None:
 
 
 def test_what_is_handed_in_as_a_drill_must_say_so() -> None:
-    assert only("请大家撤离到学校。", "drill", drill=True).level is Level.MUST
+    assert only("请大家撤离到学校。", "drill", drill=True).level is FindingLevel.MUST
     assert "drill" not in codes("演练，演练。请撤离。演练，演练。", drill=True)
     assert "drill" not in codes("明天村里搞消防演练，欢迎参加。")
 
