@@ -1,4 +1,4 @@
-"""Receipts that never arrived: seen by their numbers, asked for once, and a hole that stays is accepted and noted."""
+"""Receipts that never arrived: seen by their numbers, asked for, and a hole that stays is accepted and noted."""
 
 import logging
 import threading
@@ -19,7 +19,9 @@ from hub.speakers.protocol import Beat, Records
 log = logging.getLogger(__name__)
 WAIT: Final = timedelta(seconds=20)
 """Receipts may still be on their way: a gap counts when two heartbeats show it, or one for this long."""
-ASK_EVERY: Final = timedelta(minutes=2)
+ASK_EVERY: Final = timedelta(seconds=20)
+"""After the first try; twice as long after each further one: a question may be lost as well as an answer."""
+MOST_TRIES: Final = 4
 MAX_OPEN: Final = 50_000
 
 
@@ -48,6 +50,12 @@ class _Open:
     since: datetime
     beats: int = 1
     asked_upto: int = 0
+    tries: int = 0
+
+    @property
+    def patience(self) -> timedelta:
+        """How long an answer may take before somebody asks again, or gives up."""
+        return ASK_EVERY * (1 << max(0, self.tries - 1))
 
 
 class Gaps:
@@ -74,7 +82,7 @@ class Gaps:
                 self._open.pop(name, None)
             due = {name: gap for name, gap in missing.items() if self._is_due(name, now)}
             given_up = {name: gap for name, gap in due.items() if self._is_given_up(name, gap, now)}
-            wanted = {name: gap for name, gap in due.items() if name not in given_up and _may_ask(gap, now)}
+            wanted = {name: gap for name, gap in due.items() if name not in given_up and self._may_ask(name, gap, now)}
         holes = {name: self._close(name, gap) for name, gap in given_up.items()}
         return self._settle(complete | holes, wanted, now)
 
@@ -88,8 +96,10 @@ class Gaps:
         return True
 
     def _is_given_up(self, name: str, gap: Missing, now: datetime) -> bool:
-        asked = self._open[name].asked_upto
-        return asked > 0 and gap.asked_at is not None and now >= gap.asked_at + ASK_EVERY
+        return self._open[name].tries >= MOST_TRIES and self._may_ask(name, gap, now)
+
+    def _may_ask(self, name: str, gap: Missing, now: datetime) -> bool:
+        return gap.asked_at is None or now >= gap.asked_at + self._open[name].patience
 
     def _close(self, name: str, gap: Missing) -> int:
         """Give up what was asked for and did not come; what went missing since is a gap of its own."""
@@ -111,7 +121,8 @@ class Gaps:
             if self._station.send(Records, name, seq + offset, after=wanted[name].after) is None:
                 continue
             with self._guard:
-                self._open.setdefault(name, _Open(now)).asked_upto = wanted[name].upto
+                seen = self._open.setdefault(name, _Open(now))
+                seen.asked_upto, seen.tries = wanted[name].upto, seen.tries + 1
         return won
 
 
@@ -143,10 +154,6 @@ def look(session: Session, newest: dict[str, int]) -> tuple[dict[str, int], dict
         else:
             missing[name] = Missing(after, upto, upto - after - here, asked_at)
     return complete, missing
-
-
-def _may_ask(gap: Missing, now: datetime) -> bool:
-    return gap.asked_at is None or now >= gap.asked_at + ASK_EVERY
 
 
 def _claim(session: Session, name: str, now: datetime) -> bool:

@@ -112,35 +112,46 @@ def test_what_comes_then_closes_the_gap(desk: Desk) -> None:
     assert (len(desk.asked.sent), desk.complete_to()) == (1, 3)
 
 
-def test_one_try_then_the_hole_is_accepted_and_noted(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+def test_four_tries_then_the_hole_is_accepted_and_noted(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     desk.store(3)
-    desk.beat(3)
-    desk.beat(3, 1)
-    desk.beat(3, 2)
-    assert desk.complete_to() == 0, "it gets two minutes"
-    desk.beat(3, 3.1)
+    asked = []
+    for seconds in range(0, 360, 5):
+        if desk.beat(3, seconds / 60):
+            asked.append(seconds)
+        if seconds < 300:
+            assert desk.complete_to() == 0, "it gets twice as long after each try"
+    assert asked == [5, 25, 65, 145]
     assert desk.complete_to() == 3
     assert [record.message for record in caplog.records] == ["receipts_lost"]
-    desk.beat(3, 4)
-    assert len(desk.asked.sent) == 1
+
+
+def test_a_question_that_was_lost_is_asked_again(desk: Desk) -> None:
+    desk.store(3)
+    desk.beat(3)
+    assert desk.beat(3, 1) == [HORN]
+    assert desk.beat(3, 1.2) == []
+    assert desk.beat(3, 1.4) == [HORN]
+    desk.store(1, 2)
+    desk.beat(3, 1.5)
+    assert (len(desk.asked.sent), desk.complete_to()) == (2, 3)
 
 
 def test_what_goes_missing_meanwhile_is_a_gap_of_its_own(desk: Desk) -> None:
     desk.store(3)
-    desk.beat(3)
-    desk.beat(3, 1)
+    for minute in (0, 1, 1.5, 2.5, 4):
+        desk.beat(3, minute)
     desk.store(6)
-    desk.beat(6, 3.1)
+    desk.beat(6, 7)
     assert desk.complete_to() == 3
-    desk.beat(6, 4)
-    desk.beat(6, 5)
-    assert desk.asked.sent == [(HORN, 0), (HORN, 3)]
+    desk.beat(6, 8)
+    desk.beat(6, 9)
+    assert desk.asked.sent == [(HORN, 0)] * 4 + [(HORN, 3)]
 
 
-def test_never_more_often_than_every_two_minutes_also_by_several_hubs(desk: Desk) -> None:
+def test_never_more_often_than_every_twenty_seconds_also_by_several_hubs(desk: Desk) -> None:
     desk.store(3)
     second = Gaps(desk.runtime.sessions, desk.asked)
-    for minute in (0.0, 1.0):
+    for minute in (0.0, 0.3):
         desk.beat(3, minute)
         desk.gaps, second = second, desk.gaps
         desk.beat(3, minute)

@@ -1,6 +1,7 @@
 """The cage holds: a decoder that is broken into, or never ends, finds no way out and is ended."""
 
 import io
+import os
 import subprocess
 import sys
 import time
@@ -125,11 +126,12 @@ def test_the_kernel_is_told_of_every_forbidden_call_that_the_machine_has() -> No
 
 
 def workers() -> int:
-    """How many decoding processes there are."""
+    """How many decoding processes this one has: other tests run beside."""
     found = 0
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            found += b"broadcasts.uploads.worker" in path.read_bytes()
+            parent = int((path.parent / "stat").read_text().rpartition(")")[2].split()[1])
+            found += parent == os.getpid() and b"broadcasts.uploads.worker" in path.read_bytes()
         except OSError:
             continue
     return found
