@@ -146,6 +146,8 @@ class _Step:
             self._note_moment(report.state, at)
             if self.state is None or may_follow(self.state, report.state):
                 self.state, self.at, self.reason = report.state, at, report.reason
+            elif report.state is self.state and not self.reason:
+                self.reason = report.reason
         elif report.state is not Reached.DUPLICATE and self.state not in FINAL:
             self.reason, self.noted = report.reason, True
         self.order = max(self.order, report.newest)
@@ -308,6 +310,8 @@ def _moving(now: str, source: str) -> str:
     up = f"({rank} < r.rank OR ({rank} = {turns} AND r.rank = {turns} AND d.state <> r.state AND {latest}))"
     details = f"(r.details = 1 AND {latest})"
     still_open = f"{rank} < {end}"
+    # a heartbeat names a state alone: the receipt that follows says why
+    explains = "(d.state = r.state AND d.reason = '' AND r.reason IS NOT NULL AND r.reason <> '')"
     moments = " OR ".join(
         f"(d.{name} IS NULL AND r.{name} IS NOT NULL)" for name in ("received_at", "fetched_at", "started_at")
     )
@@ -315,7 +319,8 @@ def _moving(now: str, source: str) -> str:
         UPDATE speaker_delivery AS d SET
           changed_at = CASE WHEN {up} OR {details} THEN {now} ELSE d.changed_at END,
           state = CASE WHEN {up} THEN r.state ELSE d.state END,
-          reason = CASE WHEN {up} OR ({still_open} AND {details}) THEN COALESCE(r.reason, d.reason) ELSE d.reason END,
+          reason = CASE WHEN {up} OR {explains} OR ({still_open} AND {details})
+            THEN COALESCE(r.reason, d.reason) ELSE d.reason END,
           received_at = COALESCE(d.received_at, r.received_at),
           fetched_at = COALESCE(d.fetched_at, r.fetched_at),
           started_at = COALESCE(d.started_at, r.started_at),
@@ -324,7 +329,8 @@ def _moving(now: str, source: str) -> str:
           volume = CASE WHEN {details} THEN COALESCE(r.volume, d.volume) ELSE d.volume END,
           used = CASE WHEN {details} THEN COALESCE(r.used, d.used) ELSE d.used END
         FROM {source}
-        WHERE d.command_id = r.command_id AND d.speaker_id = r.speaker_id AND ({up} OR {details} OR {moments})
+        WHERE d.command_id = r.command_id AND d.speaker_id = r.speaker_id
+          AND ({up} OR {details} OR {explains} OR {moments})
     """  # noqa: S608 - as above
 
 

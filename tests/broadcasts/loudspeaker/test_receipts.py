@@ -151,6 +151,16 @@ def test_a_heartbeat_heals_what_was_lost(tables: Sessions) -> None:
     assert delivery(tables, command).state is PlayState.FINISHED
 
 
+def test_what_a_heartbeat_said_without_a_reason_gets_the_receipts(tables: Sessions) -> None:
+    command = ordered(tables)
+    heal(tables, command, Reached.FAILED, n=4)
+    assert (delivery(tables, command).state, delivery(tables, command).reason) == (PlayState.FAILED, "")
+    take(tables, [said(command, 4, Reached.FAILED, reason="power_lost")])
+    assert delivery(tables, command).reason == "power_lost"
+    take(tables, [said(command, 5, Reached.FAILED, reason="stuck")])
+    assert delivery(tables, command).reason == "power_lost", "the first reason stays"
+
+
 def heal(tables: Sessions, command: UUID, state: Reached, n: int) -> None:
     beat = Beat(
         dev=HORN,

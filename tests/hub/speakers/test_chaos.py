@@ -114,13 +114,13 @@ class Chaos:
                 (self.hub if name == "hub" else self.speakers[name]).start()
 
     def settled(self) -> bool:
-        """Whether every loudspeaker has come to an end with everything that was meant for it and did not run out."""
+        """Whether every loudspeaker has come to an end, with a reason for what failed, of all that did not run out."""
         with self.county.runtime.sessions.read() as session:
-            query = select(SpeakerDelivery.state).where(
+            query = select(SpeakerDelivery.state, SpeakerDelivery.reason).where(
                 SpeakerDelivery.broadcast_id.in_([item.id for item in self.items if item.valid_s > 60]),
                 SpeakerDelivery.speaker_id.in_(HORNS),
             )
-            return set(session.scalars(query)) <= FINAL
+            return all(s in FINAL and (s is not PlayState.FAILED or reason) for s, reason in session.execute(query))
 
 
 @contextmanager
