@@ -148,7 +148,7 @@ class Draft:
 
     def _time_problems(self, now: datetime, today: date) -> list[BadInput]:
         match self.when:
-            case When.NOW:
+            case When.NOW | When.CALLED:
                 return []
             case When.ONCE:
                 return self._once_problems(now)

@@ -45,8 +45,8 @@ class Starter:
 @cache
 def starters() -> tuple[Starter, ...]:
     """Return them in order."""
-    found = (shelf.find(key) for key in KEYS)
-    return tuple(Starter(text.key, as_material(text, Filled(text.title, text.text, text.sms))) for text in found if text)
+    found = [text for key in KEYS if (text := shelf.find(key))]
+    return tuple(Starter(text.key, as_material(text, Filled(text.title, text.text, text.sms))) for text in found)
 
 
 def as_material(text: Text, filled: Filled) -> MaterialDraft:

@@ -9,7 +9,6 @@ from broadcasts.sms.segments import measure, parts_of, signed
 from broadcasts.speech.lint import lint
 from broadcasts.speech.reading import as_read
 from broadcasts.texts import filling, shelf
-from broadcasts.texts.shelf import Text
 
 TEXTS = shelf.every()
 WATCHED = usual.words()
@@ -102,8 +101,8 @@ def test_what_depends_on_local_rules_says_so() -> None:
 
 
 def test_the_ten_kinds_of_fraud_and_the_villages_own_are_there() -> None:
-    ten = "rebate invest shopping service loan credit boss police love game".split()
-    villages = "elder health social screen cards order voice".split()
+    ten = ["rebate", "invest", "shopping", "service", "loan", "credit", "boss", "police", "love", "game"]
+    villages = ["elder", "health", "social", "screen", "cards", "order", "voice"]
     assert {f"fraud_{kind}" for kind in ten + villages} <= {t.key for t in TEXTS}
 
 
