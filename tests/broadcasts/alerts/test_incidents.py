@@ -18,7 +18,8 @@ from hub.core.errors import BadInput, NotAllowed, NotFound, WrongState
 
 def reported(session: Session, *regions: str, after_h: float = 0.0, **given: object) -> Incident:
     """Report a flash flood, or something else."""
-    fields: dict[str, object] = {"hazard": "flash_flood", "colour": Colour.ORANGE, "title": "山洪·橙色", "heard": Heard()}
+    fields: dict[str, object] = {"hazard": "flash_flood", "colour": Colour.ORANGE, "title": "山洪·橙色"}
+    fields["heard"] = Heard()
     fields |= given
     heard = fields.pop("heard")
     assert isinstance(heard, Heard)
