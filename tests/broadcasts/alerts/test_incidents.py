@@ -1,6 +1,7 @@
 """One event is one incident, however often and by whomever it is reported."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from builders import BRIDGE, COUNTY, FERRY, HILL, NORTH, SOUTH, a_county, an_actor
@@ -16,14 +17,13 @@ from hub.accounts.roles import Role
 from hub.core.errors import BadInput, NotAllowed, NotFound, WrongState
 
 
-def reported(session: Session, *regions: str, after_h: float = 0.0, **given: object) -> Incident:
+def reported(session: Session, *regions: str, after_h: float = 0.0, **given: Any) -> Incident:
     """Report a flash flood, or something else."""
-    fields: dict[str, object] = {"hazard": "flash_flood", "colour": Colour.ORANGE, "title": "山洪·橙色"}
+    fields: dict[str, Any] = {"hazard": "flash_flood", "colour": Colour.ORANGE, "title": "山洪·橙色"}
     fields["heard"] = Heard()
     fields |= given
     heard = fields.pop("heard")
-    assert isinstance(heard, Heard)
-    event = Event(regions=regions, **fields)  # type: ignore[arg-type]
+    event = Event(regions=regions, **fields)
     return service.open_or_join(session, event, heard, by_name="值班员", now=NOON + timedelta(hours=after_h))
 
 
@@ -45,7 +45,7 @@ def test_a_graver_and_wider_report_belongs_to_the_same_incident(session: Session
     ],
     ids=["elsewhere", "another hazard", "a drill", "much later"],
 )
-def test_what_is_another_event_is_another_incident(session: Session, region: str, given: dict[str, object]) -> None:
+def test_what_is_another_event_is_another_incident(session: Session, region: str, given: dict[str, Any]) -> None:
     assert reported(session, BRIDGE) is not reported(session, region, **given)
 
 
