@@ -1,4 +1,4 @@
-"""A campaign in the timetable: its plays become occurrences, which sound, are sent ahead and are missed like any other."""
+"""A campaign in the timetable: its plays are occurrences, sent ahead, sounded or missed like any other."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
@@ -14,10 +14,11 @@ from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.visibility import touches
 from hub.core.actor import SYSTEM
-from schedules import timetable
+from schedules import almanac, timetable
+from schedules.calendar import Rhythm
 from schedules.campaigns.models import Campaign, CampaignText, State
-from schedules.campaigns.plan import Taken
-from schedules.models import Occurrence, OccurrenceState, Rhythm, Slot
+from schedules.campaigns.plan import Stretch, Taken
+from schedules.models import Occurrence, Slot
 
 LATE_TOLERANCE = timedelta(minutes=15)
 SMS_TOLERANCE = timedelta(hours=6)
@@ -57,9 +58,10 @@ def _slot(session: Session, announcement: Announcement, last: datetime, zone: Zo
     return slot
 
 
-def unbook(session: Session, campaign: Campaign, door: Timetable, now: datetime) -> bool:
-    """Take everything that is still to come out of the timetable; return whether anything was."""
-    return any([door.unbook(session, announcement_id, now) for announcement_id in announcements_of(campaign)])
+def unbook(session: Session, campaign: Campaign, door: Timetable, now: datetime) -> None:
+    """Take everything that is still to come out of the timetable."""
+    for announcement_id in announcements_of(campaign):
+        door.unbook(session, announcement_id, now)
 
 
 def announcements_of(campaign: Campaign) -> list[UUID]:
@@ -74,16 +76,17 @@ def taken(
     """Return what sounds already on loudspeakers below these paths in that time."""
     since, until = (datetime.combine(day, time(), tzinfo=zone) for day in (first, last + timedelta(days=1)))
     others = _texts_of_others(session, apart_from)
-    stretches, counts = [], {}
+    stretches: list[Stretch] = []
+    counts: dict[date, int] = {}
     for line in timetable.lines(session, SYSTEM, since=since, until=until, limit=100_000):
-        gone = line.state not in (OccurrenceState.PLANNED, OccurrenceState.FIRED)
-        if gone or not line.audience.speakers or not touches(line.audience.paths, paths):
+        if line.gone or not line.audience.speakers or not touches(line.audience.paths, paths):
             continue
         stretches.append((line.due_at, line.due_at + timedelta(milliseconds=line.audio_ms)))
         if line.announcement_id in others:
             day = line.due_at.astimezone(zone).date()
             counts[day] = counts.get(day, 0) + 1
-    return Taken(stretches, counts)
+    days = almanac.load(session)
+    return Taken(stretches, counts, frozenset(day for path in paths for day in days.of(path).quiet))
 
 
 def _texts_of_others(session: Session, apart_from: UUID | None) -> set[UUID | None]:

@@ -11,8 +11,8 @@ from broadcasts.announcements.wording import unfit
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.kinds import Theme
-from broadcasts.speech.findings import Watched
 from broadcasts.sms.settings import SmsSettings
+from broadcasts.speech.findings import Watched
 from hub.core.errors import BadInput
 from schedules.campaigns.models import Campaign
 from schedules.campaigns.plan import Period, too_close
@@ -25,6 +25,7 @@ MOST_DEPARTMENTS, DEPARTMENT_LENGTH = 6, 20
 MOST_REPEATS = 3
 LONGEST = timedelta(days=366)
 APART = timedelta(minutes=15)
+NOBODY = Audience(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Words:
     text: str = ""
     sms_text: str = ""
     to_check: str = ""
+
+    @property
+    def settled(self) -> "Words":
+        """The same with blanks cut off."""
+        return replace(self, title=self.title.strip(), text=self.text.strip(), sms_text=self.sms_text.strip())
 
     @property
     def empty(self) -> bool:
@@ -49,7 +55,7 @@ class CampaignDraft:
     title: str = ""
     theme: Theme = Theme.SAFETY
     departments: tuple[str, ...] = ()
-    audience: Audience = Audience(())
+    audience: Audience = NOBODY
     first_day: date | None = None
     last_day: date | None = None
     times: tuple[str, ...] = ()
@@ -64,7 +70,7 @@ class CampaignDraft:
     @property
     def settled(self) -> "CampaignDraft":
         """The same as it is stored: blanks cut off, texts nobody wrote left out."""
-        texts = (replace(w, title=w.title.strip(), text=w.text.strip(), sms_text=w.sms_text.strip()) for w in self.texts)
+        texts = (w.settled for w in self.texts)
         return replace(
             self,
             title=self.title.strip()[:60],
@@ -197,6 +203,27 @@ class CampaignDraft:
         wrong = (*unfit(self.spoken(words), watched), *(unfit(self.texted(words), watched) if words.sms_text else ()))
         fields = {(p.code, names[p.field]): p for p in wrong}
         return [*found, *(BadInput(p.code, field=field, **p.params) for (_, field), p in fields.items())]
+
+
+def as_draft(campaign: Campaign) -> CampaignDraft:
+    """Return its fields as the form has them."""
+    c = campaign
+    return CampaignDraft(
+        title=c.title,
+        theme=c.theme,
+        departments=tuple(c.departments),
+        audience=Audience.from_json(c.audience),
+        first_day=c.first_day,
+        last_day=c.last_day,
+        times=tuple(c.times),
+        every_days=c.every_days,
+        most_a_day=c.most_a_day,
+        target=c.target,
+        repeats=c.repeats,
+        speed=c.speed,
+        sms_at=c.sms_at,
+        texts=tuple(Words(t.title, t.text, t.sms_text, t.to_check) for t in c.texts),
+    )
 
 
 def content_hash(campaign: Campaign) -> str:

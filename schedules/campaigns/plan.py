@@ -89,8 +89,7 @@ def plan(
             wanted = datetime.combine(day, time.fromisoformat(at), tzinfo=quiet.zone).astimezone(UTC)
             text = turn % len(lengths_ms)
             turn += 1
-            if wanted > after:
-                found.lay(text, wanted, day, timedelta(milliseconds=lengths_ms[text]))
+            found.lay(text, wanted, day, timedelta(milliseconds=lengths_ms[text]), gone=wanted <= after)
     return found.plan()
 
 
@@ -104,7 +103,10 @@ class _Laying:
         self._full: list[datetime] = []
         self._hushed: set[date] = set()
 
-    def lay(self, text: int, wanted: datetime, day: date, length: timedelta) -> None:
+    def lay(self, text: int, wanted: datetime, day: date, length: timedelta, *, gone: bool) -> None:
+        if gone:  # it has had its chance, and the day has so much less to give
+            self._counts[day] = self._counts.get(day, 0) + 1
+            return
         if day in self._taken.hushed:
             self._hushed.add(day)
             return

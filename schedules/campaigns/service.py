@@ -1,7 +1,7 @@
 """Draft, submit, approve, pause, stop: the life of a campaign. Nothing of it is heard before a second person agreed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from uuid import UUID
 
@@ -14,9 +14,7 @@ from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import State as AnnouncementState
 from broadcasts.announcements.lifecycle import step as announcement_step
 from broadcasts.announcements.models import Announcement
-from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
-from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.visibility import may_see
 from broadcasts.lexicon import service as lexicon
 from broadcasts.loudspeaker import orders
@@ -28,19 +26,12 @@ from hub.core.errors import BadInput, NotAllowed, NotFound, Problems, WrongState
 from hub.regions import service as regions
 from hub.regions.tree import common
 from schedules.campaigns import booking
-from schedules.campaigns.drafting import CampaignDraft, Words, content_hash
+from schedules.campaigns.drafting import CampaignDraft, as_draft, content_hash
 from schedules.campaigns.models import Campaign, CampaignText, State, step
-from schedules.campaigns.plan import Plan, plan, texting_days
+from schedules.campaigns.outlook import Desk, outlook, over_budget
+from schedules.campaigns.plan import Plan, texting_days
 
 REASON_LENGTH = 200
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What every step needs of the hub: the county's rules, and the timetable's door."""
-
-    rules: Rules
-    timetable: Timetable
 
 
 def create(
@@ -91,7 +82,7 @@ def submit(
 ) -> Campaign:
     """Hand it in with the recording of each text. Everything that would keep it from running is said now."""
     campaign = own(session, actor, campaign_id)
-    check(session, campaign, desk, now)
+    check_draft(session, as_draft(campaign), desk, now)
     for text in campaign.texts:
         if text.id not in spoken:
             raise WrongState("campaign_changed_meanwhile")
@@ -107,10 +98,9 @@ def submit(
     return campaign
 
 
-def check(session: Session, campaign: Campaign, desk: Desk, now: datetime) -> None:
+def check_draft(session: Session, draft: CampaignDraft, desk: Desk, now: datetime) -> None:
     """Raise Problems with everything that keeps it from being submitted."""
     rules = desk.rules
-    draft = as_draft(campaign)
     problems = draft.problems(
         today=now.astimezone(rules.zone).date(),
         quiet=rules.quiet,
@@ -215,9 +205,15 @@ def get(session: Session, actor: Actor, campaign_id: UUID) -> Campaign:
 
 
 def own(session: Session, actor: Actor, campaign_id: UUID) -> Campaign:
-    """Return the actor's own; another's is not theirs to change."""
-    campaign = get(session, actor, campaign_id)
+    """Return the actor's own, to be changed; another's is not theirs to change."""
+    campaign = own_seen(session, actor, campaign_id)
     session.refresh(campaign, with_for_update=True)
+    return campaign
+
+
+def own_seen(session: Session, actor: Actor, campaign_id: UUID) -> Campaign:
+    """Return the actor's own, to be looked at."""
+    campaign = get(session, actor, campaign_id)
     if campaign.written_by != actor.id:
         raise NotAllowed("campaign_of_another")
     return campaign
@@ -238,55 +234,6 @@ def count_waiting(session: Session, actor: Actor) -> int:
         )
     )
     return session.scalar(query) or 0
-
-
-def as_draft(campaign: Campaign) -> CampaignDraft:
-    """Return its fields as the form has them."""
-    c = campaign
-    return CampaignDraft(
-        title=c.title,
-        theme=c.theme,
-        departments=tuple(c.departments),
-        audience=Audience.from_json(c.audience),
-        first_day=c.first_day,
-        last_day=c.last_day,
-        times=tuple(c.times),
-        every_days=c.every_days,
-        most_a_day=c.most_a_day,
-        target=c.target,
-        repeats=c.repeats,
-        speed=c.speed,
-        sms_at=c.sms_at,
-        texts=tuple(Words(t.title, t.text, t.sms_text, t.to_check) for t in c.texts),
-    )
-
-
-def outlook(session: Session, campaign: Campaign, desk: Desk, now: datetime) -> Plan:
-    """Return what the timetable would hold of it were it approved now; nothing while days or times are missing."""
-    return foresee(session, as_draft(campaign), [t.audio_ms for t in campaign.texts], desk, now, but=campaign.id)
-
-
-def foresee(
-    session: Session, draft: CampaignDraft, lengths_ms: list[int], desk: Desk, now: datetime, *, but: UUID | None = None
-) -> Plan:
-    """Return the plan of a draft whose texts are so long."""
-    period, rules = draft.period, desk.rules
-    if period is None or not lengths_ms or not draft.audience.regions:
-        return Plan(())
-    today = now.astimezone(rules.zone).date()
-    first = max(period.first_day, today)
-    if period.last_day < first:
-        return Plan(())
-    known = booking.taken(
-        session, draft.audience.paths, first=first, last=period.last_day, zone=rules.zone, apart_from=but
-    )
-    return plan(period, lengths_ms, quiet=rules.quiet, taken=known, after=now)
-
-
-def over_budget(found: Plan, lengths_ms: list[int], desk: Desk) -> int:
-    """Return on how many days the campaign alone would sound longer than a village may hear in a day."""
-    minutes = found.minutes_a_day(lengths_ms, desk.rules.zone)
-    return sum(1 for each in minutes.values() if each > desk.rules.daily_minutes)
 
 
 def _require_worth(campaign: Campaign, found: Plan, desk: Desk) -> None:
