@@ -19,8 +19,7 @@ from broadcasts.shout.models import Shout
 from broadcasts.studio import Studio
 from hub.accounts import keys, service
 from hub.core.runtime import Runtime
-from schedules.campaigns.models import Campaign, CampaignText
-from schedules.campaigns.models import State as CampaignState
+from schedules.campaigns.models import Campaign, CampaignState, CampaignText
 
 log = logging.getLogger(__name__)
 HOUR_S = 3600.0

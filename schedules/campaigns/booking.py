@@ -16,7 +16,7 @@ from broadcasts.delivery.visibility import touches
 from hub.core.actor import SYSTEM
 from schedules import almanac, timetable
 from schedules.calendar import Rhythm
-from schedules.campaigns.models import Campaign, CampaignText, State
+from schedules.campaigns.models import Campaign, CampaignState, CampaignText
 from schedules.campaigns.plan import Stretch, Taken
 from schedules.models import Occurrence, Slot
 
@@ -93,7 +93,7 @@ def _texts_of_others(session: Session, apart_from: UUID | None) -> set[UUID | No
     query = (
         select(CampaignText.announcement_id)
         .join(Campaign, Campaign.id == CampaignText.campaign_id)
-        .where(CampaignText.announcement_id.is_not(None), Campaign.state == State.RUNNING)
+        .where(CampaignText.announcement_id.is_not(None), Campaign.state == CampaignState.RUNNING)
     )
     if apart_from is not None:
         query = query.where(Campaign.id != apart_from)

@@ -23,7 +23,7 @@ from hub.regions import service as regions
 from hub.residents.reach import Reach, reachable_counts
 from schedules.campaigns import progress, service
 from schedules.campaigns.drafting import CampaignDraft, as_draft
-from schedules.campaigns.models import Campaign, State
+from schedules.campaigns.models import Campaign, CampaignState
 from schedules.campaigns.outlook import Desk, foresee, over_budget
 from schedules.campaigns.plan import Plan
 from schedules.campaigns.progress import Progress
@@ -115,7 +115,7 @@ def rows(session: Session, actor: Actor, tab: Tab, *, today: date) -> list[Row]:
 
 
 def page(
-    session: Session, actor: Actor, *, states: Sequence[State], after: tuple[date, UUID] | None, limit: int
+    session: Session, actor: Actor, *, states: Sequence[CampaignState], after: tuple[date, UUID] | None, limit: int
 ) -> list[Campaign]:
     """Return campaigns for programs, newest first."""
     query = select(Campaign).where(near(actor, Campaign.home_path), _not_others_drafts(actor))
@@ -137,7 +137,7 @@ def detail(session: Session, actor: Actor, campaign_id: UUID, studio: Studio, *,
     c = service.get(session, actor, campaign_id)
     own = c.written_by == actor.id
     today = now.astimezone(desk.rules.zone).date()
-    before = c.approved_at is None and c.state is not State.STOPPED
+    before = c.approved_at is None and c.state is not CampaignState.STOPPED
     places = records.places_of(session, [Audience.from_json(c.audience).regions])[0]
     approves = actor.may(Permission.APPROVE, c.home_path)
     return Detail(
@@ -146,8 +146,8 @@ def detail(session: Session, actor: Actor, campaign_id: UUID, studio: Studio, *,
         places=places,
         over=is_over(c, today),
         own=own,
-        may_edit=own and c.state in (State.DRAFT, State.SUBMITTED, State.RETURNED),
-        may_approve=c.state is State.SUBMITTED and approves and not own,
+        may_edit=own and c.state in (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.RETURNED),
+        may_approve=c.state is CampaignState.SUBMITTED and approves and not own,
         may_stop=own or actor.may(Permission.STOP, c.home_path),
         may_copy=actor.may_somewhere(Permission.COMPOSE),
         outlook=outlook(session, studio, as_draft(c), desk, now, kept=c) if before else None,
@@ -191,15 +191,20 @@ def choice(session: Session, actor: Actor, draft: CampaignDraft) -> Choice:
 
 
 def _not_others_drafts(actor: Actor) -> ColumnElement[bool]:
-    return or_(Campaign.state != State.DRAFT, Campaign.written_by == actor.id)
+    return or_(Campaign.state != CampaignState.DRAFT, Campaign.written_by == actor.id)
 
 
 def _found(session: Session, actor: Actor, tab: Tab, today: date) -> list[Campaign]:
-    ended = or_(Campaign.state == State.STOPPED, and_(Campaign.last_day < today, Campaign.approved_at.is_not(None)))
+    ended = or_(
+        Campaign.state == CampaignState.STOPPED, and_(Campaign.last_day < today, Campaign.approved_at.is_not(None))
+    )
     wanted = {
-        Tab.NOW: [Campaign.state.in_((State.RUNNING, State.PAUSED)), ~ended],
-        Tab.WAITING: [Campaign.state == State.SUBMITTED],
-        Tab.MINE: [Campaign.written_by == actor.id, Campaign.state.in_((State.DRAFT, State.RETURNED, State.SUBMITTED))],
+        Tab.NOW: [Campaign.state.in_((CampaignState.RUNNING, CampaignState.PAUSED)), ~ended],
+        Tab.WAITING: [Campaign.state == CampaignState.SUBMITTED],
+        Tab.MINE: [
+            Campaign.written_by == actor.id,
+            Campaign.state.in_((CampaignState.DRAFT, CampaignState.RETURNED, CampaignState.SUBMITTED)),
+        ],
         Tab.PAST: [ended],
     }[tab]
     query = (

@@ -15,7 +15,7 @@ from hub.core.db import Base, StateText
 from hub.core.errors import WrongState
 
 
-class State(StrEnum):
+class CampaignState(StrEnum):
     """How far a campaign has come."""
 
     DRAFT = "draft"
@@ -26,17 +26,19 @@ class State(StrEnum):
     STOPPED = "stopped"
 
 
-FOLLOWS: Mapping[State, frozenset[State]] = {
-    State.DRAFT: frozenset({State.SUBMITTED, State.STOPPED}),
-    State.SUBMITTED: frozenset({State.RUNNING, State.RETURNED, State.DRAFT, State.STOPPED}),
-    State.RETURNED: frozenset({State.DRAFT, State.SUBMITTED, State.STOPPED}),
-    State.RUNNING: frozenset({State.PAUSED, State.STOPPED}),
-    State.PAUSED: frozenset({State.RUNNING, State.STOPPED}),
-    State.STOPPED: frozenset(),
+FOLLOWS: Mapping[CampaignState, frozenset[CampaignState]] = {
+    CampaignState.DRAFT: frozenset({CampaignState.SUBMITTED, CampaignState.STOPPED}),
+    CampaignState.SUBMITTED: frozenset(
+        {CampaignState.RUNNING, CampaignState.RETURNED, CampaignState.DRAFT, CampaignState.STOPPED}
+    ),
+    CampaignState.RETURNED: frozenset({CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.STOPPED}),
+    CampaignState.RUNNING: frozenset({CampaignState.PAUSED, CampaignState.STOPPED}),
+    CampaignState.PAUSED: frozenset({CampaignState.RUNNING, CampaignState.STOPPED}),
+    CampaignState.STOPPED: frozenset(),
 }
 
 
-def step(current: State, new: State) -> State:
+def step(current: CampaignState, new: CampaignState) -> CampaignState:
     """Return `new` if it may follow `current`, else raise WrongState."""
     if new not in FOLLOWS[current]:
         raise WrongState(f"campaign_{current.value}", wanted=new.value)
@@ -79,7 +81,7 @@ class Campaign(Base):
     occasion: Mapped[str | None] = mapped_column(String(40))
     """The awareness day it was drafted for, with its year; one a region."""
 
-    state: Mapped[State] = mapped_column(StateText(State), default=State.DRAFT)
+    state: Mapped[CampaignState] = mapped_column(StateText(CampaignState), default=CampaignState.DRAFT)
     content_hash: Mapped[str] = mapped_column(String(64), default="")
     return_reason: Mapped[str] = mapped_column(String(200), default="")
     written_by: Mapped[UUID]

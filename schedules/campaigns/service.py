@@ -27,7 +27,7 @@ from hub.regions import service as regions
 from hub.regions.tree import common
 from schedules.campaigns import booking
 from schedules.campaigns.drafting import CampaignDraft, as_draft, content_hash
-from schedules.campaigns.models import Campaign, CampaignText, State, step
+from schedules.campaigns.models import Campaign, CampaignState, CampaignText, step
 from schedules.campaigns.outlook import Desk, outlook, over_budget
 from schedules.campaigns.plan import Plan, texting_days
 
@@ -64,12 +64,12 @@ def create(
 def save(session: Session, actor: Actor, campaign_id: UUID, draft: CampaignDraft, *, now: datetime) -> Campaign:
     """Change one's own before it runs. What was submitted or returned becomes a draft again."""
     campaign = own(session, actor, campaign_id)
-    if campaign.state not in (State.DRAFT, State.SUBMITTED, State.RETURNED):
+    if campaign.state not in (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.RETURNED):
         raise WrongState(f"campaign_{campaign.state.value}")
     if draft.settled == as_draft(campaign):
         return campaign
-    if campaign.state is not State.DRAFT:
-        campaign.state = step(campaign.state, State.DRAFT)
+    if campaign.state is not CampaignState.DRAFT:
+        campaign.state = step(campaign.state, CampaignState.DRAFT)
     campaign.submitted_by = campaign.submitted_at = None
     campaign.submitted_by_name = campaign.content_hash = ""
     _fill(session, actor, campaign, draft)
@@ -87,7 +87,7 @@ def submit(
         if text.id not in spoken:
             raise WrongState("campaign_changed_meanwhile")
         _take(text, spoken[text.id])
-    campaign.state = step(campaign.state, State.SUBMITTED)
+    campaign.state = step(campaign.state, CampaignState.SUBMITTED)
     foreseen = outlook(session, campaign, desk, now)
     _require_worth(campaign, foreseen, desk)
     campaign.submitted_by, campaign.submitted_by_name = actor.id, actor.name
@@ -120,7 +120,7 @@ def approve(
     campaign = _for_review(session, actor, campaign_id)
     if seen_hash != campaign.content_hash or content_hash(campaign) != campaign.content_hash:
         raise WrongState("campaign_changed_meanwhile")
-    campaign.state = step(campaign.state, State.RUNNING)
+    campaign.state = step(campaign.state, CampaignState.RUNNING)
     campaign.approved_by, campaign.approved_by_name = actor.id, actor.name
     campaign.approved_at = campaign.changed_at = now
     _make_ready(session, actor, campaign, now)
@@ -136,7 +136,7 @@ def give_back(session: Session, actor: Actor, campaign_id: UUID, reason: str, *,
     reason = reason.strip()
     if not reason:
         raise BadInput("reason_missing", field="reason")
-    campaign.state = step(campaign.state, State.RETURNED)
+    campaign.state = step(campaign.state, CampaignState.RETURNED)
     campaign.return_reason = reason[:REASON_LENGTH]
     campaign.changed_at = now
     _note(session, actor, "campaign.return", campaign, now, reason=reason)
@@ -146,7 +146,7 @@ def give_back(session: Session, actor: Actor, campaign_id: UUID, reason: str, *,
 def pause(session: Session, actor: Actor, campaign_id: UUID, *, desk: Desk, now: datetime) -> Campaign:
     """Take what is still to come out of the timetable; it may go on later as it was approved."""
     campaign = _for_stopping(session, actor, campaign_id)
-    campaign.state = step(campaign.state, State.PAUSED)
+    campaign.state = step(campaign.state, CampaignState.PAUSED)
     campaign.changed_at = now
     booking.unbook(session, campaign, desk.timetable, now)
     _note(session, actor, "campaign.pause", campaign, now)
@@ -158,7 +158,7 @@ def resume(session: Session, actor: Actor, campaign_id: UUID, *, desk: Desk, now
     campaign = _for_stopping(session, actor, campaign_id)
     if content_hash(campaign) != campaign.content_hash:
         raise WrongState("campaign_changed_meanwhile")
-    campaign.state = step(campaign.state, State.RUNNING)
+    campaign.state = step(campaign.state, CampaignState.RUNNING)
     campaign.changed_at = now
     if not _book(session, campaign, desk, now):
         raise WrongState("campaign_nothing_left")
@@ -169,7 +169,7 @@ def resume(session: Session, actor: Actor, campaign_id: UUID, *, desk: Desk, now
 def stop(session: Session, actor: Actor, campaign_id: UUID, *, desk: Desk, now: datetime) -> Campaign:
     """End it for good; its announcements are withdrawn. To be heard again it has to be approved again, as a copy."""
     campaign = _for_stopping(session, actor, campaign_id)
-    campaign.state = step(campaign.state, State.STOPPED)
+    campaign.state = step(campaign.state, CampaignState.STOPPED)
     campaign.stopped_at = campaign.changed_at = now
     for announcement_id in booking.announcements_of(campaign):
         announcement = session.get(Announcement, announcement_id, with_for_update=True)
@@ -199,7 +199,7 @@ def get(session: Session, actor: Actor, campaign_id: UUID) -> Campaign:
     campaign = session.get(Campaign, campaign_id)
     if campaign is None or not may_see(actor, campaign.home_path, Audience.from_json(campaign.audience)):
         raise NotFound("campaign_unknown")
-    if campaign.state is State.DRAFT and campaign.written_by != actor.id:
+    if campaign.state is CampaignState.DRAFT and campaign.written_by != actor.id:
         raise NotFound("campaign_unknown")
     return campaign
 
@@ -228,7 +228,7 @@ def count_waiting(session: Session, actor: Actor) -> int:
         select(func.count())
         .select_from(Campaign)
         .where(
-            Campaign.state == State.SUBMITTED,
+            Campaign.state == CampaignState.SUBMITTED,
             or_(*(Campaign.home_path.like(like_below(path)) for path in paths)),
             Campaign.submitted_by != actor.id,
         )
@@ -323,7 +323,7 @@ def _for_review(session: Session, actor: Actor, campaign_id: UUID) -> Campaign:
     campaign = get(session, actor, campaign_id)
     session.refresh(campaign, with_for_update=True)
     actor.require(Permission.APPROVE, campaign.home_path)
-    if campaign.state is not State.SUBMITTED:
+    if campaign.state is not CampaignState.SUBMITTED:
         raise WrongState(f"campaign_{campaign.state.value}")
     if actor.id in (campaign.submitted_by, campaign.written_by):
         raise NotAllowed("own_announcement")

@@ -12,7 +12,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.loudspeaker.orders import Sound
 from hub.core.actor import Actor
 from hub.regions.tree import contains
-from schedules.campaigns.models import Campaign, State
+from schedules.campaigns.models import Campaign, CampaignState
 from schedules.models import Slot
 from schedules.sources import Choice, Nothing, Piece
 
@@ -50,7 +50,7 @@ class CampaignTurns:
         """Return the running campaigns that are meant for the region."""
         query = (
             select(Campaign)
-            .where(Campaign.state == State.RUNNING, Campaign.last_day >= today)
+            .where(Campaign.state == CampaignState.RUNNING, Campaign.last_day >= today)
             .order_by(Campaign.last_day)
             .limit(MOST_OFFERED)
         )
@@ -65,8 +65,12 @@ class CampaignTurns:
 
 
 def _why_silent(campaign: Campaign, slot: Slot, day: date) -> str:
-    if campaign.state is not State.RUNNING or not campaign.texts:
-        return f"campaign_{campaign.state.value}" if campaign.state is not State.RUNNING else "campaign_texts_missing"
+    if campaign.state is not CampaignState.RUNNING or not campaign.texts:
+        return (
+            f"campaign_{campaign.state.value}"
+            if campaign.state is not CampaignState.RUNNING
+            else "campaign_texts_missing"
+        )
     if slot.subject_hash and slot.subject_hash != campaign.content_hash:
         return "campaign_changed_meanwhile"
     if campaign.first_day and campaign.last_day and not campaign.first_day <= day <= campaign.last_day:

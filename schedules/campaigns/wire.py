@@ -22,7 +22,7 @@ from schedules.campaigns.drafting import (
     CampaignDraft,
     Words,
 )
-from schedules.campaigns.models import Campaign, State
+from schedules.campaigns.models import Campaign, CampaignState
 from schedules.campaigns.progress import Progress, VillageLine
 from schedules.campaigns.service import REASON_LENGTH
 
@@ -101,7 +101,7 @@ class CampaignOut(Output):
     """A campaign and how far it has come."""
 
     id: UUID
-    state: State
+    state: CampaignState
     title: str
     theme: Theme
     departments: list[str]
@@ -182,7 +182,7 @@ class Campaigns(Output):
 class CampaignsQuery(PageQuery):
     """Which campaigns."""
 
-    state: State | None = None
+    state: CampaignState | None = None
 
 
 class CampaignOutlook(Output):

@@ -16,7 +16,7 @@ from broadcasts.announcements.models import Announcement
 from broadcasts.materials.models import Material
 from broadcasts.texts import shelf
 from hub.core.runtime import Runtime
-from schedules.campaigns.models import Campaign, State
+from schedules.campaigns.models import Campaign, CampaignState
 
 SignIn = Callable[[str], FlaskClient]
 FORM = {
@@ -89,7 +89,7 @@ def test_returned_it_says_why_and_can_be_handed_in_again(runtime: Runtime, sign_
     approver.post(f"{where}/return", data={"reason": "时间太密"})
     assert "退回了：时间太密" in said(clerk.get(where).text)
     assert clerk.post(f"{where}/submit").status_code == 302
-    assert kept(runtime)[0].state is State.SUBMITTED
+    assert kept(runtime)[0].state is CampaignState.SUBMITTED
 
 
 def test_strangers_and_who_is_not_signed_in_get_nothing(
@@ -106,7 +106,7 @@ def test_strangers_and_who_is_not_signed_in_get_nothing(
         assert stranger.post(f"/campaigns/{campaign_id}/{verb}", data=FORM).status_code == 404
     for verb in ("approve", "return"):
         assert sign_in("strange_approver").post(f"/campaigns/{campaign_id}/{verb}").status_code == 404
-    assert kept(runtime)[0].state is State.RUNNING
+    assert kept(runtime)[0].state is CampaignState.RUNNING
 
 
 def test_the_recording_is_what_the_approver_hears(office: Office, runtime: Runtime, sign_in: SignIn) -> None:

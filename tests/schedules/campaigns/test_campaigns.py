@@ -20,7 +20,7 @@ from hub.core.errors import HubError, NotAllowed, NotFound, Problems, WrongState
 from hub.core.runtime import Runtime
 from schedules import timetable
 from schedules.campaigns import progress, service
-from schedules.campaigns.models import Campaign, CampaignText, State
+from schedules.campaigns.models import Campaign, CampaignState, CampaignText
 from schedules.campaigns.turns import CampaignTurns
 from schedules.models import Occurrence, OccurrenceState, Slot, SlotKind
 from schedules.sources import Nothing, Piece
@@ -145,7 +145,7 @@ def test_stopped_it_is_over_for_good_and_a_copy_needs_an_approval_of_its_own(
         clerk = the_actor(session, "clerk")
         service.stop(session, clerk, campaign_id, desk=office.desk, now=air.clock.now)
         copied = service.copy(session, clerk, campaign_id, now=air.clock.now)
-        assert (copied.state, copied.approved_by, copied.first_day) == (State.DRAFT, None, None)
+        assert (copied.state, copied.approved_by, copied.first_day) == (CampaignState.DRAFT, None, None)
     assert planned(runtime) == []
     with runtime.sessions.begin() as session, pytest.raises(WrongState):
         service.resume(session, the_actor(session, "clerk"), campaign_id, desk=office.desk, now=air.clock.now)
@@ -165,7 +165,7 @@ def test_nobody_lets_their_own_run_nor_what_they_have_not_seen(office: Office, r
     ):
         with pytest.raises(error):
             office.approve(campaign_id, login, seen)
-    assert campaign(runtime, campaign_id).state is State.SUBMITTED
+    assert campaign(runtime, campaign_id).state is CampaignState.SUBMITTED
     assert planned(runtime) == []
 
 
@@ -177,7 +177,7 @@ def test_changed_after_it_was_handed_in_it_is_a_draft_again(office: Office, runt
         service.save(session, clerk, campaign_id, a_campaign(title="别的"), now=air.clock.now)
     with pytest.raises(HubError):
         office.approve(campaign_id, seen=seen)
-    assert campaign(runtime, campaign_id).state is State.DRAFT
+    assert campaign(runtime, campaign_id).state is CampaignState.DRAFT
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_stranger_sees_and_changes_nothing(office: Office, runtime: Runtime, a
         service.create(session, the_actor(session, "stranger"), a_campaign(), now=now)
     with runtime.sessions.begin() as session, pytest.raises(NotAllowed):
         service.stop(session, the_actor(session, "viewer"), campaign_id, desk=desk, now=now)
-    assert campaign(runtime, campaign_id).state is State.RUNNING
+    assert campaign(runtime, campaign_id).state is CampaignState.RUNNING
 
 
 def test_a_sheets_slot_plays_the_text_of_the_day_and_says_why_when_it_does_not(
