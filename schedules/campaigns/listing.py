@@ -29,6 +29,7 @@ from schedules.campaigns.plan import Plan
 from schedules.campaigns.progress import Progress
 
 MOST = 200
+BEFORE = (CampaignState.DRAFT, CampaignState.RETURNED, CampaignState.SUBMITTED)
 
 
 class Tab(StrEnum):
@@ -195,16 +196,12 @@ def _not_others_drafts(actor: Actor) -> ColumnElement[bool]:
 
 
 def _found(session: Session, actor: Actor, tab: Tab, today: date) -> list[Campaign]:
-    ended = or_(
-        Campaign.state == CampaignState.STOPPED, and_(Campaign.last_day < today, Campaign.approved_at.is_not(None))
-    )
+    over = and_(Campaign.last_day < today, Campaign.approved_at.is_not(None))
+    ended = or_(Campaign.state == CampaignState.STOPPED, over)
     wanted = {
         Tab.NOW: [Campaign.state.in_((CampaignState.RUNNING, CampaignState.PAUSED)), ~ended],
         Tab.WAITING: [Campaign.state == CampaignState.SUBMITTED],
-        Tab.MINE: [
-            Campaign.written_by == actor.id,
-            Campaign.state.in_((CampaignState.DRAFT, CampaignState.RETURNED, CampaignState.SUBMITTED)),
-        ],
+        Tab.MINE: [Campaign.written_by == actor.id, Campaign.state.in_(BEFORE)],
         Tab.PAST: [ended],
     }[tab]
     query = (

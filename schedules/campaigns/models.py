@@ -26,15 +26,14 @@ class CampaignState(StrEnum):
     STOPPED = "stopped"
 
 
+S = CampaignState
 FOLLOWS: Mapping[CampaignState, frozenset[CampaignState]] = {
-    CampaignState.DRAFT: frozenset({CampaignState.SUBMITTED, CampaignState.STOPPED}),
-    CampaignState.SUBMITTED: frozenset(
-        {CampaignState.RUNNING, CampaignState.RETURNED, CampaignState.DRAFT, CampaignState.STOPPED}
-    ),
-    CampaignState.RETURNED: frozenset({CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.STOPPED}),
-    CampaignState.RUNNING: frozenset({CampaignState.PAUSED, CampaignState.STOPPED}),
-    CampaignState.PAUSED: frozenset({CampaignState.RUNNING, CampaignState.STOPPED}),
-    CampaignState.STOPPED: frozenset(),
+    S.DRAFT: frozenset({S.SUBMITTED, S.STOPPED}),
+    S.SUBMITTED: frozenset({S.RUNNING, S.RETURNED, S.DRAFT, S.STOPPED}),
+    S.RETURNED: frozenset({S.DRAFT, S.SUBMITTED, S.STOPPED}),
+    S.RUNNING: frozenset({S.PAUSED, S.STOPPED}),
+    S.PAUSED: frozenset({S.RUNNING, S.STOPPED}),
+    S.STOPPED: frozenset(),
 }
 
 

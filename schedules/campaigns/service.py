@@ -74,6 +74,7 @@ def save(session: Session, actor: Actor, campaign_id: UUID, draft: CampaignDraft
     campaign.submitted_by_name = campaign.content_hash = ""
     _fill(session, actor, campaign, draft)
     campaign.changed_at = now
+    session.flush()
     return campaign
 
 

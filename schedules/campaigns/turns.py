@@ -65,12 +65,8 @@ class CampaignTurns:
 
 
 def _why_silent(campaign: Campaign, slot: Slot, day: date) -> str:
-    if campaign.state is not CampaignState.RUNNING or not campaign.texts:
-        return (
-            f"campaign_{campaign.state.value}"
-            if campaign.state is not CampaignState.RUNNING
-            else "campaign_texts_missing"
-        )
+    if campaign.state is not CampaignState.RUNNING:
+        return f"campaign_{campaign.state.value}"
     if slot.subject_hash and slot.subject_hash != campaign.content_hash:
         return "campaign_changed_meanwhile"
     if campaign.first_day and campaign.last_day and not campaign.first_day <= day <= campaign.last_day:
