@@ -10,6 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from hub.app import RefusedToStart, open_runtime
+from hub.audit.anchoring import BadAnchorFile
+from hub.audit.settings import AuditSettings
 from hub.core.config import Config, ConfigError, Section, load
 from hub.core.errors import HubError
 from hub.core.feature import Feature
@@ -25,8 +27,17 @@ from hub.web.words import explain
 
 P = ParamSpec("P")
 R = TypeVar("R")
-EXPECTED = (ConfigError, SecretsError, RefusedToStart, BrokerFailed, BadDeviceFile, CannotMake, CannotJoin)
-HUB_SECTIONS: tuple[type[Section], ...] = (ApiSettings, MqttSettings, CareSettings)
+EXPECTED = (
+    ConfigError,
+    SecretsError,
+    RefusedToStart,
+    BrokerFailed,
+    BadDeviceFile,
+    CannotMake,
+    CannotJoin,
+    BadAnchorFile,
+)
+HUB_SECTIONS: tuple[type[Section], ...] = (ApiSettings, AuditSettings, MqttSettings, CareSettings)
 
 
 def sections(features: Sequence[Feature]) -> tuple[type[Section], ...]:
