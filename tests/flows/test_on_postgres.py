@@ -34,7 +34,7 @@ from hub.core.config import load
 from hub.core.runtime import Runtime
 from hub.speakers.station import signing_key
 from schedules import timetable
-from schedules.timetable import Firing
+from schedules.firing import Firing
 
 pytestmark = pytest.mark.postgres
 SPOKEN = Spoken(Sound("ab" * 32, 30_000, 90_000), engine="tone", spoken="")
