@@ -12,6 +12,7 @@ from hub.accounts import service as accounts
 from hub.accounts import views as account_pages
 from hub.accounts.identity import IDENTITY
 from hub.accounts.keys import key_store
+from hub.audit import api as audit_api
 from hub.audit import views as audit_pages
 from hub.audit.places import PlaceNames
 from hub.core.checks import Checks
@@ -73,6 +74,7 @@ VERBS = (
     repair_api.bp,
     joining_api.bp,
     resident_api.bp,
+    audit_api.bp,
 )
 LARGEST_REQUEST = 6 * 1024 * 1024
 

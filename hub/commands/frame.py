@@ -10,6 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from hub.app import RefusedToStart, open_runtime
+from hub.audit.anchoring import BadAnchorFile
+from hub.audit.settings import AuditSettings
 from hub.core.config import Config, ConfigError, Section, load
 from hub.core.errors import HubError
 from hub.core.feature import Feature
@@ -27,8 +29,18 @@ from hub.web.words import explain
 
 P = ParamSpec("P")
 R = TypeVar("R")
-EXPECTED = (ConfigError, SecretsError, RefusedToStart, BrokerFailed, BadDeviceFile, CannotMake, CannotJoin, BackupError)
-HUB_SECTIONS: tuple[type[Section], ...] = (ApiSettings, MqttSettings, CareSettings, WatchSettings)
+EXPECTED = (
+    ConfigError,
+    SecretsError,
+    RefusedToStart,
+    BrokerFailed,
+    BadDeviceFile,
+    CannotMake,
+    CannotJoin,
+    BadAnchorFile,
+    BackupError,
+)
+HUB_SECTIONS: tuple[type[Section], ...] = (ApiSettings, AuditSettings, MqttSettings, CareSettings, WatchSettings)
 
 
 def sections(features: Sequence[Feature]) -> tuple[type[Section], ...]:

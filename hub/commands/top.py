@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 
 from hub.app import VERSION
+from hub.commands.auditing import audit
 from hub.commands.backup import backup
 from hub.commands.broker import broker
 from hub.commands.care import daily_digest
 from hub.commands.check import check
 from hub.commands.frame import Frame
-from hub.commands.keeping import audit, config, db, user
+from hub.commands.keeping import config, db, user
 from hub.commands.keys import keys
 from hub.commands.serving import demo, run
 from hub.commands.speakers import simulate, speaker
