@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import Engine, func, select
 
+from hub.audit import chain
 from hub.audit import log as audit
 from hub.audit.models import AuditEntry
 from hub.core import migrating
@@ -103,9 +104,9 @@ def prove(archive: Path, *, scratch: Path | None = None, trial_database: str = "
 def _look(manifest: Manifest, engine: Engine) -> Proof:
     migrating.upgrade(engine, Base.metadata)
     with Sessions(engine).read() as session:
-        broken = audit.verify_chain(session)
-        if broken is not None:
-            raise BackupError(f"The log in this backup was changed from outside: entry {broken} does not fit.")
+        fault = chain.prove(session).fault
+        if fault is not None:
+            raise BackupError(f"The log in this backup was changed from outside: entry {fault.entry_id} does not fit.")
         tables = Base.metadata.sorted_tables
         rows = sum(session.scalar(select(func.count()).select_from(table)) or 0 for table in tables)
         entries = session.scalar(select(func.count()).select_from(AuditEntry)) or 0

@@ -180,8 +180,8 @@ def test_a_text_message_in_hand_is_not_sent_again_after_a_restore(hub: Runtime, 
         )  # fmt: skip
         session.add(call)
         session.flush()
-        for number, state in enumerate((MessageState.CREATED, MessageState.SUBMITTING, MessageState.DELIVERED)):
-            session.add(a_message(in_hand, number, state))
+        for n, stage in enumerate((MessageState.CREATED, MessageState.SUBMITTING, MessageState.DELIVERED)):
+            session.add(a_message(in_hand, n, stage))
     file = a_backup(hub, tmp_path)
     assert run(tmp_path / "new", "backup", "restore", str(file)).exit_code == 0
     with reopened(tmp_path / "new").sessions.read() as session:

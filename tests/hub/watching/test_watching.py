@@ -17,6 +17,7 @@ from broadcasts.pumps import Pumps
 from hub.commands.top import command_line
 from hub.core.backups import note_backup
 from hub.core.checks import Checks, Finding, Level
+from hub.core.config import Section
 from hub.core.gauges import Gauge, Gauges
 from hub.core.runtime import Runtime
 from hub.speakers.broker import authority
@@ -31,7 +32,7 @@ def found(runtime: Runtime) -> dict[str, Level]:
     return {finding.code: finding.level for finding in runtime.get(Checks).ask(runtime)}
 
 
-def configured(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: type, **values: object) -> None:
+def configured(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: type[Section], **values: object) -> None:
     changed = runtime.config.section(kind).model_copy(update=values)
     monkeypatch.setitem(runtime.config._sections, kind, changed)
 
