@@ -17,6 +17,7 @@ from broadcasts.lexicon.commands import read_text
 from broadcasts.loudspeaker.intake import Intake
 from broadcasts.loudspeaker.sender import Sender
 from broadcasts.materials import starting
+from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
@@ -43,6 +44,7 @@ from broadcasts.voices.fetching import Fetching
 from hub.core.background import Background
 from hub.core.checks import Checks
 from hub.core.feature import Feature
+from hub.core.gauges import Gauges
 from hub.core.runtime import Runtime
 from hub.residents.phones import PhoneSafe
 from hub.speakers.care.awaited import Awaited
@@ -66,6 +68,7 @@ def provide(runtime: Runtime) -> None:
     """Offer rules, studio, station and what the pages ask for."""
     rules = runtime.provide(Rules, rules_of(runtime))
     pumps = runtime.provide(Pumps, Pumps())
+    add_gauges(runtime.get(Gauges), runtime.clock)
     runtime.get(Checks).add("loops", lambda _: pumps.look())
     runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
     studio = runtime.provide(Studio, open_studio(runtime))

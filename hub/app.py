@@ -23,6 +23,7 @@ from hub.core.feature import Feature
 from hub.core.gauges import Gauges
 from hub.core.keeping import Keeping
 from hub.core.migrating import upgrade
+from hub.core.notify import Pulse
 from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
 from hub.regions import api as region_api
@@ -109,6 +110,7 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(PlaceNames, PlaceNames(regions.names))
     runtime.provide(LoudspeakerCounts, LoudspeakerCounts(registry.totals_by_region))
     runtime.provide(Metrics, Metrics(runtime))
+    runtime.provide(Pulse, Pulse())
     for feature in features:
         feature.provide(runtime)
 
