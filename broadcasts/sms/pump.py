@@ -20,6 +20,7 @@ from broadcasts.sms.gateways.gateway import (
     SubmitResult,
     Unknown,
 )
+from broadcasts.sms.purposes import Limits
 from broadcasts.sms.reports import message_ref
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.settling import settle, unreadable
@@ -86,6 +87,7 @@ class SmsPump:
     ) -> None:
         self._sessions, self._safe, self._gateway = sessions, safe, gateway
         self._clock, self._settings, self._zone, self._lane = clock, settings, zone, lane
+        self._limits = Limits.of(settings, zone)
         self._pace = Pace(settings.calls_at_once, _LONGEST_REST_S[lane])
         self._pool = ThreadPoolExecutor(settings.calls_at_once, thread_name_prefix=f"sms-{lane.value}")
         self._next_sweep: datetime | None = None
@@ -100,7 +102,7 @@ class SmsPump:
                 return _IDLE_S[self._lane]
         self._tidy(now)
         with self._sessions.begin() as session:
-            if expand_next(session, self._lane, now=now) is not None:
+            if expand_next(session, self._lane, now=now, limits=self._limits) is not None:
                 return 0.0
         rest = max(self._pace.rest(now), self._until_window(now))
         if rest > 0:
