@@ -9,6 +9,7 @@ from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.relaying import RelayCheck
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
+from broadcasts.delivery.last_said import last_said
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon.book import WordBook
@@ -20,11 +21,13 @@ from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
+from broadcasts.sms.answering import Answers, LastSaid
 from broadcasts.sms.gateways.finding import find_gateway
 from broadcasts.sms.gateways.gateway import GatewayContext
 from broadcasts.sms.gateways.local import LocalGateway
 from broadcasts.sms.provider import SmsProvider
 from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.purposes import Limits
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane
 from broadcasts.speech.engine import SpeechEngine
@@ -238,9 +241,22 @@ def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads
         pump = SmsPump(runtime.sessions, safe, gateway, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
         threads.pumps.append(pump)
         pumps.add(f"sms-{lane.value}", pump.step, urgent=True)
+    pumps.add("sms-answers", _answers(runtime, rules, safe).step)
     if isinstance(gateway, LocalGateway):
         pumps.add("local-gateway", gateway.step)
     return threads
+
+
+def _answers(runtime: Runtime, rules: Rules, safe: PhoneSafe) -> Answers:
+    return Answers(
+        runtime.sessions,
+        safe,
+        rules.sms,
+        LastSaid(last_said),
+        clock=runtime.clock,
+        day_began=Limits.of(rules.sms, rules.zone).day_began,
+        spell=lambda moment: f"{moment.astimezone(rules.zone):%H:%M}",
+    )
 
 
 feature = Feature(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
-from broadcasts.sms.purposes import Purpose
+from broadcasts.sms.purposes import ANYTHING, About
 from broadcasts.sms.segments import cost_fen, parts_of, signed
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.settling import requeue
@@ -101,8 +101,7 @@ def plan_run(
     expires_at: datetime,
     settings: SmsSettings,
     now: datetime,
-    topic: str = "",
-    purpose: Purpose = Purpose.BROADCAST,
+    about: About = ANYTHING,
 ) -> SmsRun:
     """Note that a broadcast goes out by text message. Writes one row; the pump does the rest. Once per broadcast."""
     known = session.get(SmsRun, broadcast_id)
@@ -118,8 +117,8 @@ def plan_run(
         parts=parts_of(whole, settings.counting),
         price_hundredths=int(settings.fen_per_part * 100),
         audience=audience.as_json(),
-        topic=topic,
-        purpose=purpose,
+        topic=about.topic,
+        purpose=about.purpose,
         created_at=now,
         served_at=now,
         expires_at=expires_at,

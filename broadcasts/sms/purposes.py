@@ -18,6 +18,18 @@ class Purpose(StrEnum):
     """To one number, because somebody wrote or because an officer answers."""
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a run is for; `topic` names what its owner may not want to hear about."""
+
+    topic: str = ""
+    purpose: Purpose = Purpose.BROADCAST
+
+
+ANYTHING = About()
+ANSWER = About(purpose=Purpose.ANSWER)
+
+
 class StepKind(StrEnum):
     """What was done about a resident's message."""
 
