@@ -161,7 +161,7 @@ def get_letter(path: LetterPath) -> Response:
         return say(OpenedOut(letter=LetterOut.of(letter), steps=steps))
 
 
-@bp.post("/letters/<uuid:letter_id>/handled", responses=answers(LetterOut, 403, 404))
+@bp.post("/letters/<uuid:letter_id>/handled", responses=answers(LetterOut, 403, 404, 409))
 @once
 @see
 def close_letter(path: LetterPath, body: Closing) -> Response:
@@ -175,7 +175,7 @@ def close_letter(path: LetterPath, body: Closing) -> Response:
         return finish(session, LetterOut.of(letter))
 
 
-@bp.post("/letters/<uuid:letter_id>/reply", responses=answers(Replied, 403, 404, status=201))
+@bp.post("/letters/<uuid:letter_id>/reply", responses=answers(Replied, 403, 404, 409, status=201))
 @once
 @see
 def reply_to_letter(path: LetterPath, body: Reply) -> Response:

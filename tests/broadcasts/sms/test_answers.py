@@ -220,3 +220,20 @@ def test_what_was_asked_before_the_hub_went_down_for_hours_is_not_answered(lab_w
     with lab.sessions.begin() as session:
         assert session.scalars(select(SmsRun)).all() == []
         session.execute(update(SmsInbound).values(received_at=NOON))
+
+
+def test_at_night_the_asker_is_answered_and_ordinary_messages_wait(lab_with_people: Lab) -> None:
+    lab = lab_with_people
+    lab.clock.now = NOON + timedelta(hours=11)
+    with lab.sessions.begin() as session:
+        lab_run(session, text="明天停水", regions=[PINE], now=lab.clock.now, lasts=timedelta(hours=24))
+    lab.work()
+    assert lab.gateway.calls == []
+    writes(lab.sessions, "?", at=lab.clock.now)
+    answers(lab).step()
+    lab.work()
+    assert len(texts_to(lab)) == 1
+    assert len(lab.gateway.numbers) == 1
+    lab.clock.pass_(hours=10)
+    lab.work()
+    assert len(texts_to(lab)) == 2
