@@ -150,7 +150,8 @@ def test_the_walk_reaches_what_the_menu_promises(stops: list[Stop]) -> None:
 def test_a_planted_fault_is_found(browser: Browser, axe: str) -> None:
     page = browser.new_page()
     page.set_content(
-        '<html lang="zh-CN"><title>x</title><main><h1>x</h1><input><p style="color:#bbb">浅浅的字看不清楚</p></main></html>'
+        '<html lang="zh-CN"><title>x</title><main><h1>x</h1><input>'
+        '<p style="color:#bbb">浅浅的字看不清楚</p></main></html>'
     )
     page.evaluate(axe)
     found = {fault.split(":")[0] for fault in page.evaluate(ASK_AXE, EVERYTHING)}
