@@ -63,6 +63,7 @@ ALERT_TICK_S = 0.1
 SETTLE_S = 2.0
 TIDY_S = 10.0
 NOTE_AFTER_S = 1.5
+LIST_AFTER_S = 0.25
 TEST_S = 5.0
 NEVER_S = 86_400.0
 
@@ -145,6 +146,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
         base_url=lambda: runtime.base_url,
         lead_s=settings.prepare_seconds,
         note_after_s=NOTE_AFTER_S,
+        list_after_s=LIST_AFTER_S,
     )
     loop = pumps.add("loudspeakers", sender.step, urgent=True)
 
