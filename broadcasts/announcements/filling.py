@@ -24,6 +24,7 @@ def fill(announcement: Announcement, settled: Draft, home_path: str) -> None:
     announcement.title = settled.title
     announcement.text = settled.text
     announcement.sms_text = settled.sms_text
+    announcement.sms_until = settled.sms_until
     announcement.theme = settled.theme
     announcement.audience = settled.audience.as_json()
     announcement.home_path = home_path

@@ -232,6 +232,8 @@ def release(
             expires_at=starts_at + rules.valid,
             approved_by_name=announcement.approved_by_name,
             announcement_id=announcement.id,
+            topic=announcement.theme.value,
+            texts_until=announcement.sms_until,
             broadcast_id=broadcast_id,
             stream_url=announcement.relay_url,
             length_ms=announcement.airtime_ms if announcement.relay_url else 0,
@@ -269,26 +271,6 @@ def count_waiting(session: Session, actor: Actor) -> int:
     return session.scalar(query) or 0
 
 
-def page(
-    session: Session,
-    actor: Actor,
-    *,
-    states: tuple[State, ...] = (),
-    before: datetime | None = None,
-    limit: int = 20,
-) -> list[Announcement]:
-    """Return announcements the actor may see, last changed first; drafts only one's own."""
-    query = select(Announcement).where(
-        _within(actor, Permission.SEE),
-        or_(Announcement.state != State.DRAFT, Announcement.written_by == actor.id),
-    )
-    if states:
-        query = query.where(Announcement.state.in_(states))
-    if before is not None:
-        query = query.where(Announcement.changed_at < before)
-    return list(session.scalars(query.order_by(Announcement.changed_at.desc()).limit(limit)))
-
-
 def as_draft(announcement: Announcement) -> Draft:
     """Return its fields as the form has them."""
     a = announcement
@@ -297,6 +279,7 @@ def as_draft(announcement: Announcement) -> Draft:
         title=a.title,
         text=a.text,
         sms_text=a.sms_text,
+        sms_until=a.sms_until,
         theme=a.theme,
         audience=Audience.from_json(a.audience),
         language=Language(a.voice or Language.MANDARIN),

@@ -20,7 +20,7 @@ from broadcasts.sms.segments import Length, measure, signed
 from broadcasts.studio import Studio
 from hub.core.actor import Actor, Permission
 from hub.regions import service as regions
-from hub.residents.reach import Reach, reachable_counts
+from hub.residents.reach import Reach, reach_of
 from schedules.campaigns import progress, service
 from schedules.campaigns.drafting import CampaignDraft, as_draft
 from schedules.campaigns.models import Campaign, CampaignState
@@ -168,7 +168,7 @@ def outlook(
     sms = desk.rules.sms
     texts = tuple(measure(signed(w.sms_text or w.text, sms.signature), sms.counting) for w in draft.texts)
     paths = draft.audience.paths
-    reach = reachable_counts(session, paths, draft.audience.tags) if draft.sms_at and paths else None
+    reach = reach_of(session, draft.audience.wanted, topic=draft.theme.value) if draft.sms_at and paths else None
     return Outlook(
         plan=found,
         lengths_ms=tuple(lengths),
