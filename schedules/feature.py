@@ -13,10 +13,7 @@ from hub.core.background import Background, Loop
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
 from hub.web.api import register
-from schedules import api, examples, timetable, views, week
-from schedules.campaigns import api as campaigns_api
-from schedules.campaigns import texts as campaign_texts
-from schedules.campaigns import views as campaigns
+from schedules import api, county, examples, timetable, views, week
 from schedules.campaigns.turns import CampaignTurns
 from schedules.firing import Firing
 from schedules.housekeeping import tidy
@@ -31,6 +28,7 @@ def provide(runtime: Runtime) -> None:
     """Open the timetable's doors to announcements and to the overview."""
     sources = runtime.provide(Sources, usual())
     sources.add(SlotKind.CAMPAIGN, CampaignTurns())
+    county.listen(runtime)
     runtime.provide(Timetable, timetable.doors(runtime.zone))
     runtime.provide(Upcoming, week.upcoming())
 
@@ -40,10 +38,7 @@ def plug_in(app: Flask, runtime: Runtime) -> None:
     register(app, api.bp)
     app.register_blueprint(views.bp)
     views.add_to_menu(runtime)
-    register(app, campaigns_api.bp)
-    app.register_blueprint(campaigns.bp)
-    app.register_blueprint(campaign_texts.bp)
-    campaigns.add_to_menu(runtime)
+    county.plug_in(app, runtime)
 
 
 def start(runtime: Runtime) -> list[Background]:
@@ -57,7 +52,7 @@ def start(runtime: Runtime) -> list[Background]:
     )
     laying = Laying(runtime.sessions, runtime.get(Rules), settings.sheet_hours, runtime.get(Sources))
     runner = Runner(runtime.sessions, firing, clock=runtime.clock, fired=runtime.get(Pumps).kick, laying=laying)
-    return [runner, Loop("housekeeping", lambda: tidy(runtime))]
+    return [runner, Loop("housekeeping", lambda: tidy(runtime)), *county.start(runtime)]
 
 
 def seed_demo(runtime: Runtime) -> None:

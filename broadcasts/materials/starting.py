@@ -49,7 +49,7 @@ def starters() -> tuple[Starter, ...]:
     return tuple(Starter(text.key, as_material(text, Filled(text.title, text.text, text.sms))) for text in found)
 
 
-def as_material(text: Text, filled: Filled) -> MaterialDraft:
+def as_material(text: Text, filled: Filled, *, home: str = "") -> MaterialDraft:
     """Return a text as the library keeps it."""
     return MaterialDraft(
         title=filled.title,
@@ -58,6 +58,7 @@ def as_material(text: Text, filled: Filled) -> MaterialDraft:
         sms_text=filled.sms,
         source=shelf.source(),
         tags=text.tags,
+        home=home,
     )
 
 

@@ -1,7 +1,7 @@
 """Messages from residents: honour 退订, count numbered answers, let nothing be swallowed, put cries for help on top."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -21,6 +21,9 @@ from hub.residents.phones import PhoneSafe, normalise
 
 ANSWERS_COUNT_FOR = timedelta(days=7)
 """How long after a message its numbered answers are taken as such."""
+Listener = Callable[[Session, SmsInbound, datetime], bool]
+"""Looks at a message the hub has no command for; true: it was meant for this room, and nobody has to read it."""
+_LISTENERS: dict[str, Listener] = {}
 _OBEYED = (Command.OPT_OUT, Command.OPT_IN, Command.ASK)
 _LOOKED_BACK = 20
 _NEVER_LEFT = (MessageState.SUPPRESSED, MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED)
@@ -36,9 +39,22 @@ def receive(
         if kept is None:
             continue
         _obey(session, kept, now)
+        _offer(session, kept, now)
         new.append(kept)
     session.flush()
     return new
+
+
+def listen(room: str, listener: Listener) -> None:
+    """Let a room that stands above this one see what residents write; it has one listener at a time."""
+    _LISTENERS[room] = listener
+
+
+def _offer(session: Session, kept: SmsInbound, now: datetime) -> None:
+    if kept.command or kept.urgent or kept.handled_at is not None:
+        return
+    if any(listener(session, kept, now) for listener in _LISTENERS.values()):
+        kept.handled_at = now
 
 
 def _obey(session: Session, kept: SmsInbound, now: datetime) -> None:

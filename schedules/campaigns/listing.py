@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from broadcasts.announcements import choosing
@@ -99,9 +99,7 @@ class Choice:
 
 def rows(session: Session, actor: Actor, tab: Tab, *, today: date) -> list[Row]:
     """Return the campaigns of one list that touch the actor's part, those that end last first."""
-    found = [
-        c for c in _found(session, actor, tab, today) if may_see(actor, c.home_path, Audience.from_json(c.audience))
-    ]
+    found = [c for c in _found(session, actor, tab, today) if _shown(actor, c)]
     places = records.places_of(session, [Audience.from_json(c.audience).regions for c in found])
     return [
         Row(
@@ -123,7 +121,7 @@ def page(
     if states:
         query = query.where(Campaign.state.in_(states))
     query = query.order_by(Campaign.written_at.desc(), Campaign.id.desc()).options(selectinload(Campaign.texts))
-    seen = [c for c in session.scalars(query) if may_see(actor, c.home_path, Audience.from_json(c.audience))]
+    seen = [c for c in session.scalars(query) if _shown(actor, c)]
     start = next((n + 1 for n, c in enumerate(seen) if after and c.id == after[1]), 0)
     return seen[start : start + limit]
 
@@ -137,6 +135,7 @@ def detail(session: Session, actor: Actor, campaign_id: UUID, studio: Studio, *,
     """Return one campaign."""
     c = service.get(session, actor, campaign_id)
     own = c.written_by == actor.id
+    writes = service.may_write(actor, c)
     today = now.astimezone(desk.rules.zone).date()
     before = c.approved_at is None and c.state is not CampaignState.STOPPED
     places = records.places_of(session, [Audience.from_json(c.audience).regions])[0]
@@ -147,7 +146,7 @@ def detail(session: Session, actor: Actor, campaign_id: UUID, studio: Studio, *,
         places=places,
         over=is_over(c, today),
         own=own,
-        may_edit=own and c.state in (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.RETURNED),
+        may_edit=writes and c.state in (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.RETURNED),
         may_approve=c.state is CampaignState.SUBMITTED and approves and not own,
         may_stop=own or actor.may(Permission.STOP, c.home_path),
         may_copy=actor.may_somewhere(Permission.COMPOSE),
@@ -191,17 +190,26 @@ def choice(session: Session, actor: Actor, draft: CampaignDraft) -> Choice:
     )
 
 
+def _shown(actor: Actor, c: Campaign) -> bool:
+    if c.state is CampaignState.DRAFT and not service.may_write(actor, c):
+        return False
+    return may_see(actor, c.home_path, Audience.from_json(c.audience))
+
+
 def _not_others_drafts(actor: Actor) -> ColumnElement[bool]:
-    return or_(Campaign.state != CampaignState.DRAFT, Campaign.written_by == actor.id)
+    prepared = Campaign.occasion.is_not(None) if actor.may_somewhere(Permission.COMPOSE) else false()
+    return or_(Campaign.state != CampaignState.DRAFT, Campaign.written_by == actor.id, prepared)
 
 
 def _found(session: Session, actor: Actor, tab: Tab, today: date) -> list[Campaign]:
     over = and_(Campaign.last_day < today, Campaign.approved_at.is_not(None))
     ended = or_(Campaign.state == CampaignState.STOPPED, over)
+    prepared = and_(Campaign.occasion.is_not(None), Campaign.state == CampaignState.DRAFT)
+    mine = or_(Campaign.written_by == actor.id, prepared)
     wanted = {
         Tab.NOW: [Campaign.state.in_((CampaignState.RUNNING, CampaignState.PAUSED)), ~ended],
         Tab.WAITING: [Campaign.state == CampaignState.SUBMITTED],
-        Tab.MINE: [Campaign.written_by == actor.id, Campaign.state.in_(BEFORE)],
+        Tab.MINE: [mine, Campaign.state.in_(BEFORE)],
         Tab.PAST: [ended],
     }[tab]
     query = (

@@ -66,6 +66,7 @@ def save(session: Session, actor: Actor, campaign_id: UUID, draft: CampaignDraft
     campaign = own(session, actor, campaign_id)
     if campaign.state not in (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.RETURNED):
         raise WrongState(f"campaign_{campaign.state.value}")
+    campaign.written_by, campaign.written_by_name = actor.id or campaign.written_by, actor.name
     if draft.settled == as_draft(campaign):
         return campaign
     if campaign.state is not CampaignState.DRAFT:
@@ -91,6 +92,7 @@ def submit(
     campaign.state = step(campaign.state, CampaignState.SUBMITTED)
     foreseen = outlook(session, campaign, desk, now)
     _require_worth(campaign, foreseen, desk)
+    campaign.written_by, campaign.written_by_name = actor.id or campaign.written_by, actor.name
     campaign.submitted_by, campaign.submitted_by_name = actor.id, actor.name
     campaign.submitted_at = campaign.changed_at = now
     campaign.return_reason = ""
@@ -200,7 +202,7 @@ def get(session: Session, actor: Actor, campaign_id: UUID) -> Campaign:
     campaign = session.get(Campaign, campaign_id)
     if campaign is None or not may_see(actor, campaign.home_path, Audience.from_json(campaign.audience)):
         raise NotFound("campaign_unknown")
-    if campaign.state is CampaignState.DRAFT and campaign.written_by != actor.id:
+    if campaign.state is CampaignState.DRAFT and not may_write(actor, campaign):
         raise NotFound("campaign_unknown")
     return campaign
 
@@ -215,9 +217,15 @@ def own(session: Session, actor: Actor, campaign_id: UUID) -> Campaign:
 def own_seen(session: Session, actor: Actor, campaign_id: UUID) -> Campaign:
     """Return the actor's own, to be looked at."""
     campaign = get(session, actor, campaign_id)
-    if campaign.written_by != actor.id:
+    if not may_write(actor, campaign):
         raise NotAllowed("campaign_of_another")
     return campaign
+
+
+def may_write(actor: Actor, campaign: Campaign) -> bool:
+    """Whether it is the actor's to change: their own, or one the calendar has prepared for whoever takes it up."""
+    prepared = campaign.occasion is not None and campaign.state is CampaignState.DRAFT
+    return campaign.written_by == actor.id or (prepared and actor.may(Permission.COMPOSE, campaign.home_path))
 
 
 def count_waiting(session: Session, actor: Actor) -> int:

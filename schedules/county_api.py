@@ -1,0 +1,217 @@
+"""Awareness days, rosters and pledges, for programs: to be looked at, and turns to be confirmed."""
+
+from datetime import date
+from uuid import UUID
+
+from flask import Response
+from pydantic import Field
+
+from hub.core.runtime import runtime
+from hub.regions.tree import codes_in
+from hub.web.api import Input, Output, answers, ms_or_none, room, say
+from hub.web.idempotency import finish, once
+from hub.web.work import actor, now, reading, work
+from schedules.occasions import service as occasions
+from schedules.occasions.service import Line
+from schedules.pledges import service as pledges
+from schedules.rounds import service as rounds
+from schedules.rounds.models import CallState, Round, RoundCall, RoundKind, RoundState
+
+bp = room("county", "Awareness days, rosters of volunteers and grid workers, village pledges.")
+
+
+class OccasionOut(Output):
+    """One awareness day or time of the year, as it is in the caller's place."""
+
+    ref: str = Field(description="key and year")
+    name: str
+    first_day: date
+    last_day: date
+    to_check: bool = Field(description="its days differ from place to place and nobody has checked them here")
+    off: bool
+    quiet: bool = Field(description="nothing of the kind is broadcast then")
+    departments: list[str]
+    texts: list[str] = Field(description="keys of the ready texts a draft of it holds")
+    draft_from: date
+    campaign_id: UUID | None = Field(description="the draft or campaign made for it here")
+
+    @classmethod
+    def of(cls, line: Line) -> "OccasionOut":
+        """Return one for showing."""
+        return cls(
+            ref=line.span.ref,
+            name=line.occasion.name,
+            first_day=line.first_day,
+            last_day=line.last_day,
+            to_check=line.uncertain,
+            off=line.off,
+            quiet=line.occasion.quiet,
+            departments=list(line.occasion.departments),
+            texts=list(line.occasion.texts),
+            draft_from=line.draft_from,
+            campaign_id=line.draft_id,
+        )
+
+
+class Occasions(Output):
+    """The coming year's."""
+
+    items: list[OccasionOut]
+
+
+class PledgeOut(Output):
+    """One village and its pledge."""
+
+    region: str
+    name: str
+    usable: UUID | None = Field(description="the material that may be broadcast now")
+    materials: list[UUID]
+    used: int
+    last_used_at: int | None
+
+
+class Pledges(Output):
+    """Every village the caller sees."""
+
+    items: list[PledgeOut]
+
+
+class TurnOut(Output):
+    """One person's turn."""
+
+    id: UUID
+    day: date
+    name: str
+    masked: str
+    state: CallState
+    confirmed_at: int | None
+    confirmed_by: str = Field(description="who of the staff noted it; empty = the person's own reply")
+
+    @classmethod
+    def of(cls, call: RoundCall) -> "TurnOut":
+        """Return one for showing."""
+        return cls(
+            id=call.id,
+            day=call.day,
+            name=call.name,
+            masked=call.masked,
+            state=call.state,
+            confirmed_at=ms_or_none(call.confirmed_at),
+            confirmed_by=call.confirmed_by_name,
+        )
+
+
+class RoundOut(Output):
+    """A roster; numbers are up to today."""
+
+    id: UUID
+    kind: RoundKind
+    state: RoundState
+    title: str
+    region: str
+    first_day: date
+    last_day: date
+    due: int
+    confirmed: int
+    written_by: str
+    approved_by: str
+
+    @classmethod
+    def of(cls, found: Round, today: date) -> "RoundOut":
+        """Return one for showing."""
+        counts = rounds.counts(found, today)
+        return cls(
+            id=found.id,
+            kind=found.kind,
+            state=found.state,
+            title=found.title,
+            region=codes_in(found.home_path)[-1],
+            first_day=found.first_day,
+            last_day=found.last_day,
+            due=counts.due,
+            confirmed=counts.confirmed,
+            written_by=found.written_by_name,
+            approved_by=found.approved_by_name,
+        )
+
+
+class Rounds(Output):
+    """Rosters, the newest first."""
+
+    items: list[RoundOut]
+
+
+class RoundWithTurns(Output):
+    """A roster with everybody's turns."""
+
+    round: RoundOut
+    turns: list[TurnOut]
+
+
+class RoundPath(Input):
+    """Which roster."""
+
+    round_id: UUID
+
+
+class TurnPath(Input):
+    """Which turn."""
+
+    call_id: UUID
+
+
+@bp.get("/occasions", responses=answers(Occasions))
+def list_occasions() -> Response:
+    """List the coming year's awareness days."""
+    with reading() as session:
+        found = occasions.calendar(session, actor(), today=_today())
+    return say(Occasions(items=[OccasionOut.of(line) for line in found.lines]))
+
+
+@bp.get("/pledges", responses=answers(Pledges))
+def list_pledges() -> Response:
+    """List villages and their pledges."""
+    with reading() as session:
+        found = pledges.lines(session, actor(), today=_today())
+    return say(
+        Pledges(
+            items=[
+                PledgeOut(
+                    region=line.code,
+                    name=line.name,
+                    usable=line.usable.id if line.usable else None,
+                    materials=[one.id for one in line.own],
+                    used=line.used,
+                    last_used_at=ms_or_none(line.last_used_at),
+                )
+                for line in found
+            ]
+        )
+    )
+
+
+@bp.get("/rounds", responses=answers(Rounds))
+def list_rounds() -> Response:
+    """List rosters with how many came."""
+    with reading() as session:
+        return say(Rounds(items=[RoundOut.of(found, _today()) for found in rounds.every(session, actor())]))
+
+
+@bp.get("/rounds/<uuid:round_id>", responses=answers(RoundWithTurns, 404))
+def get_round(path: RoundPath) -> Response:
+    """Return a roster with everybody's turns."""
+    with reading() as session:
+        found = rounds.get(session, actor(), path.round_id)
+        return say(RoundWithTurns(round=RoundOut.of(found, _today()), turns=[TurnOut.of(call) for call in found.calls]))
+
+
+@bp.post("/rounds/turns/<uuid:call_id>/confirm", responses=answers(TurnOut, 403, 404))
+@once
+def confirm_turn(path: TurnPath) -> Response:
+    """Note that somebody came, or has done it."""
+    with work() as session:
+        return finish(session, TurnOut.of(rounds.confirm(session, actor(), path.call_id, now=now())))
+
+
+def _today() -> date:
+    return now().astimezone(runtime().zone).date()

@@ -1,0 +1,63 @@
+"""The form of a roster: what was typed, kept as typed, and what it means."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from werkzeug.datastructures import MultiDict
+
+from schedules.rounds.models import RoundKind
+from schedules.rounds.service import RoundDraft
+
+FIELDS = ("kind", "title", "region", "tag", "words", "at", "first_day", "last_day", "weekday", "each")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A form as it came in."""
+
+    draft: RoundDraft
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tag(self) -> str:
+        """The group whose people are offered."""
+        return self.values.get("tag", "")
+
+
+def typed(form: MultiDict[str, str]) -> Typed:
+    """Read a form that came in; what is no number or day counts as not given."""
+    values = {name: form.get(name, "").strip() for name in FIELDS}
+    kind = values["kind"]
+    draft = RoundDraft(
+        kind=RoundKind(kind) if kind in set(RoundKind) else RoundKind.PATROL,
+        title=values["title"],
+        region=values["region"] if values["region"].isdigit() else "",
+        words=values["words"].replace("\r\n", "\n"),
+        at=values["at"],
+        first_day=_day(values["first_day"]),
+        last_day=_day(values["last_day"]),
+        weekday=_number(values["weekday"]),
+        each=_number(values["each"] or "2"),
+        people=tuple(found for text in form.getlist("person")[:200] if (found := as_id(text))),
+    )
+    return Typed(draft, values)
+
+
+def _day(text: str) -> date | None:
+    with suppress(ValueError):
+        return date.fromisoformat(text)
+    return None
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 4 else 0
+
+
+def as_id(text: str) -> UUID | None:
+    """Return an id that stands in a form; None if it is none."""
+    with suppress(ValueError):
+        return UUID(text)
+    return None

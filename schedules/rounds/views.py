@@ -1,0 +1,161 @@
+"""值班巡逻: rosters, who is due, who came."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from werkzeug.datastructures import MultiDict
+
+from broadcasts.delivery.rules import Rules
+from hub.core.actor import Permission
+from hub.core.errors import BadInput, WrongState
+from hub.core.runtime import runtime
+from hub.regions import service as regions
+from hub.regions.tree import Level
+from hub.residents import service as residents
+from hub.web.errors import mistakes
+from hub.web.guards import permission_required
+from hub.web.i18n import language
+from hub.web.words import explain
+from hub.web.work import actor, now, reading, work
+from schedules.campaigns.views import today
+from schedules.rounds import forms, service
+from schedules.rounds.forms import Typed
+from schedules.rounds.models import RoundKind
+
+bp = Blueprint("rounds", __name__)
+PAGES = "schedules/rounds"
+PLACES = frozenset({Level.TOWNSHIP, Level.VILLAGE})
+
+
+@bp.get("/rounds")
+@permission_required(Permission.SEE_RESIDENTS)
+def every() -> ResponseReturnValue:
+    """List rosters."""
+    with reading() as session:
+        rows = [(found, service.counts(found, today())) for found in service.every(session, actor())]
+    may_write = actor().may_somewhere(Permission.COMPOSE)
+    return render_template(f"{PAGES}/every.html", rows=rows, today=today(), may_write=may_write)
+
+
+@bp.get("/rounds/new")
+@permission_required(Permission.COMPOSE)
+def new() -> ResponseReturnValue:
+    """Show an empty form, with the people of a group once it is chosen."""
+    words = {
+        RoundKind.PATROL: gettext("〔日期〕晚上轮到你巡逻，7:30到村委会门口集合，带上手电。到了请回复：到岗"),
+        RoundKind.DAILY: gettext("今天的网格巡查：看独居老人，看用火用电，看水边路边。走完请回复：已办"),
+        RoundKind.WEEKLY: gettext("这个星期的网格走访：每户问一句，记下要办的事。走完请回复：已办"),
+    }
+    kind = request.args.get("kind", "")
+    chosen = RoundKind(kind) if kind in set(RoundKind) else RoundKind.PATROL
+    usual = {"words": words[chosen], "at": "17:00" if chosen is RoundKind.PATROL else "08:30", "each": "2"}
+    given = {"kind": chosen.value, "first_day": str(today()), **usual, **request.args.to_dict()}
+    return _form(forms.typed(MultiDict(given)))
+
+
+@bp.post("/rounds")
+@permission_required(Permission.COMPOSE)
+def add() -> ResponseReturnValue:
+    """Keep a roster, or show the people of another group."""
+    typed = forms.typed(request.form)
+    if request.form.get("do") == "people":
+        return _form(typed)
+    try:
+        with work() as session:
+            rules = runtime().get(Rules)
+            made = service.create(session, actor(), typed.draft, rules=rules, now=now())
+    except BadInput as error:
+        return _form(typed, errors=mistakes(error), status=error.status)
+    flash(gettext("排好了。别人看过同意了，才开始发短信。"), "ok")
+    return redirect(url_for("rounds.one", round_id=made.id))
+
+
+@bp.get("/rounds/<uuid:round_id>")
+@permission_required(Permission.SEE_RESIDENTS)
+def one(round_id: UUID) -> ResponseReturnValue:
+    """Show who is due, and who came."""
+    with reading() as session:
+        found = service.get(session, actor(), round_id)
+        counts = service.counts(found, today())
+        home = regions.full_name(session, found.home_path)
+    person = actor()
+    return render_template(
+        f"{PAGES}/one.html",
+        found=found,
+        counts=counts,
+        home=home,
+        today=today(),
+        others=sorted({(c.resident_id, c.name) for c in found.calls}, key=lambda pair: pair[1]),
+        may_approve=person.may(Permission.APPROVE, found.home_path) and found.written_by != person.id,
+        may_note=person.may(Permission.COMPOSE, found.home_path),
+        may_stop=found.written_by == person.id or person.may(Permission.STOP, found.home_path),
+        own=found.written_by == person.id,
+    )
+
+
+@bp.post("/rounds/<uuid:round_id>/approve")
+@permission_required(Permission.APPROVE)
+def approve(round_id: UUID) -> ResponseReturnValue:
+    """Let reminders go out."""
+    return _do(round_id, "approve", gettext("同意了，到时间就发短信提醒。"))
+
+
+@bp.post("/rounds/<uuid:round_id>/stop")
+@permission_required(Permission.SEE_RESIDENTS)
+def stop(round_id: UUID) -> ResponseReturnValue:
+    """Remind nobody any more."""
+    return _do(round_id, "stop", gettext("停了，后面不再发短信。"))
+
+
+@bp.post("/rounds/turns/<uuid:call_id>/confirm")
+@permission_required(Permission.COMPOSE)
+def confirm(call_id: UUID) -> ResponseReturnValue:
+    """Note by hand that somebody came."""
+    with work() as session:
+        call = service.confirm(session, actor(), call_id, now=now())
+    return redirect(url_for("rounds.one", round_id=call.round_id))
+
+
+@bp.post("/rounds/turns/<uuid:call_id>/swap")
+@permission_required(Permission.COMPOSE)
+def swap(call_id: UUID) -> ResponseReturnValue:
+    """Let somebody else take the turn."""
+    round_id, other = (forms.as_id(request.form.get(name, "")) for name in ("round", "resident"))
+    try:
+        with work() as session:
+            service.swap(session, actor(), call_id, other, now=now())
+        flash(gettext("换好了。"), "ok")
+    except (BadInput, WrongState) as error:
+        flash(explain(error, language()), "warn")
+    return redirect(url_for("rounds.one", round_id=round_id) if round_id else url_for("rounds.every"))
+
+
+def _do(round_id: UUID, verb: str, said: str) -> ResponseReturnValue:
+    verbs = {"approve": service.approve, "stop": service.stop}
+    try:
+        with work() as session:
+            verbs[verb](session, actor(), round_id, now=now())
+        flash(said, "ok")
+    except WrongState as error:
+        flash(explain(error, language()), "warn")
+    return redirect(url_for("rounds.one", round_id=round_id))
+
+
+def _form(typed: Typed, *, errors: Mapping[str, str] | None = None, status: int = 200) -> ResponseReturnValue:
+    with reading() as session:
+        places = regions.choices(session, actor(), Permission.COMPOSE, levels=PLACES)
+        region = typed.draft.region or (places[0][0] if places else "")
+        tags = residents.tags_in_use(session, actor())
+        people = service.candidates(session, actor(), region, typed.tag) if typed.tag and region else []
+    return render_template(
+        f"{PAGES}/form.html",
+        typed=typed,
+        region=region,
+        places=places,
+        tags=tags,
+        people=people,
+        errors=errors or {},
+    ), status
