@@ -23,10 +23,16 @@ from hub.accounts.models import Account
 from hub.core.actor import Actor
 from hub.core.runtime import Runtime
 from hub.regions.tree import codes_in
+from schedules.occasions import service as occasions
+from schedules.rounds import forms
+from schedules.rounds import service as rounds
+from schedules.rounds.models import RoundKind
+from schedules.rounds.service import RoundDraft
 
 FILE = Path(__file__).resolve().parents[1] / "templates" / "messages" / "routine" / "examples.toml"
 HOURS_AHEAD = 2
 DAYS = 30
+PATROL = 8
 
 
 def seed(runtime: Runtime) -> None:
@@ -50,8 +56,32 @@ def seed(runtime: Runtime) -> None:
     waiting = Draft(**words["waiting"], sms_text="", theme=Theme.SAFETY, audience=Audience((home,), sms=True))
     draft = Draft(**words["draft"], sms_text="", theme=Theme.NOTICE, audience=Audience(()))
     _keep(runtime, clerk, draft)
+    _office(runtime, clerk, approver, home)
     _submit(runtime, clerk, waiting, None)
     _submit(runtime, clerk, programme, approver)
+
+
+def _office(runtime: Runtime, clerk: Actor, approver: Actor, home: str) -> None:
+    """Have drafts made ahead of awareness days, and volunteers take turns on patrol."""
+    rules, now = runtime.get(Rules), runtime.now()
+    first = now.astimezone(runtime.zone).date() + timedelta(days=1)
+    words = tomllib.loads(FILE.read_text(encoding="utf-8"))["patrol"]
+    with runtime.sessions.begin() as session:
+        occasions.keep_drafts(session, clerk, on=True, now=now)
+        people = rounds.candidates(session, clerk, home, words["group"])[:PATROL]
+        if people:
+            roster = RoundDraft(
+                title=words["title"],
+                region=home,
+                first_day=first,
+                last_day=first + timedelta(days=DAYS),
+                people=tuple(person.id for person in people),
+                words=forms.usual(RoundKind.PATROL)["words"],
+                at=forms.usual(RoundKind.PATROL)["at"],
+            )
+            made = rounds.create(session, clerk, roster, rules=rules, now=now)
+            rounds.approve(session, approver, made.id, now=now)
+    occasions.prepare(runtime.sessions, now=now, quiet=rules.quiet)
 
 
 def _keep(runtime: Runtime, clerk: Actor, draft: Draft) -> None:

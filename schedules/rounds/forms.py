@@ -1,9 +1,12 @@
 """The form of a roster: what was typed, kept as typed, and what it means."""
 
+import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
+from pathlib import Path
 from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
@@ -11,7 +14,15 @@ from werkzeug.datastructures import MultiDict
 from schedules.rounds.models import RoundKind
 from schedules.rounds.service import RoundDraft
 
+FILE = Path(__file__).resolve().parents[2] / "templates" / "messages" / "rounds.toml"
 FIELDS = ("kind", "title", "region", "tag", "words", "at", "first_day", "last_day", "weekday", "each")
+
+
+@cache
+def usual(kind: RoundKind) -> Mapping[str, str]:
+    """Return the words and the time a new roster begins with."""
+    raw = tomllib.loads(FILE.read_text(encoding="utf-8"))[kind.value]
+    return {"words": raw["words"], "at": raw["at"], "each": "2"}
 
 
 @dataclass(frozen=True, slots=True)

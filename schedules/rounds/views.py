@@ -44,15 +44,9 @@ def every() -> ResponseReturnValue:
 @permission_required(Permission.COMPOSE)
 def new() -> ResponseReturnValue:
     """Show an empty form, with the people of a group once it is chosen."""
-    words = {
-        RoundKind.PATROL: gettext("〔日期〕晚上轮到你巡逻，7:30到村委会门口集合，带上手电。到了请回复：到岗"),
-        RoundKind.DAILY: gettext("今天的网格巡查：看独居老人，看用火用电，看水边路边。走完请回复：已办"),
-        RoundKind.WEEKLY: gettext("这个星期的网格走访：每户问一句，记下要办的事。走完请回复：已办"),
-    }
     kind = request.args.get("kind", "")
     chosen = RoundKind(kind) if kind in set(RoundKind) else RoundKind.PATROL
-    usual = {"words": words[chosen], "at": "17:00" if chosen is RoundKind.PATROL else "08:30", "each": "2"}
-    given = {"kind": chosen.value, "first_day": str(today()), **usual, **request.args.to_dict()}
+    given = {"kind": chosen.value, "first_day": str(today()), **forms.usual(chosen), **request.args.to_dict()}
     return _form(forms.typed(MultiDict(given)))
 
 

@@ -107,7 +107,7 @@ def test_days_are_moved_below_the_place_that_moved_them_and_the_nearest_decides(
             {"first_day": None, "last_day": None},
         ):
             with pytest.raises(BadInput):
-                service.settle(session, clerk, REF, **wrong, off=False, now=clock.now)  # type: ignore[arg-type]
+                service.settle(session, clerk, REF, **wrong, off=False, now=clock.now)
         with pytest.raises(NotFound):
             service.settle(session, clerk, "nothing:2026", first_day=TODAY, last_day=TODAY, off=False, now=clock.now)
         viewer = the_actor(session, "viewer")

@@ -15,10 +15,11 @@ from sqlalchemy import select
 from broadcasts.delivery.rules import Rules
 from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.models import SmsMessage, SmsRun
+from broadcasts.sms.segments import parts_of, signed
 from broadcasts.sms.states import Lane
 from hub.core.errors import HubError, NotAllowed, NotFound, Problems
 from hub.core.runtime import Runtime
-from schedules.rounds import service, turns
+from schedules.rounds import forms, service, turns
 from schedules.rounds.models import RoundKind
 
 SignIn = Callable[[str], FlaskClient]
@@ -220,3 +221,11 @@ def test_each_village_has_its_pledge_written_agreed_to_and_counted(runtime: Runt
     assert "1 / 2 个村能播" in said(sign_in("clerk").get("/pledges").text)
     assert sign_in("stranger").post(f"/pledges/{BRIDGE}/write").status_code == 404
     assert sign_in("viewer").post(f"/pledges/{NORTH}/write").status_code == 403
+
+
+def test_reminders_fit_one_message_and_ask_for_the_reply_that_is_understood() -> None:
+    for kind in RoundKind:
+        words = forms.usual(kind)["words"].replace(service.DAY, "12月31日")
+        assert parts_of(signed(words, "青石镇政府")) == 1
+        reply = words.rpartition("：")[2]
+        assert turns.is_there(reply) if kind is RoundKind.PATROL else turns.is_done(reply)
