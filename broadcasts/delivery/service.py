@@ -117,8 +117,6 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
     if order.kind in HUSHED and order.sounds and rules.quiet.touches(order.starts_at, order.total_ms / 1000):
         raise WrongState("quiet_hours")
     broadcast = _row(order, actor, now)
-    session.add(broadcast)
-    session.flush()
     if order.sounds:
         broadcast.speakers_meant = orders.place(
             session,
@@ -132,6 +130,8 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
             now=now,
             manner=order.manner,
         )
+    session.add(broadcast)
+    session.flush()
     if order.audience.sms:
         outbox.plan_run(
             session,
