@@ -6,9 +6,10 @@ from uuid import UUID
 from flask import Response
 from pydantic import Field
 
+from broadcasts.delivery.rules import Rules
 from hub.core.runtime import runtime
 from hub.regions.tree import codes_in
-from hub.web.api import Input, Output, answers, ms_or_none, room, say
+from hub.web.api import Input, Output, RegionCode, answers, ms_or_none, room, say
 from hub.web.idempotency import finish, once
 from hub.web.work import actor, now, reading, work
 from schedules.occasions import service as occasions
@@ -16,6 +17,7 @@ from schedules.occasions.service import Line
 from schedules.pledges import service as pledges
 from schedules.rounds import service as rounds
 from schedules.rounds.models import CallState, Round, RoundCall, RoundKind, RoundState
+from schedules.rounds.service import RoundDraft
 
 bp = room("county", "Awareness days, rosters of volunteers and grid workers, village pledges.")
 
@@ -148,6 +150,21 @@ class RoundWithTurns(Output):
     turns: list[TurnOut]
 
 
+class RoundIn(Input):
+    """A roster of everybody of one group of residents there, 50 at most."""
+
+    kind: RoundKind
+    title: str = Field(min_length=1, max_length=rounds.TITLE)
+    region: RegionCode
+    tag: str = Field(min_length=1, max_length=20, description="the group its people belong to")
+    words: str = Field(min_length=1, max_length=rounds.WORDS, description="the message; 〔日期〕 becomes the day")
+    at: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="local time of the reminder")
+    first_day: date
+    last_day: date
+    weekday: int = Field(0, ge=0, le=7, description="of `weekly`: 1 (Monday) to 7")
+    each: int = Field(2, ge=1, le=rounds.MOST_EACH, description="of `patrol`: people a day")
+
+
 class RoundPath(Input):
     """Which roster."""
 
@@ -203,6 +220,33 @@ def get_round(path: RoundPath) -> Response:
     with reading() as session:
         found = rounds.get(session, actor(), path.round_id)
         return say(RoundWithTurns(round=RoundOut.of(found, _today()), turns=[TurnOut.of(call) for call in found.calls]))
+
+
+@bp.post("/rounds", responses=answers(RoundOut, 403, status=201))
+@once
+def create_round(body: RoundIn) -> Response:
+    """Write a roster; it waits for somebody else."""
+    with work() as session:
+        people = rounds.candidates(session, actor(), body.region, body.tag)
+        draft = RoundDraft(**body.model_dump(exclude={"tag"}), people=tuple(person.id for person in people))
+        made = rounds.create(session, actor(), draft, rules=runtime().get(Rules), now=now())
+        return finish(session, RoundOut.of(made, _today()), 201)
+
+
+@bp.post("/rounds/<uuid:round_id>/approve", responses=answers(RoundOut, 403, 404, 409))
+@once
+def approve_round(path: RoundPath) -> Response:
+    """Let its reminders go out. Never by whoever wrote it."""
+    with work() as session:
+        return finish(session, RoundOut.of(rounds.approve(session, actor(), path.round_id, now=now()), _today()))
+
+
+@bp.post("/rounds/<uuid:round_id>/stop", responses=answers(RoundOut, 403, 404, 409))
+@once
+def stop_round(path: RoundPath) -> Response:
+    """Remind nobody any more."""
+    with work() as session:
+        return finish(session, RoundOut.of(rounds.stop(session, actor(), path.round_id, now=now()), _today()))
 
 
 @bp.post("/rounds/turns/<uuid:call_id>/confirm", responses=answers(TurnOut, 403, 404))

@@ -13,7 +13,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.kinds import Theme
 from broadcasts.texts import shelf
-from hub.accounts import service as accounts
+from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.audit import log
 from hub.core.actor import Actor, Permission
@@ -189,7 +189,7 @@ def _make(session: Session, home: str, ref: str, today: date, now: datetime, qui
     account = session.get(Account, desk.account_id) if desk else None
     if account is None or not account.active:
         return False
-    actor = accounts.actor_for(account, origin="", via="calendar")
+    actor = actor_for(session, account, origin="", via="calendar", now=now)
     line = next(found for found in _lines(session, home, today) if found.span.ref == ref)
     if line.draft_id is not None or not actor.may(Permission.COMPOSE, home):
         return False
