@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from uuid6 import uuid7
 from werkzeug.test import TestResponse
 
-from broadcasts.alerts import service
+from broadcasts.alerts import firing, service
 from broadcasts.alerts.hazards import hazards, wording
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.audience.selection import Audience
@@ -85,7 +85,7 @@ def id_of(address: str) -> UUID:
 
 def fire(runtime: Runtime, clock: SetClock, seconds: float = 3.1) -> int:
     clock.now += timedelta(seconds=seconds)
-    return service.fire_due(runtime.sessions, rules=runtime.get(Rules), now=clock())
+    return firing.fire_due(runtime.sessions, rules=runtime.get(Rules), now=clock())
 
 
 def count(runtime: Runtime, table: type[Alert | Broadcast | PlayOrder | SmsRun]) -> int:
