@@ -16,20 +16,24 @@ from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
+from broadcasts.keeping import add_to_backups
 from broadcasts.lexicon.book import WordBook
 from broadcasts.lexicon.commands import read_text
 from broadcasts.loudspeaker.intake import Intake
 from broadcasts.loudspeaker.sender import Sender
 from broadcasts.materials import starting
+from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
-from broadcasts.sms.gateways.finding import find_gateway
-from broadcasts.sms.gateways.gateway import GatewayContext
-from broadcasts.sms.gateways.local import LocalGateway
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.gateways.finding import find_gateways
+from broadcasts.sms.gateways.gateway import GatewayContext, PolledGateway, SteppingGateway
+from broadcasts.sms.gateways.sections import SECTIONS
+from broadcasts.sms.polling import Poller
+from broadcasts.sms.provider import SmsProvider, hook_token
 from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.routing import routes_of
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane
 from broadcasts.speech.engine import SpeechEngine
@@ -43,7 +47,9 @@ from broadcasts.voices.choices import Choices
 from broadcasts.voices.commands import voices
 from broadcasts.voices.fetching import Fetching
 from hub.core.background import Background
+from hub.core.checks import Checks
 from hub.core.feature import Feature
+from hub.core.gauges import Gauges
 from hub.core.runtime import Runtime
 from hub.residents.phones import PhoneSafe
 from hub.speakers.care.awaited import Awaited
@@ -68,7 +74,9 @@ NEVER_S = 86_400.0
 def provide(runtime: Runtime) -> None:
     """Offer rules, studio, station and what the pages ask for."""
     rules = runtime.provide(Rules, rules_of(runtime))
-    runtime.provide(Pumps, Pumps())
+    pumps = runtime.provide(Pumps, Pumps())
+    add_gauges(runtime.get(Gauges), runtime.clock)
+    runtime.get(Checks).add("loops", lambda _: pumps.look())
     runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
     studio = runtime.provide(Studio, open_studio(runtime))
     uploads = runtime.config.section(UploadSettings)
@@ -89,6 +97,7 @@ def provide(runtime: Runtime) -> None:
         LiveDesk(runtime.sessions, studio.library, station, lambda: station.key, clock=runtime.clock),
     )
     provide_desks(runtime)
+    add_to_backups(runtime)
 
 
 def _seed(runtime: Runtime) -> None:
@@ -204,15 +213,18 @@ def _fetching(runtime: Runtime) -> tuple[Background, ...]:
 
 
 def open_provider(runtime: Runtime, rules: Rules) -> SmsProvider:
-    """Return the configured provider of text messages. Raises GatewayError."""
+    """Return the configured providers of text messages. Raises GatewayError."""
     context = GatewayContext(
         settings=rules.sms,
         sessions=runtime.sessions,
         safe=runtime.get(PhoneSafe),
         clock=runtime.clock,
         base_url=runtime.base_url,
+        sections={kind: runtime.config.section(kind) for kind in SECTIONS},
     )
-    return SmsProvider(find_gateway(context))
+    tokens = {name: hook_token(runtime.secrets, name) for rank in rules.sms.ranks for name, _ in rank}
+    gateways = find_gateways(context, tokens.__getitem__)
+    return SmsProvider(routes_of(gateways, rules.sms.ranks, rules.sms.calls_at_once), tokens)
 
 
 def _read_once() -> float:
@@ -277,20 +289,26 @@ class _Threads:
 
 
 def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads:
-    safe, gateway = runtime.get(PhoneSafe), runtime.get(SmsProvider).gateway
+    safe, provider = runtime.get(PhoneSafe), runtime.get(SmsProvider)
     threads = _Threads()
     for lane in Lane:
-        pump = SmsPump(runtime.sessions, safe, gateway, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
+        pump = SmsPump(runtime.sessions, safe, provider.routes, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
         threads.pumps.append(pump)
         pumps.add(f"sms-{lane.value}", pump.step, urgent=True)
-    if isinstance(gateway, LocalGateway):
-        pumps.add("local-gateway", gateway.step)
+    for gateway in provider.gateways:
+        if isinstance(gateway, SteppingGateway):
+            pumps.add(f"{gateway.name}-gateway", gateway.step)
+        if isinstance(gateway, PolledGateway):
+            pumps.add(
+                f"{gateway.name}-reports",
+                Poller(runtime.sessions, safe, gateway.name, gateway, runtime.clock).step,
+            )
     return threads
 
 
 feature = Feature(
     name="broadcasts",
-    settings=(BroadcastSettings, EmergencySettings, SpeechSettings, SmsSettings, UploadSettings),
+    settings=(BroadcastSettings, EmergencySettings, SpeechSettings, SmsSettings, *SECTIONS, UploadSettings),
     provide=provide,
     plug_in=install_pages,
     seed_demo=_seed,

@@ -66,6 +66,7 @@ def _write_messages(session: Session, run: SmsRun, now: datetime) -> None:
         "code": literal(""),
         "parts": literal(run.parts),
         "attempts": literal(0),
+        "shun": literal(""),
         "may_have_gone": literal(False),
         "next_try_at": literal(now, SmsMessage.next_try_at.type),
         "provider": literal(""),

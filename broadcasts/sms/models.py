@@ -94,6 +94,8 @@ class SmsMessage(Base):
     parts: Mapped[int]
     submission_id: Mapped[UUID | None] = mapped_column(index=True)
     attempts: Mapped[int] = mapped_column(default=0)
+    shun: Mapped[str] = mapped_column(String(120), default="")
+    """Gateways that refused this person for good while others are left, each between bars."""
     may_have_gone: Mapped[bool] = mapped_column(default=False)
     """An earlier try is of unknown fate, so this one may be a repetition."""
     next_try_at: Mapped[datetime]
@@ -102,6 +104,23 @@ class SmsMessage(Base):
     sent_at: Mapped[datetime | None]
     reported_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]
+
+
+class SmsAttempt(Base):
+    """An earlier try of a message that is tried again: through whom, and how it ended. The latest is in the message."""
+
+    __tablename__ = "sms_attempt"
+    __table_args__ = (UniqueConstraint("message_id", "submission_id"), Index(None, "provider", "provider_ref"))
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    message_id: Mapped[int] = mapped_column(BigInteger)
+    submission_id: Mapped[UUID] = mapped_column(index=True)
+    provider: Mapped[str] = mapped_column(String(24))
+    provider_ref: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[MessageState] = mapped_column(StateText(MessageState))
+    """`unknown` or `failed` when it ended, or what a late report says."""
+    code: Mapped[str] = mapped_column(String(40), default="")
+    ended_at: Mapped[datetime]
 
 
 class SmsReceipt(Base):
@@ -119,6 +138,10 @@ class SmsReceipt(Base):
     code: Mapped[str] = mapped_column(String(40), default="")
     reported_at: Mapped[datetime | None]
     arrived_at: Mapped[datetime]
+    call_id: Mapped[UUID | None]
+    """Our id of the whole call, where the provider echoes that."""
+    phone_index: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    """The number's blind index, where the report names the number."""
     matched: Mapped[bool] = mapped_column(default=False)
 
 

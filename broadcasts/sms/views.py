@@ -10,7 +10,8 @@ from flask_babel import ngettext
 from broadcasts.pumps import Pumps
 from broadcasts.sms import forms, hooks, inbound, outbox, records, simulation
 from broadcasts.sms.gateways import local_phones
-from broadcasts.sms.gateways.local import LocalGateway, read_switches
+from broadcasts.sms.gateways.local import NAME as LOCAL
+from broadcasts.sms.gateways.local import read_switches
 from broadcasts.sms.provider import SmsProvider
 from broadcasts.sms.records import RunLine
 from broadcasts.sms.states import Reason
@@ -39,7 +40,7 @@ def add_to_menu(runtime: Runtime) -> None:
         Entry("sms-inbox", lazy_gettext("短信收件"), "message-2", "sms.inbox", see, 2, 30, badge=inbound.waiting),
     )
     menu.add(Entry("sms", lazy_gettext("短信记录"), "send", "sms.outbox", see, 2, 31))
-    if isinstance(runtime.get(SmsProvider).gateway, LocalGateway):
+    if runtime.get(SmsProvider).named(LOCAL):
         menu.add(Entry("sms-phones", lazy_gettext("模拟手机"), "device-mobile", "sms.phones", see, 2, 32))
 
 
@@ -218,7 +219,7 @@ def _pause(line: RunLine) -> str:
 
 
 def _local() -> None:
-    if not isinstance(runtime().get(SmsProvider).gateway, LocalGateway):
+    if not runtime().get(SmsProvider).named(LOCAL):
         raise NotFound("sms_phone_unknown")
 
 
@@ -227,4 +228,4 @@ def _demo() -> bool:
 
 
 def _gateway() -> dict[str, object]:
-    return {"simulated": runtime().get(SmsProvider).gateway.caps.simulated}
+    return {"simulated": runtime().get(SmsProvider).simulated}

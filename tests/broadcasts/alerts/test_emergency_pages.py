@@ -19,6 +19,8 @@ from werkzeug.test import TestResponse
 from broadcasts.alerts import firing, service
 from broadcasts.alerts.hazards import hazards, wording
 from broadcasts.alerts.models import Alert, AlertState
+from broadcasts.alerts.plans.starting import usual_words
+from broadcasts.alerts.wishes import Spoken, Wish
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.rules import Rules
@@ -561,16 +563,18 @@ def test_an_officer_of_two_villages_may_stop_what_they_started_in_both(
     rights = PERMISSIONS_OF[Role.DUTY_OFFICER]
     scopes = tuple(Scope(path_of(village), rights) for village in (BRIDGE, HILL))
     officer = Actor(id=uuid7(), name="两村值班员", scopes=scopes)
-    wish = service.Wish(
+    place = "桥村、岭村"
+    wish = Wish(
         form_key=KEY,
         hazard=hazards()["cold"],
         colour=Colour.RED,
-        words=hazards()["cold"].words[Colour.RED].at("两村"),
+        words=usual_words(hazards()["cold"], Colour.RED).at(place),
+        place=place,
         audience=Audience((BRIDGE, HILL), sms=True),
         speakers_typed=4,
     )
     with runtime.sessions.begin() as session:
-        spoken = service.Spoken(None, "")
+        spoken = Spoken(None, "")
         alert = service.arm(session, officer, wish, spoken, rules=runtime.get(Rules), now=clock())
     fire(runtime, clock)
     with runtime.sessions.begin() as session:

@@ -68,7 +68,7 @@ def work(runtime: Runtime, clock: SetClock) -> None:
     pump = SmsPump(
         runtime.sessions,
         runtime.get(PhoneSafe),
-        gateway,
+        runtime.get(SmsProvider).routes,
         clock,
         rules.sms,
         zone=rules.zone,
@@ -394,11 +394,11 @@ def twilio_hub(tmp_path: Path, runtime: Runtime, clock: SetClock) -> Iterator[tu
         "hub": {"data_dir": runtime.config.data_dir, "public_url": PUBLIC},
         "speech": {"engines": ("tone",)},
         "mqtt": {"engine": "embedded", "port": 0},
-        "sms": {
-            "gateway": "twilio",
-            "twilio_account_sid": "AC00000000000000000000000000000000",
-            "twilio_auth_token": TOKEN,
-            "twilio_from": "+15005550006",
+        "sms": {"gateways": ("twilio",)},
+        "twilio": {
+            "account_sid": "AC00000000000000000000000000000000",
+            "auth_token": TOKEN,
+            "sender": "+15005550006",
         },
     }
     opened = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides), clock=clock)
