@@ -59,6 +59,8 @@ class Wording:
     drill: str
     """What is said before and after a drill."""
     drill_opening: str
+    reserved: str
+    """What only an authority may call it."""
 
     def title_of(self, hazard: Hazard, colour: Colour) -> str:
         """Return the title of an emergency."""
@@ -83,6 +85,7 @@ def wording() -> Wording:
         Words(**raw["all_clear"]),
         raw["drill"]["around"],
         raw["drill"]["opening"],
+        raw["reserved"],
     )
 
 
