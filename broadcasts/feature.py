@@ -14,6 +14,7 @@ from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.relaying import RelayCheck
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
+from broadcasts.delivery.last_said import last_said
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
 from broadcasts.keeping import add_to_backups
@@ -27,12 +28,14 @@ from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
+from broadcasts.sms.answering import Answers, LastSaid
 from broadcasts.sms.gateways.finding import find_gateways
 from broadcasts.sms.gateways.gateway import GatewayContext, PolledGateway, SteppingGateway
 from broadcasts.sms.gateways.sections import SECTIONS
 from broadcasts.sms.polling import Poller
 from broadcasts.sms.provider import SmsProvider, hook_token
 from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.purposes import Limits
 from broadcasts.sms.routing import routes_of
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane
@@ -67,6 +70,7 @@ LOOK_BACK_S = 3.0
 SETTLE_S = 2.0
 TIDY_S = 10.0
 NOTE_AFTER_S = 1.5
+LIST_AFTER_S = 0.25
 TEST_S = 5.0
 NEVER_S = 86_400.0
 
@@ -159,6 +163,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
         base_url=lambda: runtime.base_url,
         lead_s=settings.prepare_seconds,
         note_after_s=NOTE_AFTER_S,
+        list_after_s=LIST_AFTER_S,
     )
     loop = pumps.add("loudspeakers", sender.step, urgent=True)
 
@@ -295,6 +300,7 @@ def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads
         pump = SmsPump(runtime.sessions, safe, provider.routes, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
         threads.pumps.append(pump)
         pumps.add(f"sms-{lane.value}", pump.step, urgent=True)
+    pumps.add("sms-answers", _answers(runtime, rules, safe).step)
     for gateway in provider.gateways:
         if isinstance(gateway, SteppingGateway):
             pumps.add(f"{gateway.name}-gateway", gateway.step)
@@ -304,6 +310,18 @@ def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads
                 Poller(runtime.sessions, safe, gateway.name, gateway, runtime.clock).step,
             )
     return threads
+
+
+def _answers(runtime: Runtime, rules: Rules, safe: PhoneSafe) -> Answers:
+    return Answers(
+        runtime.sessions,
+        safe,
+        rules.sms,
+        LastSaid(last_said),
+        clock=runtime.clock,
+        day_began=Limits.of(rules.sms, rules.zone).day_began,
+        spell=lambda moment: f"{moment.astimezone(rules.zone):%H:%M}",
+    )
 
 
 feature = Feature(

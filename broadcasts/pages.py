@@ -25,6 +25,8 @@ from broadcasts.materials import api as material_api
 from broadcasts.materials import views as materials
 from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
+from broadcasts.sms import inbox_api as letters_api
+from broadcasts.sms import inbox_views as sms_inbox
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
 from broadcasts.voices import api as voices_api
@@ -45,11 +47,22 @@ ROOMS = (
     shout,
     materials,
     sms,
+    sms_inbox,
     voices,
     lexicon,
     wording,
 )
-VERBS = (announcement_api, delivery_api, muting_api, alert_api, material_api, sms_api, voices_api, lexicon_api)
+VERBS = (
+    announcement_api,
+    delivery_api,
+    muting_api,
+    alert_api,
+    material_api,
+    sms_api,
+    letters_api,
+    voices_api,
+    lexicon_api,
+)
 
 
 def provide_desks(runtime: Runtime) -> None:

@@ -19,7 +19,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Act, Mode
-from broadcasts.loudspeaker import heard
+from broadcasts.loudspeaker import heard, listing
 from broadcasts.loudspeaker.targets import MOST_EXCLUDED
 from broadcasts.sms import following
 from hub.core.actor import Actor, Permission
@@ -69,6 +69,7 @@ def end(
         raise WrongState("alert_taken_back")
     if actor.id is None:
         raise NotFound("alert_unknown")
+    listing.write(session, alert.broadcast_id, now=now)
     service.stop(session, actor, alert.id, now=now)
     ending = _row(session, actor, actor.id, alert, act, now)
     service.give_sound(ending, spoken)

@@ -14,7 +14,7 @@ from uuid6 import uuid7
 
 from broadcasts.sms.expansion import in_lane
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
-from broadcasts.sms.states import Lane, MessageState, RunState, SubmissionState
+from broadcasts.sms.states import Lane, MessageState, Priority, RunState, SubmissionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,11 @@ Choose = Callable[[str], "Sequence[LeasePlan] | None"]
 NOBODY_CARRIES_IT = "no_gateway_for_text"
 
 
-def lease(session: Session, lane: Lane, choose: Choose, *, now: datetime) -> list[Call]:
+def lease(
+    session: Session, lane: Lane, choose: Choose, *, now: datetime, least: Priority = Priority.ROUTINE
+) -> list[Call]:
     """Take the next people of the most urgent run for calls; nothing has been sent yet."""
-    run = _next_run(session, lane, now)
+    run = _next_run(session, lane, now, least)
     if run is None:
         return []
     plans = choose(run.text)
@@ -174,7 +176,12 @@ def _standing(session: Session, runs: Collection[UUID], now: datetime) -> set[UU
     return set(runs) - set(going)
 
 
-def _next_run(session: Session, lane: Lane, now: datetime) -> SmsRun | None:
+def anything_due(session: Session, lane: Lane, *, now: datetime, least: Priority) -> bool:
+    """Return whether somebody waits in a run of at least that urgency."""
+    return _next_run(session, lane, now, least) is not None
+
+
+def _next_run(session: Session, lane: Lane, now: datetime, least: Priority) -> SmsRun | None:
     due = exists().where(
         SmsMessage.broadcast_id == SmsRun.broadcast_id,
         SmsMessage.state == MessageState.CREATED,
@@ -183,7 +190,7 @@ def _next_run(session: Session, lane: Lane, now: datetime) -> SmsRun | None:
     return session.scalar(
         select(SmsRun)
         .where(SmsRun.state == RunState.GOING, SmsRun.paused_reason == "", SmsRun.expires_at > now)
-        .where(in_lane(lane), due)
+        .where(in_lane(lane), due, SmsRun.priority <= int(least))
         .order_by(SmsRun.priority, SmsRun.served_at)
         .limit(1)
     )
