@@ -9,10 +9,11 @@ from broadcasts.alerts import paging
 from broadcasts.kinds import Act, Mode
 from hub.core.actor import Permission
 from hub.core.runtime import Runtime
-from hub.web.guards import permission_required, signed_in
+from hub.web.guards import permission_required, signed_in, urgent
 from hub.web.menu import Entry, Menu, lazy_gettext
 
 bp = Blueprint("alerts", __name__)
+urgent(bp)
 
 
 def add_to_menu(runtime: Runtime) -> None:
