@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.alerts.plans import starting
 from broadcasts.delivery.rules import Rules
-from hub.accounts import service as accounts
+from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.core.actor import Actor
 from hub.core.runtime import Runtime
@@ -29,4 +29,4 @@ def seed(runtime: Runtime) -> None:
 
 def _who(session: Session, login: str) -> Actor:
     account = session.scalars(select(Account).where(Account.login == login)).one()
-    return accounts.actor_for(account, origin="demo")
+    return actor_for(session, account, origin="demo")
