@@ -19,7 +19,7 @@ from hub.web.guards import permission_required
 from hub.web.menu import Entry, Menu, lazy_gettext
 from hub.web.work import actor, now, reading, work
 
-bp = Blueprint("duty", __name__)
+bp = Blueprint("roster", __name__)
 HOMES = frozenset({Level.COUNTY, Level.TOWNSHIP, Level.VILLAGE})
 
 
@@ -27,10 +27,10 @@ def add_to_menu(runtime: Runtime) -> None:
     """Put this room's line into the menu."""
     runtime.get(Menu).add(
         Entry(
-            key="duty",
+            key="roster",
             label=lazy_gettext("值班表"),
             icon="phone",
-            endpoint="duty.every",
+            endpoint="roster.every",
             permission=Permission.SEE,
             group=3,
             position=3,
@@ -38,14 +38,14 @@ def add_to_menu(runtime: Runtime) -> None:
     )
 
 
-@bp.get("/duty")
+@bp.get("/roster")
 @permission_required(Permission.SEE)
 def every() -> ResponseReturnValue:
     """Show a place's roster."""
     return _page(request.args.get("region", ""))
 
 
-@bp.post("/duty")
+@bp.post("/roster")
 @permission_required(Permission.EDIT_RESIDENTS)
 def add() -> ResponseReturnValue:
     """Put somebody on the list."""
@@ -56,20 +56,20 @@ def add() -> ResponseReturnValue:
             service.add_person(session, actor(), given, safe=runtime().get(PhoneSafe), now=now())
     except BadInput as error:
         return _page(given.region, errors=mistakes(error)), error.status
-    return redirect(url_for("duty.every", region=given.region))
+    return redirect(url_for("roster.every", region=given.region))
 
 
-@bp.post("/duty/<uuid:person_id>/<any(remove, up):deed>")
+@bp.post("/roster/<uuid:person_id>/<any(remove, up):deed>")
 @permission_required(Permission.EDIT_RESIDENTS)
 def change(person_id: UUID, deed: str) -> ResponseReturnValue:
     """Take somebody off the list, or let them be called earlier."""
     with work() as session:
         verb = service.remove_person if deed == "remove" else service.move_up
         verb(session, actor(), person_id, now=now())
-    return redirect(url_for("duty.every", region=request.form.get("region", "")))
+    return redirect(url_for("roster.every", region=request.form.get("region", "")))
 
 
-@bp.post("/duty/<uuid:person_id>/shifts")
+@bp.post("/roster/<uuid:person_id>/shifts")
 @permission_required(Permission.EDIT_RESIDENTS)
 def add_shift(person_id: UUID) -> ResponseReturnValue:
     """Say when somebody is on duty."""
@@ -80,16 +80,16 @@ def add_shift(person_id: UUID) -> ResponseReturnValue:
             service.add_shift(session, actor(), person_id, starts_at=starts, ends_at=ends, now=now())
     except BadInput as error:
         return _page(region, errors=mistakes(error)), error.status
-    return redirect(url_for("duty.every", region=region))
+    return redirect(url_for("roster.every", region=region))
 
 
-@bp.post("/duty/shifts/<uuid:shift_id>/drop")
+@bp.post("/roster/shifts/<uuid:shift_id>/drop")
 @permission_required(Permission.EDIT_RESIDENTS)
 def drop_shift(shift_id: UUID) -> ResponseReturnValue:
     """Take a shift back."""
     with work() as session:
         service.drop_shift(session, actor(), shift_id, now=now())
-    return redirect(url_for("duty.every", region=request.form.get("region", "")))
+    return redirect(url_for("roster.every", region=request.form.get("region", "")))
 
 
 def _moment(name: str) -> datetime:
