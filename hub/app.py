@@ -30,6 +30,7 @@ from hub.core.migrating import upgrade
 from hub.core.notify import Pulse
 from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
+from hub.duty import views as duty_pages
 from hub.regions import api as region_api
 from hub.regions import service as regions
 from hub.regions import views as region_pages
@@ -55,6 +56,8 @@ from hub.web.limits import JoinsPerMinute
 from hub.web.menu import Menu
 from hub.web.uploads import Uploads
 from hub.web.work import Identity
+from hub.webhooks import views as webhook_pages
+from hub.webhooks.secrets import SecretSafe
 
 log = logging.getLogger(__name__)
 VERSION = "0.1.0"
@@ -66,12 +69,14 @@ ROOMS = (
     staff_views,
     region_pages,
     resident_pages,
+    duty_pages,
     speaker_pages,
     care_pages,
     ledger_pages,
     joining_pages,
     audit_pages,
     watching_pages,
+    webhook_pages,
 )
 VERBS = (
     account_api.open_bp,
@@ -120,6 +125,7 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(LoudspeakerCounts, LoudspeakerCounts(registry.totals_by_region))
     runtime.provide(Metrics, Metrics(runtime))
     runtime.provide(Pulse, Pulse())
+    runtime.provide(SecretSafe, SecretSafe(runtime.secrets))
     for feature in features:
         feature.provide(runtime)
 

@@ -23,12 +23,15 @@ from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound, WrongState
 from hub.speakers.protocol import Priority
+from hub.webhooks.events import note
+from hub.webhooks.models import EventKind
 
 PRIORITY = {
     Kind.RELAY: Priority.RELAY,
     Kind.ROUTINE: Priority.ROUTINE,
     Kind.SHOUT: Priority.SHOUT,
     Kind.EMERGENCY: Priority.EMERGENCY,
+    Kind.DRILL: Priority.EMERGENCY,
 }
 HUSHED = frozenset({Kind.RELAY, Kind.ROUTINE})
 """What never sounds in quiet hours."""
@@ -94,7 +97,7 @@ class Order:
     @property
     def meant(self) -> Meant:
         """Which loudspeakers."""
-        return Meant(self.audience.paths, self.audience.only, self.audience.without)
+        return Meant(self.audience.paths, self.audience.only, self.audience.without, drill=self.kind is Kind.DRILL)
 
     @property
     def manner(self) -> Manner:
@@ -119,6 +122,10 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
     `order.source` is unique: the same occasion released twice raises WrongState and changes nothing. Nothing routine is
     released into quiet hours, whoever asks.
     """
+    if order.kind is Kind.DRILL and (order.audience.sms or order.mode != "drill"):
+        raise WrongState("drill_must_stay_inside")
+    if order.kind is not Kind.DRILL and order.mode != "live":
+        raise WrongState("drill_must_stay_inside")
     if session.scalar(select(Broadcast.id).where(Broadcast.source == order.source)):
         raise WrongState("broadcast_released_already")
     if order.kind in HUSHED and order.sounds and rules.quiet.touches(order.starts_at, order.total_ms / 1000):
@@ -164,7 +171,22 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
         speakers=broadcast.speakers_meant,
         audio=broadcast.audio_sha256,
     )
+    _tell(session, EventKind.RELEASED, broadcast, now)
     return broadcast
+
+
+def _tell(session: Session, kind: EventKind, broadcast: Broadcast, now: datetime) -> None:
+    note(
+        session,
+        kind,
+        broadcast.home_path,
+        now,
+        broadcast=str(broadcast.id),
+        kind_of_broadcast=broadcast.kind.value,
+        title=broadcast.title,
+        speakers_meant=broadcast.speakers_meant,
+        page=f"/broadcasts/{broadcast.id}",
+    )
 
 
 def _row(order: Order, actor: Actor, now: datetime) -> Broadcast:
@@ -212,7 +234,18 @@ def stop(session: Session, actor: Actor, broadcast_id: UUID, *, now: datetime) -
     log.record(
         session, actor, "broadcast.stop", f"broadcast:{broadcast.id}", broadcast.home_path, now, title=broadcast.title
     )
+    _tell(session, EventKind.STOPPED, broadcast, now)
     return broadcast
+
+
+def supersede(session: Session, broadcast_id: UUID, *, by_name: str, now: datetime) -> None:
+    """Silence it because something newer is said in the same places; its text messages go on."""
+    broadcast = session.get_one(Broadcast, broadcast_id, with_for_update=True)
+    if broadcast.state is not BroadcastState.GOING:
+        return
+    broadcast.state = BroadcastState.STOPPED
+    broadcast.stopped_at, broadcast.stopped_by_name = now, by_name[:60]
+    orders.call_off(session, broadcast.id, now=now)
 
 
 def anything_open(session: Session) -> bool:
@@ -239,6 +272,7 @@ def settle(session: Session, *, now: datetime) -> int:
             continue
         if broadcast.state is BroadcastState.GOING:
             broadcast.state = BroadcastState.DONE
+            _tell(session, EventKind.DONE, broadcast, now)
         broadcast.done_at = now
         closed += 1
     return closed
