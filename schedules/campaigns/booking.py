@@ -13,7 +13,7 @@ from broadcasts.announcements.models import Announcement
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.visibility import touches
-from hub.core.actor import SYSTEM
+from hub.core.actor import Actor, Permission, Scope
 from schedules import almanac, timetable
 from schedules.calendar import Rhythm
 from schedules.campaigns.models import Campaign, CampaignState, CampaignText
@@ -78,7 +78,7 @@ def taken(
     others = _texts_of_others(session, apart_from)
     stretches: list[Stretch] = []
     counts: dict[date, int] = {}
-    for line in timetable.lines(session, SYSTEM, since=since, until=until, limit=100_000):
+    for line in timetable.lines(session, _looking_at(paths), since=since, until=until, limit=100_000):
         if line.gone or not line.audience.speakers or not touches(line.audience.paths, paths):
             continue
         stretches.append((line.due_at, line.due_at + timedelta(milliseconds=line.audio_ms)))
@@ -87,6 +87,12 @@ def taken(
             counts[day] = counts.get(day, 0) + 1
     days = almanac.load(session)
     return Taken(stretches, counts, frozenset(day for path in paths for day in days.of(path).quiet))
+
+
+def _looking_at(paths: Sequence[str]) -> Actor:
+    """Return somebody who sees these places alone: the rest of the county is not read."""
+    sees = frozenset({Permission.SEE})
+    return Actor(id=None, name="system", scopes=tuple(Scope(path, sees) for path in paths), via="system")
 
 
 def _texts_of_others(session: Session, apart_from: UUID | None) -> set[UUID | None]:

@@ -83,7 +83,9 @@ class CampaignDraft:
     @property
     def period(self) -> Period | None:
         """When it sounds; None while that is not complete."""
-        if self.first_day is None or self.last_day is None or not self.times or self.last_day < self.first_day:
+        if self.first_day is None or self.last_day is None or not 1 <= len(self.times) <= MOST_TIMES:
+            return None
+        if not timedelta(0) <= self.last_day - self.first_day <= LONGEST:
             return None
         return Period(self.first_day, self.last_day, self.times, max(1, self.every_days), self.most_a_day)
 

@@ -1,6 +1,7 @@
 """Which text sounds when: pure arithmetic on a period, times of day and what is planned already."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -96,7 +97,9 @@ def plan(
 class _Laying:
     def __init__(self, quiet: QuietHours, taken: Taken, most_a_day: int) -> None:
         self._quiet, self._taken, self._most = quiet, taken, most_a_day
-        self._stretches = sorted(taken.stretches)
+        self._stretches: dict[date, list[Stretch]] = defaultdict(list)
+        for stretch in taken.stretches:
+            self._take(stretch)
         self._counts = dict(taken.campaigns_on)
         self._plays: list[Play] = []
         self._crowded: list[datetime] = []
@@ -118,23 +121,30 @@ class _Laying:
             self._crowded.append(wanted)
             return
         self._plays.append(Play(text, at, wanted))
-        self._stretches.append((at, at + length))
+        self._take((at, at + length))
         self._counts[day] = self._counts.get(day, 0) + 1
 
     def _free(self, wanted: datetime, length: timedelta) -> datetime | None:
         at = wanted
         while at <= wanted + FURTHEST:
-            if not self._quiet.touches(at, length.total_seconds()) and not _hits(self._stretches, at, at + length):
+            if not self._hits(at, at + length) and not self._quiet.touches(at, length.total_seconds()):
                 return at
             at += STEP
         return None
+
+    def _take(self, stretch: Stretch) -> None:
+        for day in _days_of(*stretch):
+            self._stretches[day].append(stretch)
+
+    def _hits(self, start: datetime, end: datetime) -> bool:
+        return any(a < end and start < b for day in _days_of(start, end) for a, b in self._stretches[day])
 
     def plan(self) -> Plan:
         return Plan(tuple(self._plays), tuple(self._crowded), tuple(self._full), tuple(sorted(self._hushed)))
 
 
-def _hits(stretches: Iterable[Stretch], start: datetime, end: datetime) -> bool:
-    return any(a < end and start < b for a, b in stretches)
+def _days_of(start: datetime, end: datetime) -> set[date]:
+    return {start.astimezone(UTC).date(), end.astimezone(UTC).date()}
 
 
 def texting_days(period: Period, texts: int) -> list[date]:

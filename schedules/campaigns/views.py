@@ -1,7 +1,8 @@
 """专题宣传: campaigns, what they add, what they have reached."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
@@ -14,7 +15,7 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
 from broadcasts.texts import shelf
-from hub.core.actor import Permission
+from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput, NotFound, WrongState
 from hub.core.runtime import Runtime, runtime
 from hub.web.errors import mistakes
@@ -34,8 +35,8 @@ bp = Blueprint("campaigns", __name__)
 PAGES = "schedules/campaigns"
 
 
-def add_to_menu(runtime: Runtime) -> None:
-    """Put this room's line into the menu."""
+def add_to_menu(runtime: Runtime, waiting: Callable[[Any, Actor], int]) -> None:
+    """Put this room's line into the menu; `waiting` counts what somebody has to agree to."""
     runtime.get(Menu).add(
         Entry(
             key="campaigns",
@@ -45,7 +46,7 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.SEE,
             group=1,
             position=6,
-            badge=service.count_waiting,
+            badge=waiting,
         )
     )
 

@@ -184,6 +184,16 @@ def every(session: Session, actor: Actor) -> list[Round]:
     return list(session.scalars(query))
 
 
+def count_waiting(session: Session, actor: Actor) -> int:
+    """Return how many rosters wait for this person's agreement; one's own do not count."""
+    paths = actor.paths(Permission.APPROVE)
+    if not paths:
+        return 0
+    below = or_(*(Round.home_path.like(like_below(path)) for path in paths))
+    mine = (Round.state == RoundState.WAITING, below, Round.written_by != actor.id)
+    return session.scalar(select(func.count()).select_from(Round).where(*mine)) or 0
+
+
 def counts(found: Round, today: date) -> Counts:
     """Return how a roster stands up to today."""
     due = [call for call in found.calls if call.day <= today]

@@ -270,3 +270,9 @@ def test_a_sheets_slot_plays_the_text_of_the_day_and_says_why_when_it_does_not(
         day = date(2026, 11, 24)
         assert [c.id for c in turns.offered(session, clerk, bridge, today=day)] == [campaign_id]
         assert turns.offered(session, clerk, ferry, today=day) == []
+
+
+def test_a_period_nobody_can_mean_is_not_laid_out(office: Office) -> None:
+    endless = a_campaign(last_day=date(9999, 1, 1))
+    assert endless.period is None
+    assert a_campaign(times=tuple(f"{hour:02}:00" for hour in range(7, 20))).period is None

@@ -114,3 +114,12 @@ def test_messages_are_spread_each_on_a_day_of_its_own_within_the_period(days: in
 def test_times_close_together_are_noticed_in_whatever_order() -> None:
     assert too_close(("17:50", "11:50", "17:55"), timedelta(minutes=15))
     assert not too_close(("17:50", "11:50"), timedelta(minutes=15))
+
+
+def test_what_begins_before_midnight_and_ends_after_it_is_in_the_way_on_both_days() -> None:
+    open_all_night = QuietHours.of((), SHANGHAI)
+    late = (at(MONDAY, "07:50"), at(MONDAY, "08:20"))
+    """Midnight in UTC lies between them."""
+    period = Period(MONDAY, MONDAY, ("07:55", "08:10"))
+    found = plan(period, [MINUTE], quiet=open_all_night, taken=Taken([late]), after=BEFORE)
+    assert [p.at for p in found.plays] == [at(MONDAY, "08:20"), at(MONDAY, "08:25")]
