@@ -222,7 +222,7 @@ def get_round(path: RoundPath) -> Response:
         return say(RoundWithTurns(round=RoundOut.of(found, _today()), turns=[TurnOut.of(call) for call in found.calls]))
 
 
-@bp.post("/rounds", responses=answers(RoundOut, 403, status=201))
+@bp.post("/rounds", responses=answers(RoundOut, 403, 409, status=201))
 @once
 def create_round(body: RoundIn) -> Response:
     """Write a roster; it waits for somebody else."""
@@ -249,7 +249,7 @@ def stop_round(path: RoundPath) -> Response:
         return finish(session, RoundOut.of(rounds.stop(session, actor(), path.round_id, now=now()), _today()))
 
 
-@bp.post("/rounds/turns/<uuid:call_id>/confirm", responses=answers(TurnOut, 403, 404))
+@bp.post("/rounds/turns/<uuid:call_id>/confirm", responses=answers(TurnOut, 403, 404, 409))
 @once
 def confirm_turn(path: TurnPath) -> Response:
     """Note that somebody came, or has done it."""
