@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 ROOT: Final = Path(__file__).resolve().parents[2]
 SAMPLE: Final = 4
 READ: Final = 65_536
+HEAR: Final = 8192
+"""Bytes of samples at a time: less than a tenth of a second."""
 DRY_S: Final = 0.1
 """So long without a sample, and what has gathered goes out."""
 END_S: Final = 5.0
@@ -63,6 +65,11 @@ class LiveDecoding:
         self._feeder = threading.Thread(target=self._feed, name="shout-feed", daemon=True)
         self._feeder.start()
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def samples(self) -> Iterator[Samples | None]:
         """Return what was said, piece by piece; None where nothing has come for a moment."""
         assert self._process.stdout is not None  # noqa: S101 - it was opened with a pipe
@@ -75,7 +82,7 @@ class LiveDecoding:
                     return
                 yield None
                 continue
-            more = os.read(source, READ)
+            more = os.read(source, HEAR)
             if not more:
                 return
             whole = len(rest + more) // SAMPLE * SAMPLE
