@@ -240,6 +240,8 @@ def release(
             expires_at=starts_at + rules.valid,
             approved_by_name=announcement.approved_by_name,
             announcement_id=announcement.id,
+            topic=announcement.theme.value,
+            texts_until=announcement.sms_until,
             broadcast_id=broadcast_id,
             stream_url=announcement.relay_url,
             length_ms=announcement.airtime_ms if announcement.relay_url else 0,
@@ -277,26 +279,6 @@ def count_waiting(session: Session, actor: Actor) -> int:
     return session.scalar(query) or 0
 
 
-def page(
-    session: Session,
-    actor: Actor,
-    *,
-    states: tuple[State, ...] = (),
-    before: datetime | None = None,
-    limit: int = 20,
-) -> list[Announcement]:
-    """Return announcements the actor may see, last changed first; drafts only one's own."""
-    query = select(Announcement).where(
-        _within(actor, Permission.SEE),
-        or_(Announcement.state != State.DRAFT, Announcement.written_by == actor.id),
-    )
-    if states:
-        query = query.where(Announcement.state.in_(states))
-    if before is not None:
-        query = query.where(Announcement.changed_at < before)
-    return list(session.scalars(query.order_by(Announcement.changed_at.desc()).limit(limit)))
-
-
 def as_draft(announcement: Announcement) -> Draft:
     """Return its fields as the form has them."""
     a = announcement
@@ -305,6 +287,7 @@ def as_draft(announcement: Announcement) -> Draft:
         title=a.title,
         text=a.text,
         sms_text=a.sms_text,
+        sms_until=a.sms_until,
         theme=a.theme,
         audience=Audience.from_json(a.audience),
         language=Language(a.voice or Language.MANDARIN),
@@ -347,6 +330,7 @@ def _fill(session: Session, announcement: Announcement, draft: Draft, actor: Act
     announcement.title = settled.title
     announcement.text = settled.text
     announcement.sms_text = settled.sms_text
+    announcement.sms_until = settled.sms_until
     announcement.theme = settled.theme
     announcement.audience = settled.audience.as_json()
     announcement.home_path = common(list(paths)) or actor.paths(Permission.COMPOSE)[0]

@@ -20,10 +20,12 @@ class Role(StrEnum):
 P = Permission
 PERMISSIONS_OF: Mapping[Role, frozenset[Permission]] = {
     Role.COUNTY_ADMIN: frozenset(Permission) - {P.COMPOSE, P.APPROVE, P.SHOUT},
-    Role.CLERK: frozenset({P.SEE, P.COMPOSE, P.STOP, P.SEE_RESIDENTS, P.EDIT_RESIDENTS, P.EDIT_SPEAKERS}),
-    Role.APPROVER: frozenset({P.SEE, P.APPROVE, P.SHOUT, P.STOP, P.EMERGENCY, P.DRILL, P.SEE_RESIDENTS, P.SEE_AUDIT}),
-    Role.SECRETARY: frozenset({P.SEE, P.COMPOSE, P.SHOUT, P.STOP, P.SEE_RESIDENTS}),
-    Role.DUTY_OFFICER: frozenset({P.SEE, P.SHOUT, P.STOP, P.EMERGENCY, P.DRILL}),
+    Role.CLERK: frozenset({P.SEE, P.COMPOSE, P.STOP, P.SEE_RESIDENTS, P.EDIT_RESIDENTS, P.ANSWER, P.EDIT_SPEAKERS}),
+    Role.APPROVER: frozenset(
+        {P.SEE, P.APPROVE, P.SHOUT, P.STOP, P.EMERGENCY, P.DRILL, P.SEE_RESIDENTS, P.ANSWER, P.SEE_AUDIT}
+    ),
+    Role.SECRETARY: frozenset({P.SEE, P.COMPOSE, P.SHOUT, P.STOP, P.SEE_RESIDENTS, P.ANSWER}),
+    Role.DUTY_OFFICER: frozenset({P.SEE, P.SHOUT, P.STOP, P.EMERGENCY, P.DRILL, P.ANSWER}),
     Role.VIEWER: frozenset({P.SEE}),
 }
 """A county administrator runs the system and answers for emergencies, but neither writes nor approves programmes:

@@ -20,6 +20,8 @@ class Permission(StrEnum):
     DRILL = "drill"
     SEE_RESIDENTS = "see_residents"
     EDIT_RESIDENTS = "edit_residents"
+    ANSWER = "answer"
+    """Read what residents write to the hub, and deal with it."""
     EDIT_SPEAKERS = "edit_speakers"
     EDIT_REGIONS = "edit_regions"
     EDIT_ACCOUNTS = "edit_accounts"
