@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.drafting import Draft
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.models import When
-from broadcasts.announcements.service import Spoken
 from broadcasts.announcements.sounding import as_spoken, record
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience

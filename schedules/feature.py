@@ -14,9 +14,14 @@ from hub.core.feature import Feature
 from hub.core.runtime import Runtime
 from hub.web.api import register
 from schedules import api, examples, timetable, views, week
+from schedules.campaigns import api as campaigns_api
+from schedules.campaigns import texts as campaign_texts
+from schedules.campaigns import views as campaigns
+from schedules.campaigns.turns import CampaignTurns
 from schedules.firing import Firing
 from schedules.housekeeping import tidy
 from schedules.laying import Laying
+from schedules.models import SlotKind
 from schedules.noise import Limits
 from schedules.playing import usual
 from schedules.rehearsal import Stage
@@ -31,6 +36,7 @@ def provide(runtime: Runtime) -> None:
     """Open the timetable's doors to announcements and to the overview."""
     settings = runtime.config.section(BroadcastSettings)
     sources = runtime.provide(Sources, usual())
+    sources.add(SlotKind.CAMPAIGN, CampaignTurns())
     limits = Limits(a_day=settings.daily_minutes, a_week=settings.weekly_minutes)
     runtime.provide(Stage, Stage(runtime.get(Rules), sources, limits))
     runtime.provide(Timetable, timetable.doors(runtime.zone))
@@ -45,6 +51,10 @@ def plug_in(app: Flask, runtime: Runtime) -> None:
     app.register_blueprint(sheets_views.bp)
     app.register_blueprint(special_days_views.bp)
     views.add_to_menu(runtime)
+    register(app, campaigns_api.bp)
+    app.register_blueprint(campaigns.bp)
+    app.register_blueprint(campaign_texts.bp)
+    campaigns.add_to_menu(runtime)
 
 
 def start(runtime: Runtime) -> list[Background]:

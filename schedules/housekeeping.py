@@ -20,6 +20,7 @@ from broadcasts.studio import Studio
 from hub.accounts import keys, service
 from hub.audit import anchoring
 from hub.core.runtime import Runtime
+from schedules.campaigns.models import Campaign, CampaignState, CampaignText
 
 log = logging.getLogger(__name__)
 HOUR_S = 3600.0
@@ -52,5 +53,6 @@ def sounds_wanted(session: Session, now: datetime) -> set[str]:
     voices = select(Shout.voice_sha256).where(Shout.made_at > now - RECENT)
     kept = select(Material.audio_sha256).where(Material.state != MaterialState.WITHDRAWN)
     played = select(Announcement.recording_sha256).where(Announcement.state != State.WITHDRAWN)
-    queries = (announcements, broadcasts, alerts, shouts, voices, kept, played)
+    campaigns = select(CampaignText.audio_sha256).join(Campaign).where(Campaign.state != CampaignState.STOPPED)
+    queries = (announcements, broadcasts, alerts, shouts, voices, kept, played, campaigns)
     return {sha for query in queries for sha in session.scalars(query) if sha}

@@ -10,8 +10,8 @@ from sqlalchemy import select
 import cunxiang
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.drafting import Draft
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.models import When
-from broadcasts.announcements.service import Spoken
 from broadcasts.audience.selection import Audience
 from broadcasts.feature import open_studio, rules_of
 from broadcasts.kinds import Theme
