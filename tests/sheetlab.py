@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from broadcasts.announcements import service as announcements
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.models import Announcement
-from broadcasts.announcements.service import Spoken
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.rules import Rules
 from broadcasts.feature import rules_of
