@@ -17,7 +17,7 @@ from broadcasts.materials.models import Material
 from broadcasts.settings import SpeechSettings
 from broadcasts.shout.models import Shout
 from broadcasts.studio import Studio
-from hub.accounts import keys, service
+from hub.accounts import inviting, keys, sessions, throttle
 from hub.audit import anchoring
 from hub.core.runtime import Runtime
 from schedules.campaigns.models import Campaign, CampaignState, CampaignText
@@ -34,7 +34,8 @@ def tidy(runtime: Runtime) -> float:
     anchoring.daily(runtime)
     with runtime.sessions.begin() as session:
         forgotten = sheet.forget(session, now=now)
-        forgotten += keys.purge(session, now=now) + service.forget_sign_ins(session, now=now)
+        forgotten += keys.purge(session, now=now) + sessions.forget(session, now=now)
+        forgotten += throttle.forget(session, now=now) + inviting.forget(session, now=now)
     with runtime.sessions.read() as session:
         wanted = sounds_wanted(session, now) | runtime.get(Packer).wanted()
     limit = runtime.config.section(SpeechSettings).cache_mb * 1_000_000

@@ -11,7 +11,7 @@ from broadcasts.materials.drafting import MaterialDraft
 from broadcasts.texts import shelf
 from broadcasts.texts.filling import Filled
 from broadcasts.texts.shelf import Text
-from hub.accounts import service as accounts
+from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.core.actor import Actor
 from hub.core.runtime import Runtime
@@ -74,4 +74,4 @@ def seed(runtime: Runtime) -> None:
     """Put them on the demo's desk."""
     with runtime.sessions.begin() as session:
         account = session.scalars(select(Account).where(Account.login == WRITER)).one()
-        load(session, accounts.actor_for(account, origin="demo"), runtime)
+        load(session, actor_for(session, account, origin="demo"), runtime)
