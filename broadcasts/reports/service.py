@@ -101,7 +101,8 @@ def rules_of(session: Session) -> Sequence[Rule]:
 
 def set_rules(session: Session, actor: Actor, wanted: Sequence[Rule], *, now: datetime) -> None:
     """Settle rules for the whole county; whoever administers less may not. Raises Problems."""
-    for root in regions.roots(session):
+    roots = regions.roots(session)
+    for root in roots:
         actor.require(Permission.EDIT_ACCOUNTS, root)
     problems = [p for rule in wanted for p in _problems(rule)]
     if not sum(rule.weight for rule in wanted):
@@ -121,7 +122,7 @@ def set_rules(session: Session, actor: Actor, wanted: Sequence[Rule], *, now: da
             actor,
             "score.change",
             f"score:{rule.metric.value}",
-            "",
+            roots[0] if roots else "",
             now,
             before=_told(before[rule.metric]),
             after=_told(rule),
