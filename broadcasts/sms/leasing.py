@@ -47,6 +47,8 @@ class LeasePlan:
     calls: int
     per_call: int
     lease: timedelta
+    after: tuple[str, ...] = ()
+    """Only people whom all of these have refused."""
 
 
 Choose = Callable[[str], "Sequence[LeasePlan] | None"]
@@ -80,6 +82,7 @@ def _calls(session: Session, run: SmsRun, plan: LeasePlan, now: datetime) -> lis
             SmsMessage.state == MessageState.CREATED,
             SmsMessage.next_try_at <= now,
             ~SmsMessage.shun.contains(bar(plan.provider), autoescape=True),
+            *(SmsMessage.shun.contains(bar(name), autoescape=True) for name in plan.after),
         )
         .order_by(SmsMessage.id)
         .limit(plan.calls * plan.per_call)

@@ -173,7 +173,7 @@ class SmsPump:
             healthy = not choice.line.paces[self._lane].troubles
             most = min(choice.per_call, EMERGENCY_BATCH) if self._lane is Lane.EMERGENCY else choice.per_call
             ahead = _AHEAD // most if healthy and not choice.line.gateway.caps.per_second else 0
-            plans.append(leasing.LeasePlan(choice.line.name, choice.calls + ahead, most, _LEASE))
+            plans.append(leasing.LeasePlan(choice.line.name, choice.calls + ahead, most, _LEASE, choice.after))
         return plans
 
     def _open(self, calls: Sequence[leasing.Call], numbers: dict[int, str]) -> list[int]:
@@ -336,4 +336,4 @@ class SmsPump:
                 return
             sweeping.found_sent(session, doubt, known or {}, now=now)
             missing = [message_id for message_id, _ in doubt.people if message_id not in (known or {})]
-            sweeping.send_again(session, doubt, missing, now=now)
+            sweeping.send_again(session, doubt, missing, self._routes.able(doubt.text), now=now)
