@@ -21,6 +21,7 @@ from broadcasts.materials import api as material_api
 from broadcasts.materials import views as materials
 from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
+from broadcasts.sms import provider_pages
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
 from broadcasts.voices import api as voices_api
@@ -30,7 +31,7 @@ from hub.regions.facts import Silencing
 from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
-ROOMS = (delivery, announcements, alerts, shout, materials, sms, voices, lexicon, wording)
+ROOMS = (delivery, announcements, alerts, shout, materials, sms, provider_pages, voices, lexicon, wording)
 VERBS = (announcement_api, delivery_api, muting_api, alert_api, material_api, sms_api, voices_api, lexicon_api)
 
 

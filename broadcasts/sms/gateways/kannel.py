@@ -58,7 +58,7 @@ class KannelGateway:
     """One text to one number per call: with more, Kannel would have to name the number in the address it reports to."""
 
     name = NAME
-    caps = Caps(max_per_call=1, receipts=True, inbound=True, query=False, hook_answer="")
+    caps = Caps(max_per_call=1, receipts=True, inbound=True, query=False, reports="token")
 
     def __init__(self, context: GatewayContext) -> None:
         self._own = context.need(KannelSettings, "url", "username", "password")
