@@ -4,15 +4,19 @@ from flask import Flask
 
 from broadcasts.alerts import api as alert_api
 from broadcasts.alerts import attention as emergency_desk
+from broadcasts.alerts import drill_views as drills
 from broadcasts.alerts import views as alerts
+from broadcasts.alerts.calling import views as calling
 from broadcasts.alerts.pack import Packer
+from broadcasts.alerts.plans import views as plans
+from broadcasts.alerts.record import views as incidents
 from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
 from broadcasts.announcements import views as announcements
 from broadcasts.delivery import api as delivery_api
 from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
-from broadcasts.delivery.desk import Approvals, Countdowns
+from broadcasts.delivery.desk import Approvals, Countdowns, Pressings
 from broadcasts.delivery.sound import ReleasedSound
 from broadcasts.lexicon import api as lexicon_api
 from broadcasts.lexicon import views as lexicon
@@ -21,6 +25,8 @@ from broadcasts.materials import api as material_api
 from broadcasts.materials import views as materials
 from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
+from broadcasts.sms import inbox_api as letters_api
+from broadcasts.sms import inbox_views as sms_inbox
 from broadcasts.sms import provider_pages
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
@@ -31,8 +37,34 @@ from hub.regions.facts import Silencing
 from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
-ROOMS = (delivery, announcements, alerts, shout, materials, sms, provider_pages, voices, lexicon, wording)
-VERBS = (announcement_api, delivery_api, muting_api, alert_api, material_api, sms_api, voices_api, lexicon_api)
+ROOMS = (
+    delivery,
+    announcements,
+    alerts,
+    drills,
+    plans,
+    incidents,
+    calling,
+    shout,
+    materials,
+    sms,
+    sms_inbox,
+    provider_pages,
+    voices,
+    lexicon,
+    wording,
+)
+VERBS = (
+    announcement_api,
+    delivery_api,
+    muting_api,
+    alert_api,
+    material_api,
+    sms_api,
+    letters_api,
+    voices_api,
+    lexicon_api,
+)
 
 
 def provide_desks(runtime: Runtime) -> None:
@@ -43,6 +75,7 @@ def provide_desks(runtime: Runtime) -> None:
     runtime.provide(SpeakerHistory, SpeakerHistory(past.latest))
     runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))
+    runtime.provide(Pressings, Pressings(emergency_desk.pressing))
 
 
 def install_pages(app: Flask, runtime: Runtime) -> None:

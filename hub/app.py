@@ -8,10 +8,14 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.accounts import api as account_api
+from hub.accounts import duty_views, own_views, staff_views
 from hub.accounts import service as accounts
 from hub.accounts import views as account_pages
 from hub.accounts.identity import IDENTITY
 from hub.accounts.keys import key_store
+from hub.accounts.second import Vault
+from hub.accounts.sessions import SESSION_LENGTH
+from hub.accounts.throttle import Marks
 from hub.audit import api as audit_api
 from hub.audit import views as audit_pages
 from hub.audit.places import PlaceNames
@@ -26,6 +30,7 @@ from hub.core.migrating import upgrade
 from hub.core.notify import Pulse
 from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
+from hub.duty import views as duty_pages
 from hub.regions import api as region_api
 from hub.regions import service as regions
 from hub.regions import views as region_pages
@@ -51,20 +56,27 @@ from hub.web.limits import JoinsPerMinute
 from hub.web.menu import Menu
 from hub.web.uploads import Uploads
 from hub.web.work import Identity
+from hub.webhooks import views as webhook_pages
+from hub.webhooks.secrets import SecretSafe
 
 log = logging.getLogger(__name__)
 VERSION = "0.1.0"
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 ROOMS = (
     account_pages,
+    own_views,
+    duty_views,
+    staff_views,
     region_pages,
     resident_pages,
+    duty_pages,
     speaker_pages,
     care_pages,
     ledger_pages,
     joining_pages,
     audit_pages,
     watching_pages,
+    webhook_pages,
 )
 VERBS = (
     account_api.open_bp,
@@ -100,6 +112,8 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(Menu, Menu())
     runtime.provide(Identity, IDENTITY)
     runtime.provide(KeyStore, key_store(runtime.secrets))
+    runtime.provide(Vault, Vault(runtime.secrets))
+    runtime.provide(Marks, Marks(runtime.secrets))
     api.provide_limits(runtime)
     runtime.provide(JoinsPerMinute, JoinsPerMinute(joining_pages.JOINS_PER_MINUTE))
     runtime.provide(Uploads, Uploads(runtime.config.data_dir / "uploads"))
@@ -111,6 +125,7 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(LoudspeakerCounts, LoudspeakerCounts(registry.totals_by_region))
     runtime.provide(Metrics, Metrics(runtime))
     runtime.provide(Pulse, Pulse())
+    runtime.provide(SecretSafe, SecretSafe(runtime.secrets))
     for feature in features:
         feature.provide(runtime)
 
@@ -132,7 +147,7 @@ def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=runtime.settings.public_url.startswith("https://"),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
-        WTF_CSRF_TIME_LIMIT=int(accounts.SESSION_LENGTH.total_seconds()),
+        WTF_CSRF_TIME_LIMIT=int(SESSION_LENGTH.total_seconds()),
         WTF_CSRF_SSL_STRICT=False,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -7,12 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
+from broadcasts.alerts.plans import starting
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Theme
 from hub.accounts import service as accounts
+from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.accounts.roles import PERMISSIONS_OF, Role
 from hub.core.actor import SYSTEM, Actor, Scope
@@ -75,7 +77,7 @@ def an_actor(role: Role = Role.CLERK, region: str = NORTH, name: str = "clerk", 
 def the_actor(session: Session, login: str) -> Actor:
     """Return the Actor of one of the PEOPLE."""
     account = session.scalars(select(Account).where(Account.login == login)).one()
-    return accounts.actor_for(account, origin="test")
+    return actor_for(session, account, origin="test")
 
 
 def a_speaker(session: Session, speaker_id: str, *, region: str = BRIDGE, online: bool = True) -> Speaker:
@@ -104,3 +106,11 @@ def a_draft(**given: object) -> Draft:
 def an_announcement(session: Session, actor: Actor, *, now: datetime = EARLIER, **given: object) -> Announcement:
     """Write a draft as `actor`."""
     return announcements.create(session, actor, a_draft(**given), now=now)
+
+
+def signed_plans(session: Session) -> None:
+    """Give the whole county plans in force: the hub's own words, signed by two people who need not have accounts."""
+    writer = an_actor(Role.CLERK, COUNTY, "县广播站编辑")
+    signers = [an_actor(Role.APPROVER, COUNTY, name) for name in ("县应急局局长", "县应急局副局长")]
+    starting.begin(session, writer, COUNTY, signature="村响", now=EARLIER)
+    starting.sign_all(session, COUNTY, signers, now=EARLIER)

@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from broadcasts.delivery.desk import Countdown, Programme, Waiting
+from broadcasts.delivery.desk import Countdown, Pressing, Programme, Waiting
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.progress import HEARD, numbers_of
 from broadcasts.delivery.visibility import below, first_seen
 from broadcasts.loudspeaker.models import SpeakerDelivery
-from broadcasts.sms import inbound
+from broadcasts.sms import inbox
 from broadcasts.sms.models import SmsRun
 from broadcasts.sms.states import RunState
 from hub.core.actor import Actor, Permission
@@ -36,7 +36,13 @@ class Topic(StrEnum):
     """
 
     DANGER = "danger"
+    DANGER_TAKEN = "danger_taken"
+    """Somebody takes care of it, and it is not over."""
     COUNTDOWN = "countdown"
+    SECOND = "second"
+    ANSWER = "answer"
+    ERRANDS = "errands"
+    ALONE = "alone"
     EMERGENCY = "emergency"
     BROKER = "broker"
     TEXTS_PAUSED = "texts_paused"
@@ -73,6 +79,7 @@ class Source:
     connected: bool
     waiting: Waiting
     countdowns: Sequence[Countdown]
+    pressing: Sequence[Pressing]
     failed: Sequence[Programme]
 
 
@@ -83,6 +90,10 @@ def all_matters(session: Session, actor: Actor, source: Source, *, now: datetime
         *(
             Matter(Topic.COUNTDOWN, c.title, count=c.speakers, until=c.fires_at, target=c.alert_id)
             for c in source.countdowns
+        ),
+        *(
+            Matter(Topic(p.press.value), p.name, count=p.count, note=p.who, since=p.since, target=p.target)
+            for p in source.pressing
         ),
         *_unheard(session, actor, now),
         *_texts_paused(session, actor),
@@ -97,11 +108,19 @@ def all_matters(session: Session, actor: Actor, source: Source, *, now: datetime
 
 
 def _danger(session: Session, actor: Actor) -> Iterator[Matter]:
-    replies = inbound.inbox(session, actor, urgent=True)
+    replies = inbox.inbox(session, actor, urgent=True)
     names = regions.names(session, {code for r in replies for code in codes_in(r.region_path)[-1:]})
     for reply in replies:
         place = " ".join(names.get(code, code) for code in codes_in(reply.region_path)[-1:])
-        yield Matter(Topic.DANGER, reply.text[:60], place, since=reply.received_at, note=reply.masked, target=reply.id)
+        if reply.acknowledged_at is None:
+            yield Matter(
+                Topic.DANGER, reply.text[:60], place, since=reply.received_at, note=reply.masked, target=reply.id
+            )
+        else:
+            taken = reply.acknowledged_by_name
+            yield Matter(
+                Topic.DANGER_TAKEN, reply.text[:60], place, since=reply.acknowledged_at, note=taken, target=reply.id
+            )
 
 
 def _unheard(session: Session, actor: Actor, now: datetime) -> Iterator[Matter]:

@@ -17,21 +17,27 @@ from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.orders import NO_SOUND, Manner, Sound
 from broadcasts.loudspeaker.targets import Meant
 from broadcasts.sms import outbox
+from broadcasts.sms.purposes import About
 from broadcasts.sms.states import Priority as SmsPriority
 from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound, WrongState
 from hub.speakers.protocol import Priority
+from hub.webhooks.events import note
+from hub.webhooks.models import EventKind
 
 PRIORITY = {
     Kind.RELAY: Priority.RELAY,
     Kind.ROUTINE: Priority.ROUTINE,
     Kind.SHOUT: Priority.SHOUT,
     Kind.EMERGENCY: Priority.EMERGENCY,
+    Kind.DRILL: Priority.EMERGENCY,
 }
 HUSHED = frozenset({Kind.RELAY, Kind.ROUTINE})
 """What never sounds in quiet hours."""
 BY_LENGTH, SPOKEN_LENGTH = 60, 800
+TEXTS_LAST = {True: timedelta(hours=6), False: timedelta(hours=24)}
+"""How long text messages are still sent, emergency or not, when nobody said."""
 GRACE = timedelta(seconds=45)
 """How long after the last possible sound the hub waits for reports before it calls a loudspeaker silent."""
 
@@ -70,6 +76,10 @@ class Order:
     repeat: int = 1
     gap_ms: int = 0
     mode: str = "live"
+    topic: str = ""
+    """What its text messages are about, for who wants nothing about that."""
+    texts_until: datetime | None = None
+    """After this no text message of it is sent any more; None: as long as is usual."""
     broadcast_id: UUID | None = None
     """The id it is to have, where it was sent ahead under one."""
 
@@ -87,7 +97,7 @@ class Order:
     @property
     def meant(self) -> Meant:
         """Which loudspeakers."""
-        return Meant(self.audience.paths, self.audience.only, self.audience.without)
+        return Meant(self.audience.paths, self.audience.only, self.audience.without, drill=self.kind is Kind.DRILL)
 
     @property
     def manner(self) -> Manner:
@@ -112,13 +122,15 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
     `order.source` is unique: the same occasion released twice raises WrongState and changes nothing. Nothing routine is
     released into quiet hours, whoever asks.
     """
+    if order.kind is Kind.DRILL and (order.audience.sms or order.mode != "drill"):
+        raise WrongState("drill_must_stay_inside")
+    if order.kind is not Kind.DRILL and order.mode != "live":
+        raise WrongState("drill_must_stay_inside")
     if session.scalar(select(Broadcast.id).where(Broadcast.source == order.source)):
         raise WrongState("broadcast_released_already")
     if order.kind in HUSHED and order.sounds and rules.quiet.touches(order.starts_at, order.total_ms / 1000):
         raise WrongState("quiet_hours")
     broadcast = _row(order, actor, now)
-    session.add(broadcast)
-    session.flush()
     if order.sounds:
         broadcast.speakers_meant = orders.place(
             session,
@@ -132,6 +144,8 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
             now=now,
             manner=order.manner,
         )
+    session.add(broadcast)
+    session.flush()
     if order.audience.sms:
         outbox.plan_run(
             session,
@@ -140,9 +154,10 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
             signature=rules.sms.signature,
             audience=order.audience,
             priority=SmsPriority.EMERGENCY if order.kind is Kind.EMERGENCY else SmsPriority.ROUTINE,
-            expires_at=max(order.expires_at, now + timedelta(hours=6 if order.kind is Kind.EMERGENCY else 24)),
+            expires_at=order.texts_until or max(order.expires_at, now + TEXTS_LAST[order.kind is Kind.EMERGENCY]),
             settings=rules.sms,
             now=now,
+            about=About(order.topic),
         )
     log.record(
         session,
@@ -156,7 +171,22 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
         speakers=broadcast.speakers_meant,
         audio=broadcast.audio_sha256,
     )
+    _tell(session, EventKind.RELEASED, broadcast, now)
     return broadcast
+
+
+def _tell(session: Session, kind: EventKind, broadcast: Broadcast, now: datetime) -> None:
+    note(
+        session,
+        kind,
+        broadcast.home_path,
+        now,
+        broadcast=str(broadcast.id),
+        kind_of_broadcast=broadcast.kind.value,
+        title=broadcast.title,
+        speakers_meant=broadcast.speakers_meant,
+        page=f"/broadcasts/{broadcast.id}",
+    )
 
 
 def _row(order: Order, actor: Actor, now: datetime) -> Broadcast:
@@ -204,7 +234,18 @@ def stop(session: Session, actor: Actor, broadcast_id: UUID, *, now: datetime) -
     log.record(
         session, actor, "broadcast.stop", f"broadcast:{broadcast.id}", broadcast.home_path, now, title=broadcast.title
     )
+    _tell(session, EventKind.STOPPED, broadcast, now)
     return broadcast
+
+
+def supersede(session: Session, broadcast_id: UUID, *, by_name: str, now: datetime) -> None:
+    """Silence it because something newer is said in the same places; its text messages go on."""
+    broadcast = session.get_one(Broadcast, broadcast_id, with_for_update=True)
+    if broadcast.state is not BroadcastState.GOING:
+        return
+    broadcast.state = BroadcastState.STOPPED
+    broadcast.stopped_at, broadcast.stopped_by_name = now, by_name[:60]
+    orders.call_off(session, broadcast.id, now=now)
 
 
 def anything_open(session: Session) -> bool:
@@ -231,6 +272,7 @@ def settle(session: Session, *, now: datetime) -> int:
             continue
         if broadcast.state is BroadcastState.GOING:
             broadcast.state = BroadcastState.DONE
+            _tell(session, EventKind.DONE, broadcast, now)
         broadcast.done_at = now
         closed += 1
     return closed

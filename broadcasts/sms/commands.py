@@ -1,69 +1,133 @@
-"""`cunxiang sms`: which providers there are, what stands against a text, one test message."""
+"""What a resident's message asks for, if it asks for something the hub does by itself. Pure.
 
-import sys
+Only a message that says nothing else is a command: "退订" is one, "我要退订医保吗" is a letter for people.
+"""
 
-import click
-
-from broadcasts.delivery.commands import CONSOLE
-from broadcasts.sms import managing
-from broadcasts.sms.gateways import finding
-from broadcasts.sms.opening import open_provider
-from broadcasts.sms.segments import measure, signed
-from broadcasts.sms.settings import SmsSettings
-from hub.commands.frame import Frame, guarded, pass_frame
-from hub.web.words import sentence
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
 
 
-@click.group()
-def sms() -> None:
-    """Text messages: providers, a look at a text, a test."""
+class Command(StrEnum):
+    """What the hub does by itself."""
+
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
+    ASK = "ask"
+    """Send me again what was said last."""
+    CHOICE = "choice"
+    """One of the numbered answers that a message asked for."""
 
 
-@sms.command()
-@pass_frame
-@guarded
-def providers(frame: Frame) -> None:
-    """List the configured providers in their order, with the addresses they report to. Treat those like passwords."""
-    runtime = frame.runtime()
-    for line in managing.lines(CONSOLE, open_provider(runtime), runtime.base_url, now=runtime.now()):
-        kind = "simulated" if line.simulated else ("any text" if line.free_text else "filed templates only")
-        click.secho(f"{line.rank}. {line.name}  weight {line.weight}, {kind}", bold=True)
-        for what, address in (("reports", line.receipts_url), ("replies", line.inbound_url)):
-            if address:
-                click.echo(f"    {what}: {address}")
-    click.echo(f"Installed: {', '.join(finding.names())}")
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message as a command. `topic` is empty when everything is meant; `choice` is the number, 0 for none."""
+
+    command: Command | None = None
+    topic: str = ""
+    choice: int = 0
 
 
-@sms.command()
-@click.argument("text")
-@pass_frame
-@guarded
-def check(frame: Frame, text: str) -> None:
-    """Say how many parts TEXT has with the signature, and what each provider has against it. Sends nothing."""
-    runtime = frame.runtime()
-    settings = runtime.config.section(SmsSettings)
-    whole = signed(text, settings.signature)
-    click.echo(f"{len(whole)} characters, {measure(whole, settings.counting).parts} parts")
-    for said in open_provider(runtime).check(whole):
-        click.secho(f"{said.gateway}: {'cannot carry it' if said.blocking else 'can carry it'}", bold=True)
-        for objection in said.objections:
-            click.echo(f"    {sentence(objection.code, 'en', found=objection.found)}")
+NOTHING = Said()
+OPT_OUT = frozenset(
+    [
+        "退订",
+        "取消",
+        "取消订阅",
+        "拒收",
+        "拒绝",
+        "不要",
+        "STOP",
+        "STOPALL",
+        "UNSUBSCRIBE",
+        "CANCEL",
+        "END",
+        "QUIT",
+        "REVOKE",
+        "OPTOUT",
+        "T",
+        "TD",
+        "N",
+        "R",
+        "TT",
+        "QX",
+    ]
+)
+OPT_IN = frozenset(["订阅", "恢复", "START", "UNSTOP"])
+ASK = frozenset(["查询", "没听清", "没听清楚", "再说一遍", "再播一遍", "最近广播"])
+TOPICS = {
+    "notice": ("通知", "日常"),
+    "safety": ("安全", "防火", "防汛"),
+    "fraud": ("反诈", "防诈", "防诈骗", "诈骗"),
+    "law": ("普法", "法律", "法治"),
+}
+"""How residents call what announcements are about (`broadcasts.kinds.Theme`)."""
+_LEAVE = ("退订", "取消订阅", "取消", "拒收", "不要", "TD", "T")
+_COME = ("订阅", "恢复")
+_CHOICE = re.compile(r"(?:选|回|回复)?([1-9])(?!\d)号?[\s.、,:;!)]*(.{0,16})", re.DOTALL)
+URGENT = (
+    "救",
+    "被困",
+    "困住",
+    "困在",
+    "报警",
+    "滑坡",
+    "塌",
+    "泥石流",
+    "山洪",
+    "着火",
+    "起火",
+    "山火",
+    "火灾",
+    "淹",
+    "落水",
+    "掉水",
+    "溺",
+    "受伤",
+    "流血",
+    "昏迷",
+    "中毒",
+    "快来人",
+    "没气",
+)
+"""Words of danger: a message with one of them is never left to the hub alone."""
+SAFE_WORDS = ("救助金", "救济", "救灾款", "急救知识", "救生衣")
+"""Words of danger inside everyday ones."""
 
 
-@sms.command()
-@click.argument("name")
-@click.option("--text", default="测试短信，收到不用理会。", show_default=True)
-@pass_frame
-@guarded
-def test(frame: Frame, name: str, text: str) -> None:
-    """Send one test message through the provider NAME; asks for the number, so that it stays out of the history."""
-    runtime = frame.runtime()
-    provider, signature = open_provider(runtime), runtime.config.section(SmsSettings).signature
-    number = click.prompt("Mobile number")
-    submission = managing.prepare_test(CONSOLE, provider, name, number, text, signature, now=runtime.now())
-    tested = managing.send_test(provider, name, submission)
-    with runtime.sessions.begin() as session:
-        managing.note_test(session, CONSOLE, tested, now=runtime.now())
-    click.echo(sentence(f"sms_test_{tested.outcome}", "en", code=tested.code, masked=tested.masked))
-    if tested.outcome != "accepted":
-        sys.exit(1)
+def read(text: str) -> Said:
+    """Return what a message asks for; nothing when people have to read it."""
+    plain = unicodedata.normalize("NFKC", text).strip()
+    if plain and set(plain) <= set("? !") and "?" in plain:
+        return Said(Command.ASK)
+    bare = "".join(c for c in plain.upper() if c.isalnum())
+    if bare in ASK:
+        return Said(Command.ASK)
+    if bare in OPT_OUT:
+        return Said(Command.OPT_OUT)
+    if bare in OPT_IN:
+        return Said(Command.OPT_IN)
+    return _topical(bare) or _choice(plain) or NOTHING
+
+
+def is_urgent(text: str) -> bool:
+    """Return whether somebody may be in danger."""
+    plain = unicodedata.normalize("NFKC", text)
+    for word in SAFE_WORDS:
+        plain = plain.replace(word, "")
+    return any(word in plain for word in URGENT)
+
+
+def _topical(bare: str) -> Said | None:
+    for topic, names in TOPICS.items():
+        for name in names:
+            for verbs, command in ((_LEAVE, Command.OPT_OUT), (_COME, Command.OPT_IN)):
+                if bare in {whole for verb in verbs for whole in (verb + name, verb + name + "短信", name + verb)}:
+                    return Said(command, topic)
+    return None
+
+
+def _choice(plain: str) -> Said | None:
+    found = _CHOICE.fullmatch(plain)
+    return Said(Command.CHOICE, choice=int(found.group(1))) if found else None

@@ -16,7 +16,7 @@ from uuid6 import uuid7
 from broadcasts.sms import bulk
 from broadcasts.sms.expansion import in_lane
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
-from broadcasts.sms.states import Lane, MessageState, RunState, SubmissionState
+from broadcasts.sms.states import Lane, MessageState, Priority, RunState, SubmissionState
 
 
 class Person(NamedTuple):
@@ -60,13 +60,21 @@ _TABLE: Any = SmsSubmission.__table__
 _INSERT = insert(_TABLE)
 
 
-def take(session: Session, lane: Lane, choose: Choose, *, lease_until: datetime, now: datetime) -> list[Call]:
+def take(
+    session: Session,
+    lane: Lane,
+    choose: Choose,
+    *,
+    lease_until: datetime,
+    now: datetime,
+    least: Priority = Priority.ROUTINE,
+) -> list[Call]:
     """Take the next people of the most urgent run for calls that are about to be made.
 
     To be committed BEFORE the network is touched: if this process dies before it says what became of them, they are
     unknown after `lease_until`.
     """
-    run = _next_run(session, lane, now)
+    run = _next_run(session, lane, now, least)
     if run is None:
         return []
     plans = choose(run.text)
@@ -144,7 +152,12 @@ def drop(session: Session, ids: Collection[UUID], *, now: datetime) -> None:
     )
 
 
-def _next_run(session: Session, lane: Lane, now: datetime) -> SmsRun | None:
+def anything_due(session: Session, lane: Lane, *, now: datetime, least: Priority) -> bool:
+    """Return whether somebody waits in a run of at least that urgency."""
+    return _next_run(session, lane, now, least) is not None
+
+
+def _next_run(session: Session, lane: Lane, now: datetime, least: Priority) -> SmsRun | None:
     due = exists().where(
         SmsMessage.broadcast_id == SmsRun.broadcast_id,
         SmsMessage.state == MessageState.CREATED,
@@ -153,7 +166,7 @@ def _next_run(session: Session, lane: Lane, now: datetime) -> SmsRun | None:
     return session.scalar(
         select(SmsRun)
         .where(SmsRun.state == RunState.GOING, SmsRun.paused_reason == "", SmsRun.expires_at > now)
-        .where(in_lane(lane), due)
+        .where(in_lane(lane), due, SmsRun.priority <= int(least))
         .order_by(SmsRun.priority, SmsRun.served_at)
         .limit(1)
     )

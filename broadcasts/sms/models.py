@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, Stri
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
+from broadcasts.sms.purposes import Purpose, StepKind
 from broadcasts.sms.states import MessageState, RunState, SubmissionState
 from hub.core.db import Base, StateText
 
@@ -31,6 +32,11 @@ class SmsRun(Base):
     price_hundredths: Mapped[int]
     """Price of one part in hundredths of a fen."""
     audience: Mapped[dict[str, Any]]
+    topic: Mapped[str] = mapped_column(String(24), default="", server_default="")
+    """What it is about, for who wants nothing about that; empty: only 退订 as a whole keeps it away."""
+    purpose: Mapped[Purpose] = mapped_column(
+        StateText(Purpose), default=Purpose.BROADCAST, server_default=Purpose.BROADCAST.value
+    )
     state: Mapped[RunState] = mapped_column(StateText(RunState), default=RunState.EXPANDING)
     paused_reason: Mapped[str] = mapped_column(String(40), default="")
     """Why the whole run stands still although it is not over (`gateway_configuration`); empty: it does not."""
@@ -161,7 +167,31 @@ class SmsInbound(Base):
     resident_id: Mapped[UUID | None]
     text: Mapped[str] = mapped_column(Text)
     command: Mapped[str] = mapped_column(String(12), default="")
-    """`opt_out`, `opt_in`, or empty: somebody has to read it."""
+    """A `commands.Command`, or empty: somebody has to read it."""
+    topic: Mapped[str] = mapped_column(String(24), default="", server_default="")
+    """What a command is about, when it does not concern everything."""
+    choice: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Which of the numbered answers was given; 0: none."""
+    broadcast_id: Mapped[UUID | None] = mapped_column(index=True)
+    """Whose numbered answers it belongs to."""
     urgent: Mapped[bool] = mapped_column(default=False)
     received_at: Mapped[datetime]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by_name: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    answered_at: Mapped[datetime | None]
+    """When the hub itself answered a command, or found that there is nothing to say."""
     handled_at: Mapped[datetime | None]
+
+
+class InboundStep(Base):
+    """Something that was done about a resident's message. Steps are only ever added."""
+
+    __tablename__ = "sms_inbound_step"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    inbound_id: Mapped[UUID] = mapped_column(ForeignKey(SmsInbound.id, ondelete="CASCADE"), index=True)
+    at: Mapped[datetime]
+    by: Mapped[UUID | None]
+    by_name: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[StepKind] = mapped_column(StateText(StepKind))
+    note: Mapped[str] = mapped_column(Text, default="")

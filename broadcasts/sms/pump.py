@@ -18,11 +18,12 @@ from sqlalchemy.orm import Session
 from broadcasts.sms import leasing, receipts, sweeping
 from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.gateways.gateway import Addressee, Submission, SubmitResult, Unknown
+from broadcasts.sms.purposes import Limits
 from broadcasts.sms.reports import message_ref
 from broadcasts.sms.routing import Pace, Routes
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.settling import Terms, settle, unreadable
-from broadcasts.sms.states import Lane
+from broadcasts.sms.states import Lane, Priority
 from hub.core.clock import Clock
 from hub.core.db import Sessions
 from hub.core.errors import Unavailable
@@ -66,6 +67,7 @@ class SmsPump:
     ) -> None:
         self._sessions, self._safe, self._routes = sessions, safe, routes
         self._clock, self._settings, self._zone, self._lane = clock, settings, zone, lane
+        self._limits = Limits.of(settings, zone)
         self._pool = ThreadPoolExecutor(
             settings.calls_at_once * len(routes.lines), thread_name_prefix=f"sms-{lane.value}"
         )
@@ -87,7 +89,7 @@ class SmsPump:
                     return _IDLE_S[self._lane]
         self._tidy(now)
         with self._sessions.begin() as session:
-            if not self._busy and expand_next(session, self._lane, now=now) is not None:
+            if not self._busy and expand_next(session, self._lane, now=now, limits=self._limits) is not None:
                 return 0.0
         took = self._turn(now)
         if self._open_calls.total():
@@ -115,7 +117,11 @@ class SmsPump:
 
     def _turn(self, now: datetime, *, taking: bool = True) -> bool:
         """Write down answers and announce the next calls, committed together and before any of them is made."""
-        taking = taking and self._until_window(now) <= 0
+        least = Priority.ROUTINE
+        if self._until_window(now) > 0:
+            # At night only answers to residents go out: they asked just now.
+            least = Priority.DRILL
+            taking = taking and self._waits(now, least)
         if not taking and not self._to_write:
             return False
         answered = self._to_write
@@ -125,16 +131,21 @@ class SmsPump:
             if answered:
                 settle(session, [(each.call, each.result) for each in answered], self._terms, now=begin)
                 self._learn(answered, begin)
-            calls = self._take(session, numbers, begin) if taking else []
+            calls = self._take(session, numbers, begin, least) if taking else []
         self._to_write = []
         for call in calls:
             self._open_calls[call.provider] += 1
             self._pool.submit(self._call, call, self._submission(call, numbers, begin))
         return bool(calls or answered)
 
-    def _take(self, session: Session, numbers: dict[int, str], now: datetime) -> list[leasing.Call]:
+    def _waits(self, now: datetime, least: Priority) -> bool:
+        with self._sessions.read() as session:
+            return leasing.anything_due(session, self._lane, now=now, least=least)
+
+    def _take(self, session: Session, numbers: dict[int, str], now: datetime, least: Priority) -> list[leasing.Call]:
         until = now + timedelta(seconds=self._settings.lease_s)
-        taken = leasing.take(session, self._lane, partial(self._plans, now), lease_until=until, now=now)
+        plans = partial(self._plans, now)
+        taken = leasing.take(session, self._lane, plans, lease_until=until, now=now, least=least)
         opened = [self._open(call, numbers) for call in taken]
         broken = [message_id for _, lost in opened for message_id in lost]
         if broken:

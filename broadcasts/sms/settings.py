@@ -39,6 +39,12 @@ class SmsSettings(Section):
     )
     window_from: time = Field(time(8), description="routine messages go out from this local time on")
     window_until: time = Field(time(21), description="… until this one; emergencies go out at any hour")
+    most_a_day: int = Field(
+        5, ge=0, le=100, description="ordinary messages one number gets a day at most; 0 = no limit, emergencies never"
+    )
+    same_text_minutes: int = Field(
+        10, ge=0, le=1440, description="minutes in which nobody gets the same ordinary text twice; 0 = no limit"
+    )
     calls_at_once: int = Field(8, ge=1, le=64, description="calls to the provider open at the same time, per lane")
     lease_s: int = Field(
         60, ge=5, le=3600, description="seconds after which an unfinished call of a dead process is given up as unknown"

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,18 +11,24 @@ from typing import Any
 
 import pytest
 from apilab import check_described
+from builders import signed_plans
 from carelab import fault, plugged, watch
 from conftest import SetClock, open_hub
 from flask_openapi3.openapi import OpenAPI
-from sqlalchemy import update
+from sqlalchemy import select, update
+from uploadlab import a_recording
 from werkzeug.test import TestResponse
 
 import cunxiang
+from broadcasts.sms import inbound
 from broadcasts.sms.expansion import expand_next
+from broadcasts.sms.reports import Inbound
 from broadcasts.sms.states import Lane
 from hub.app import build
 from hub.core.runtime import Runtime
 from hub.demo import seeding
+from hub.residents.models import NumberKind, Phone, Resident
+from hub.residents.phones import PhoneSafe
 from hub.speakers.joining import desk
 from hub.speakers.joining.claims import Device
 from hub.speakers.joining.codes import claim_id
@@ -47,6 +54,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     runtime = open_hub(tmp_path_factory.mktemp("demo") / "var", SetClock())
     seeding.seed(runtime, silently)
     with runtime.sessions.begin() as session:
+        signed_plans(session)
         session.execute(update(Speaker).values(online=True, seen_at=runtime.now(), online_since=runtime.now()))
     yield runtime
     runtime.sessions.engine.dispose()
@@ -97,6 +105,8 @@ class Shell:
             self.variables[name] = str(found)
         elif later:
             self.variables[name] = str(int(self.runtime.now().timestamp() + int(later[1])) * 1000)
+        elif "base64" in value:
+            self.variables[name] = b64encode(a_recording(1)).decode()
         else:
             self.variables[name] = value
 
@@ -211,6 +221,7 @@ def test_every_example_works_and_answers_what_the_page_says(demo: Runtime) -> No
     plugged(demo)
     watch(demo).faults([fault("cx-121", "mains_lost")])
     desk.announce(demo, Device(claim_id(WAITING), "SN-7", "horn-2", "1.0"), "10.0.0.7")
+    wrote(demo, "我家屋后在滑坡")
     shell = Shell(app, demo)
     problems = []
     refused: list[str] = []
@@ -226,6 +237,17 @@ def test_every_example_works_and_answers_what_the_page_says(demo: Runtime) -> No
             problems += [f"{shell.answer.request.path}{d}" for d in differences(shown, shell.answer.json)]
     assert problems + refused == [], "\n".join(problems + refused)
     assert uncalled(app, shell.called) == [], "a verb without an example"
+
+
+def wrote(demo: Runtime, text: str) -> None:
+    """Let a resident of the clerk's township write to the hub."""
+    with demo.sessions.begin() as session:
+        safe = demo.get(PhoneSafe)
+        mobile = select(Phone).join(Resident, Resident.id == Phone.resident_id).where(Phone.kind == NumberKind.MOBILE)
+        phone = session.scalars(mobile.order_by(Resident.region_path).limit(1)).one()
+        inbound.receive(
+            session, safe, "local", [Inbound(safe.open(phone.sealed), text, "m1", demo.now())], now=demo.now()
+        )
 
 
 def refusal_of(shell: Shell, statement: str) -> str:

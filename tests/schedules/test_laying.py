@@ -7,12 +7,15 @@ import pytest
 from builders import BRIDGE, the_actor
 from conftest import NOON, SetClock
 from deliverylab import B1, B2, Air
+from materiallab import a_kept_recording
 from orderslab import Hub, plays, stops
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import cunxiang
+from broadcasts.announcements import catalogue
 from broadcasts.announcements import service as announcements
+from broadcasts.announcements.drafting import Chosen
 from broadcasts.announcements.models import When
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
@@ -22,6 +25,8 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.loudspeaker import sheet
 from broadcasts.loudspeaker.models import SheetPlay, SheetState
 from broadcasts.loudspeaker.states import PlayState
+from broadcasts.materials import service as materials
+from broadcasts.materials.models import Material
 from broadcasts.sms.models import SmsRun
 from hub.app import provide
 from hub.core.actor import SYSTEM
@@ -102,6 +107,25 @@ def test_an_approved_item_is_sent_ahead_once_and_released_under_the_same_id(town
     assert town.sheets()[0].state is SheetState.TAKEN
 
 
+def test_a_recording_that_is_taken_out_of_the_library_is_called_back_from_the_sheet(town: Township) -> None:
+    material_id = a_kept_recording(town.runtime)
+    with town.runtime.sessions.begin() as session:
+        kept = session.get_one(Material, material_id)
+        recording = Chosen(kept.id, kept.audio_sha256, kept.audio_ms)
+    town.book(recording=recording)
+    town.lay()
+    first = plays(town.radio.step())[0]
+    assert town.laying.call_back(now=NOON) == 0
+    with town.runtime.sessions.begin() as session:
+        materials.withdraw(session, the_actor(session, "clerk"), material_id, now=NOON)
+    assert town.laying.call_back(now=NOON) == 1
+    assert [s.broadcasts for s in stops(town.radio.step())] == [(first.broadcast,)]
+    assert (town.laying.call_back(now=NOON), town.lay()) == (0, 0), "it is neither called back nor laid again"
+    town.go_to(EVENING)
+    assert (town.fire(), town.broadcasts()) == (0, [])
+    assert town.occurrence().note == "material_withdrawn"
+
+
 def test_what_lies_beyond_the_hours_or_in_a_moment_is_not_sent_ahead(town: Township) -> None:
     town.book(NOON + timedelta(minutes=1))
     town.book(NOON + timedelta(hours=25))
@@ -118,7 +142,7 @@ def test_with_hours_set_to_nothing_nothing_is_sent_ahead(town: Township) -> None
 def test_what_is_for_telephones_only_is_not_sent_ahead(town: Township) -> None:
     town.book(sms=True)
     with town.runtime.sessions.begin() as session:
-        found = announcements.page(session, the_actor(session, "clerk"))[0]
+        found = catalogue.page(session, the_actor(session, "clerk"), after=None, limit=20)[0]
         found.audio_sha256 = ""
     assert town.lay() == 0
 
@@ -126,7 +150,7 @@ def test_what_is_for_telephones_only_is_not_sent_ahead(town: Township) -> None:
 def test_what_changed_after_its_approval_is_not_sent_ahead(town: Township) -> None:
     town.book()
     with town.runtime.sessions.begin() as session:
-        announcements.page(session, the_actor(session, "clerk"))[0].title = "另一件事"
+        catalogue.page(session, the_actor(session, "clerk"), after=None, limit=20)[0].title = "另一件事"
     assert town.lay() == 0
 
 
@@ -194,7 +218,7 @@ def test_a_crash_in_the_middle_of_the_release_leaves_the_sheet_and_the_next_try_
             announcements.release(
                 session,
                 the_actor(session, "clerk"),
-                announcements.page(session, the_actor(session, "clerk"))[0],
+                catalogue.page(session, the_actor(session, "clerk"), after=None, limit=20)[0],
                 source="x",
                 starts_at=EVENING,
                 rules=town.runtime.get(Rules),
@@ -247,7 +271,7 @@ def test_what_may_not_be_released_at_its_time_is_stopped_on_the_loudspeakers_too
     town.lay()
     town.radio.step()
     with town.runtime.sessions.begin() as session:
-        announcements.page(session, the_actor(session, "clerk"))[0].title = "另一件事"
+        catalogue.page(session, the_actor(session, "clerk"), after=None, limit=20)[0].title = "另一件事"
     town.go_to(EVENING - timedelta(seconds=20))
     town.fire()
     assert town.occurrence().state is OccurrenceState.SKIPPED

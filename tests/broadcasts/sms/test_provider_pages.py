@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
-from flask_openapi3 import OpenAPI
+from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select
 
 import cunxiang
