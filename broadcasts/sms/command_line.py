@@ -7,9 +7,11 @@ import click
 from broadcasts.delivery.commands import CONSOLE
 from broadcasts.sms import managing
 from broadcasts.sms.gateways import finding
+from broadcasts.sms.gateways.sections import TwilioSettings
 from broadcasts.sms.opening import open_provider
 from broadcasts.sms.segments import measure, signed
 from broadcasts.sms.settings import SmsSettings
+from broadcasts.sms.stand_in import StandIn
 from hub.commands.frame import Frame, guarded, pass_frame
 from hub.web.words import sentence
 
@@ -67,3 +69,18 @@ def test(frame: Frame, name: str, text: str) -> None:
     click.echo(sentence(f"sms_test_{tested.outcome}", "en", code=tested.code, masked=tested.masked))
     if tested.outcome != "accepted":
         sys.exit(1)
+
+
+@sms.command("stand-in")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.")
+@pass_frame
+@guarded
+def stand_in(frame: Frame, port: int) -> None:
+    """Answer in Twilio's place on this machine, with the account in [twilio], to try it without sending anything."""
+    own = frame.config().section(TwilioSettings)
+    server = StandIn(own.account_sid, own.auth_token.get_secret_value(), port)
+    click.echo(f'[twilio] base_url = "{server.url}"   (Ctrl-C stops it)')
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        server.server_close()
