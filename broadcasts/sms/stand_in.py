@@ -68,6 +68,8 @@ class StandIn(ThreadingHTTPServer):
         self.account, self.token = account, token
         self.messages: list[dict[str, object]] = []
         self.numbers = itertools.count(1)
+        self.status = "queued"
+        """What new messages are said to be."""
 
     @property
     def url(self) -> str:
@@ -102,6 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(400, 21211, "Invalid 'To' Phone Number")
         else:
             message = answer_of(form, self.server.account, next(self.server.numbers))
+            message["status"] = self.server.status
             self.server.messages.append(message)
             if form.get("StatusCallback"):
                 args = (form["StatusCallback"], message)
