@@ -87,12 +87,8 @@ def provide(runtime: Runtime) -> None:
     uploads = runtime.config.section(UploadSettings)
     runtime.provide(Workshop, Workshop(runtime.config.data_dir / "decoding", uploads))
     runtime.provide(Warmer, Warmer(runtime.sessions, studio))
-<<<<<<< HEAD
-    runtime.provide(SmsProvider, open_provider(runtime))
-=======
     runtime.provide(Preparer, Preparer(studio))
-    runtime.provide(SmsProvider, open_provider(runtime, rules))
->>>>>>> main
+    runtime.provide(SmsProvider, open_provider(runtime))
     station = runtime.provide(Station, Station(runtime))
     book = runtime.provide(SettingsBook, SettingsBook(runtime, station, rules.quiet.as_day()))
     runtime.provide(Packer, Packer(studio, book, lambda: runtime.base_url))
