@@ -4,7 +4,6 @@ import sys
 
 import click
 
-from broadcasts.delivery.commands import CONSOLE
 from broadcasts.sms import managing
 from broadcasts.sms.gateways import finding
 from broadcasts.sms.gateways.sections import TwilioSettings
@@ -13,7 +12,10 @@ from broadcasts.sms.segments import measure, signed
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.stand_in import StandIn
 from hub.commands.frame import Frame, guarded, pass_frame
+from hub.core.actor import Actor, Permission, Scope
 from hub.web.words import sentence
+
+CONSOLE = Actor(id=None, name="console", scopes=(Scope("", frozenset(Permission)),), via="system")
 
 
 @click.group()
