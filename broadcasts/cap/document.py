@@ -39,9 +39,7 @@ class Scope(StrEnum):
 CATEGORIES: Final = (
     *("Geo", "Met", "Safety", "Security", "Rescue", "Fire", "Health", "Env", "Transport", "Infra", "CBRNE", "Other"),
 )
-RESPONSES: Final = (
-    *("Shelter", "Evacuate", "Prepare", "Execute", "Avoid", "Monitor", "Assess", "AllClear", "None"),
-)
+RESPONSES: Final = (*("Shelter", "Evacuate", "Prepare", "Execute", "Avoid", "Monitor", "Assess", "AllClear", "None"),)
 URGENCIES: Final = ("Immediate", "Expected", "Future", "Past", "Unknown")
 SEVERITIES: Final = ("Extreme", "Severe", "Moderate", "Minor", "Unknown")
 CERTAINTIES: Final = ("Observed", "Likely", "Possible", "Unlikely", "Unknown")

@@ -81,7 +81,7 @@ def open_document(data: bytes, limits: Limits = USUAL) -> Opened:
         root = etree.fromstring(plain, parser)
     except etree.XMLSyntaxError as error:
         raise Unreadable("xml_not_well_formed", error.lineno or 0) from None
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise Unreadable("xml_doctype", 1)  # the measure has refused it already; never rely on one lock alone
     return Opened(root, encoding, doubtful=encoding != "utf-8")
 

@@ -53,7 +53,7 @@ def where(element: etree._Element) -> str:
     at: etree._Element | None = element
     while at is not None:
         above = at.getparent()
-        same = [item for item in above.iterchildren(at.tag)] if above is not None else []
+        same = list(above.iterchildren(at.tag)) if above is not None else []
         number = f"[{same.index(at) + 1}]" if len(same) > 1 else ""
         steps.append(local(at) + number)
         at = above
@@ -62,7 +62,8 @@ def where(element: etree._Element) -> str:
 
 def line_of(element: etree._Element) -> int:
     """Return the line an element begins on."""
-    return int(element.sourceline or 0)
+    line = element.sourceline
+    return line if isinstance(line, int) else 0
 
 
 def each(root: etree._Element, *path: str) -> Iterator[etree._Element]:
