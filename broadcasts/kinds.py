@@ -1,4 +1,4 @@
-"""Kinds of things that are said: what an announcement is about, how grave an emergency is."""
+"""Kinds of things that are said: what an announcement is about, how grave an emergency is, and whether it is one."""
 
 from enum import StrEnum
 
@@ -19,3 +19,19 @@ class Colour(StrEnum):
     ORANGE = "orange"
     YELLOW = "yellow"
     BLUE = "blue"
+
+
+class Mode(StrEnum):
+    """Whether it is meant, or an exercise."""
+
+    LIVE = "live"
+    DRILL = "drill"
+
+
+class Act(StrEnum):
+    """What an emergency message does: begin a matter, follow its course, take it back, end it."""
+
+    ALERT = "alert"
+    UPDATE = "update"
+    CORRECTION = "correction"
+    ALL_CLEAR = "all_clear"

@@ -32,6 +32,8 @@ MOST_VILLAGES = 40
 class Phase(StrEnum):
     """What the page is about."""
 
+    WAITING = "waiting"
+    """For a second person."""
     COUNTING = "counting"
     LEAVING = "leaving"
     SOUNDING = "sounding"
@@ -121,6 +123,8 @@ def of(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Goin
 
 def _phase(alert: Alert, broadcast: Broadcast | None, now: datetime) -> Phase:
     match alert.state:
+        case AlertState.PROPOSED:
+            return Phase.WAITING
         case AlertState.ARMED:
             return Phase.COUNTING if now < alert.fires_at else Phase.LEAVING
         case AlertState.CANCELLED:

@@ -9,6 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts.hazards import Hazard, Words, slot_of, wording
+from broadcasts.alerts.incidents import service as incidents
+from broadcasts.alerts.incidents.models import SourceKind
+from broadcasts.alerts.incidents.service import Event, Heard
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
@@ -103,6 +106,9 @@ def arm(
             session.add(alert)
     except IntegrityError:  # the other press of the same button was quicker
         return session.scalars(select(Alert).where(Alert.form_key == wish.form_key, Alert.armed_by == actor.id)).one()
+    alert.incident_id = incidents.open_or_join(
+        session, event_of(alert), heard_of(alert), by_name=actor.name, now=now
+    ).id
     _record(session, actor, "alert.arm", alert, now)
     return alert
 
@@ -129,6 +135,17 @@ def _row(actor: Actor, actor_id: UUID, wish: Wish, spoken: Spoken, *, reach: int
         armed_by=actor_id,
         armed_by_name=actor.name,
     )
+
+
+def event_of(alert: Alert) -> Event:
+    """Return what an alert is about, as its incident has it."""
+    regions = Audience.from_json(alert.audience).regions
+    return Event(alert.hazard, alert.colour, alert.title, regions, alert.mode)
+
+
+def heard_of(alert: Alert) -> Heard:
+    """Return how the hub learned of it: by an officer of its own, who may pass on an authority's warning."""
+    return Heard(SourceKind.OWN, alert.issuer, alert.issuer_ref, alert.title)
 
 
 def cancel(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Alert:

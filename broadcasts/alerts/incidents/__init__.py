@@ -1,0 +1,1 @@
+"""Incidents: one event, however many departments report it and however many alerts it takes."""
