@@ -139,10 +139,10 @@ def _is_all_of(covered: etree._Element, root: etree._Element) -> bool:
     """Return whether what the signature covers is this document, and not another one that was wrapped into it."""
     if local(covered) != "alert":
         return False
-    return _bare(root) == _bare(covered)
+    return bare(root) == bare(covered)
 
 
-def _bare(tree: etree._Element) -> bytes:
+def bare(tree: etree._Element) -> bytes:
     """Return a document as its signature sees it: without comments and without the signature."""
     copy = etree.fromstring(etree.tostring(tree, with_tail=False))
     for item in signatures_in(copy):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -107,6 +107,16 @@ def answers(model: type[BaseModel], *problems: int, status: int = 200) -> dict[s
     return found
 
 
+def takes(kinds: Sequence[str], most_bytes: Callable[[], int]) -> Callable[[V], V]:
+    """Let a verb take a body that is no JSON: of these media types, and no larger than that."""
+
+    def marked(view: V) -> V:
+        view.__dict__["takes"] = (frozenset(kinds), most_bytes)
+        return view
+
+    return marked
+
+
 def open_to_all(view: V) -> V:
     """Let everybody call this verb, key or not."""
     view.__dict__["open_to_all"] = True
@@ -178,8 +188,16 @@ def _guard() -> None:
     if not getattr(view, "open_to_all", False):
         _know_the_caller()
     if request.method in WITH_BODY:
-        request.max_content_length = runtime().config.section(ApiSettings).largest_body_kb * 1024
-        _check_body(view)
+        kinds, most_bytes = getattr(view, "takes", (None, _most_json))
+        request.max_content_length = most_bytes()
+        if kinds is None:
+            _check_body(view)
+        elif request.mimetype not in kinds:
+            raise UnsupportedMediaType
+
+
+def _most_json() -> int:
+    return runtime().config.section(ApiSettings).largest_body_kb * 1024
 
 
 def _know_the_caller() -> None:
