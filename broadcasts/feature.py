@@ -11,11 +11,13 @@ from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
+from broadcasts.keeping import add_to_backups
 from broadcasts.lexicon.book import WordBook
 from broadcasts.lexicon.commands import read_text
 from broadcasts.loudspeaker.intake import Intake
 from broadcasts.loudspeaker.sender import Sender
 from broadcasts.materials import starting
+from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
@@ -38,7 +40,9 @@ from broadcasts.voices.choices import Choices
 from broadcasts.voices.commands import voices
 from broadcasts.voices.fetching import Fetching
 from hub.core.background import Background
+from hub.core.checks import Checks
 from hub.core.feature import Feature
+from hub.core.gauges import Gauges
 from hub.core.runtime import Runtime
 from hub.residents.phones import PhoneSafe
 from hub.speakers.care.awaited import Awaited
@@ -61,7 +65,9 @@ NEVER_S = 86_400.0
 def provide(runtime: Runtime) -> None:
     """Offer rules, studio, station and what the pages ask for."""
     rules = runtime.provide(Rules, rules_of(runtime))
-    runtime.provide(Pumps, Pumps())
+    pumps = runtime.provide(Pumps, Pumps())
+    add_gauges(runtime.get(Gauges), runtime.clock)
+    runtime.get(Checks).add("loops", lambda _: pumps.look())
     runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
     studio = runtime.provide(Studio, open_studio(runtime))
     uploads = runtime.config.section(UploadSettings)
@@ -82,6 +88,7 @@ def provide(runtime: Runtime) -> None:
         LiveDesk(runtime.sessions, studio.library, station, lambda: station.key, clock=runtime.clock),
     )
     provide_desks(runtime)
+    add_to_backups(runtime)
 
 
 def rules_of(runtime: Runtime) -> Rules:

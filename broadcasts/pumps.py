@@ -1,9 +1,12 @@
 """The threads that send: loudspeakers, emergencies, text messages, and the closing of what is over."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from hub.core.background import Background, Loop, Step
+from hub.core.checks import Finding, Level
+
+MANY_FAILURES = 3
 
 
 class Pumps:
@@ -40,6 +43,17 @@ class Pumps:
                         loop.kick()
 
         return step_and_pass_on
+
+    def look(self) -> Iterable[Finding]:
+        """Say which loops have ended or fail again and again; nothing before they are started."""
+        loops = (*self._urgent, *self._others)
+        if not any(loop.alive for loop in loops):
+            return
+        for loop in loops:
+            if not loop.alive:
+                yield Finding("check_loop_ended", Level.BAD, {"name": loop.name})
+            elif loop.failures >= MANY_FAILURES:
+                yield Finding("check_loop_fails", Level.BAD, {"name": loop.name, "times": loop.failures})
 
     @property
     def loops(self) -> Sequence[Background]:

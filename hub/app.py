@@ -12,13 +12,18 @@ from hub.accounts import service as accounts
 from hub.accounts import views as account_pages
 from hub.accounts.identity import IDENTITY
 from hub.accounts.keys import key_store
+from hub.audit import api as audit_api
 from hub.audit import views as audit_pages
 from hub.audit.places import PlaceNames
+from hub.core.checks import Checks
 from hub.core.clock import Clock, utc_now
 from hub.core.config import Config, HubSettings
 from hub.core.db import Base, Sessions, make_engine
 from hub.core.feature import Feature
+from hub.core.gauges import Gauges
+from hub.core.keeping import Keeping
 from hub.core.migrating import upgrade
+from hub.core.notify import Pulse
 from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
 from hub.regions import api as region_api
@@ -36,7 +41,11 @@ from hub.speakers.care import views as care_pages
 from hub.speakers.joining import api as joining_api
 from hub.speakers.joining import views as joining_pages
 from hub.speakers.ledger import views as ledger_pages
-from hub.web import api, errors, guards, i18n, openapi, shell
+from hub.speakers.numbers import add_gauges
+from hub.watching import views as watching_pages
+from hub.watching.metrics import Metrics
+from hub.watching.questions import add_questions
+from hub.web import api, errors, guards, i18n, openapi, requests, shell
 from hub.web.idempotency import KeyStore
 from hub.web.limits import JoinsPerMinute
 from hub.web.menu import Menu
@@ -55,6 +64,7 @@ ROOMS = (
     ledger_pages,
     joining_pages,
     audit_pages,
+    watching_pages,
 )
 VERBS = (
     account_api.open_bp,
@@ -65,6 +75,7 @@ VERBS = (
     repair_api.bp,
     joining_api.bp,
     resident_api.bp,
+    audit_api.bp,
 )
 LARGEST_REQUEST = 6 * 1024 * 1024
 
@@ -92,9 +103,14 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     api.provide_limits(runtime)
     runtime.provide(JoinsPerMinute, JoinsPerMinute(joining_pages.JOINS_PER_MINUTE))
     runtime.provide(Uploads, Uploads(runtime.config.data_dir / "uploads"))
+    add_questions(runtime.provide(Checks, Checks()))
+    add_gauges(runtime.provide(Gauges, Gauges()))
+    runtime.provide(Keeping, Keeping()).after_restore(registry.go_on_after)
     # Rooms further down are told what they cannot look up themselves.
     runtime.provide(PlaceNames, PlaceNames(regions.names))
     runtime.provide(LoudspeakerCounts, LoudspeakerCounts(registry.totals_by_region))
+    runtime.provide(Metrics, Metrics(runtime))
+    runtime.provide(Pulse, Pulse())
     for feature in features:
         feature.provide(runtime)
 
@@ -125,6 +141,8 @@ def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     i18n.install(app)
     guards.install(app)
+    requests.install(app)
+    watching_pages.observe(app, runtime)
     errors.install(app)
     shell.install(app)
     api.install(app)

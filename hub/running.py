@@ -14,7 +14,9 @@ from hub.app import RefusedToStart
 from hub.core.background import Background
 from hub.core.config import HubSettings
 from hub.core.feature import Feature
+from hub.core.notify import Pulse
 from hub.core.runtime import Runtime
+from hub.core.single import AlreadyRunning, OnlyOne
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 1000
@@ -58,7 +60,18 @@ class Server:
         return int(first[0][1] if first else self._server.effective_port)  # type: ignore[union-attr]
 
     def serve(self) -> None:
-        """Start the background work, serve until told to stop, then end everything in the opposite order."""
+        """Start the background work, serve until told to stop, then end everything in the opposite order.
+
+        Raises RefusedToStart when another hub runs on the same SQLite file.
+        """
+        try:
+            with OnlyOne(self._runtime.sessions.engine):
+                self._serve()
+        except AlreadyRunning as error:
+            raise RefusedToStart(str(error)) from None
+
+    def _serve(self) -> None:
+        pulse = self._runtime.get(Pulse)
         web = threading.Thread(target=self._server.run, name="web", daemon=True)
         web.start()
         try:
@@ -66,8 +79,10 @@ class Server:
                 for part in feature.start(self._runtime):
                     part.start()
                     self._background.append(part)
+            pulse.start()
             self._stopping.wait()
         finally:
+            pulse.stop()
             self._end()
 
     def close(self) -> None:

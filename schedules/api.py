@@ -12,7 +12,8 @@ from hub.web.api import LATEST_MS, Output, PageQuery, answers, moment_of, ms, ro
 from hub.web.paging import cursor, moment_and_id, place_of
 from hub.web.work import actor, now, reading
 from schedules import timetable
-from schedules.models import OccurrenceState, Rhythm
+from schedules.calendar import Rhythm
+from schedules.models import OccurrenceState, SlotKind
 from schedules.timetable import Line
 
 bp = room("timetable", "What goes out when.")
@@ -25,7 +26,9 @@ class LineOut(Output):
     """One time something goes out, went out, or should have."""
 
     due_at: int
-    announcement_id: UUID
+    kind: SlotKind
+    announcement_id: UUID | None = Field(description="of an announcement with a time of its own")
+    sheet_id: UUID | None = Field(description="the version of a programme sheet it stands on")
     title: str
     rhythm: Rhythm
     audio_ms: int
@@ -38,7 +41,9 @@ class LineOut(Output):
         """Return a line for showing."""
         return cls(
             due_at=ms(line.due_at),
+            kind=line.kind,
             announcement_id=line.announcement_id,
+            sheet_id=line.sheet_id,
             title=line.title,
             rhythm=line.rhythm,
             audio_ms=line.audio_ms,

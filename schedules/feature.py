@@ -14,14 +14,17 @@ from hub.core.feature import Feature
 from hub.core.runtime import Runtime
 from hub.web.api import register
 from schedules import api, examples, timetable, views, week
+from schedules.firing import Firing
 from schedules.housekeeping import tidy
 from schedules.laying import Laying
+from schedules.playing import usual
 from schedules.runner import Runner
-from schedules.timetable import Firing
+from schedules.sources import Sources
 
 
 def provide(runtime: Runtime) -> None:
     """Open the timetable's doors to announcements and to the overview."""
+    runtime.provide(Sources, usual())
     runtime.provide(Timetable, timetable.doors(runtime.zone))
     runtime.provide(Upcoming, week.upcoming())
 
@@ -40,8 +43,9 @@ def start(runtime: Runtime) -> list[Background]:
         sessions=runtime.sessions,
         rules=runtime.get(Rules),
         ahead=timedelta(seconds=settings.prepare_seconds),
+        sources=runtime.get(Sources),
     )
-    laying = Laying(sessions=runtime.sessions, rules=runtime.get(Rules), hours=settings.sheet_hours)
+    laying = Laying(runtime.sessions, runtime.get(Rules), settings.sheet_hours, runtime.get(Sources))
     runner = Runner(runtime.sessions, firing, clock=runtime.clock, fired=runtime.get(Pumps).kick, laying=laying)
     return [runner, Loop("housekeeping", lambda: tidy(runtime))]
 

@@ -18,6 +18,7 @@ from broadcasts.settings import SpeechSettings
 from broadcasts.shout.models import Shout
 from broadcasts.studio import Studio
 from hub.accounts import keys, service
+from hub.audit import anchoring
 from hub.core.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ RECENT = timedelta(days=90)
 def tidy(runtime: Runtime) -> float:
     """Do one round; return the seconds until the next."""
     now = runtime.now()
+    anchoring.daily(runtime)
     with runtime.sessions.begin() as session:
         forgotten = sheet.forget(session, now=now)
         forgotten += keys.purge(session, now=now) + service.forget_sign_ins(session, now=now)

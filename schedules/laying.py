@@ -4,15 +4,24 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements import ahead
 from broadcasts.announcements.models import Announcement
+from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
+from broadcasts.delivery.service import PRIORITY
+from broadcasts.loudspeaker import sheet
+from broadcasts.loudspeaker.sheet import Ahead
 from hub.core.db import Sessions
-from schedules.models import Occurrence, OccurrenceState, Slot
+from schedules import almanac, yielding
+from schedules.firing import order_of
+from schedules.models import Occurrence, OccurrenceState, Sheet, SheetState, Slot, SlotKind
+from schedules.playing import usual
+from schedules.sources import Piece, Sources
 
 log = logging.getLogger(__name__)
 SOON = timedelta(minutes=2)
@@ -20,6 +29,7 @@ SOON = timedelta(minutes=2)
 ASK_AGAIN = timedelta(minutes=10)
 """What could not be sent ahead, because queues are full or quiet hours lie there, is looked at again after that."""
 AT_ONCE = 100
+FILES = (SlotKind.ANNOUNCEMENT, SlotKind.RECORDING, SlotKind.CAMPAIGN)
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,7 @@ class Laying:
     sessions: Sessions
     rules: Rules
     hours: int
+    sources: Sources = field(default_factory=usual)
     _later: dict[UUID, datetime] = field(default_factory=dict)
 
     def lay_near(self, *, now: datetime) -> int:
@@ -41,14 +52,17 @@ class Laying:
         query = (
             select(Occurrence.id)
             .join(Slot, Slot.id == Occurrence.slot_id)
-            .join(Announcement, Announcement.id == Slot.announcement_id)
+            .outerjoin(Announcement, Announcement.id == Slot.announcement_id)
             .where(
                 Occurrence.state == OccurrenceState.PLANNED,
                 Occurrence.broadcast_id.is_(None),
                 Occurrence.due_at > now + SOON,
                 Occurrence.due_at <= now + timedelta(hours=self.hours),
-                Announcement.audio_sha256 != "",
-                Announcement.relay_url == "",
+                Slot.kind.in_(FILES),
+                or_(
+                    Slot.announcement_id.is_(None),
+                    (Announcement.audio_sha256 != "") & (Announcement.relay_url == ""),
+                ),
             )
             .order_by(Occurrence.due_at)
             .limit(AT_ONCE + len(self._later))
@@ -59,7 +73,7 @@ class Laying:
     def _lay(self, occurrence_id: UUID, now: datetime) -> bool:
         try:
             with self.sessions.begin() as session:
-                laid = _lay_one(session, occurrence_id, self.rules, now)
+                laid = self._lay_one(session, occurrence_id, now)
         except Exception:
             log.exception("occurrence %s could not be sent ahead; it goes out at its time", occurrence_id)
             laid = False
@@ -67,20 +81,59 @@ class Laying:
             self._later[occurrence_id] = now + ASK_AGAIN
         return laid
 
+    def _lay_one(self, session: Session, occurrence_id: UUID, now: datetime) -> bool:
+        slot = session.scalar(
+            select(Slot).join(Occurrence, Occurrence.slot_id == Slot.id).where(Occurrence.id == occurrence_id)
+        )
+        if slot is None:
+            return False
+        # What it comes from is locked first, as withdrawing does: what is withdrawn meanwhile is not laid.
+        announcement = running = None
+        if slot.announcement_id is not None:
+            announcement = session.get(Announcement, slot.announcement_id, with_for_update=True)
+        else:
+            running = session.get(Sheet, slot.sheet_id, with_for_update={"read": True})
+        occurrence = session.get(Occurrence, occurrence_id, with_for_update=True)
+        if occurrence is None or occurrence.broadcast_id is not None or occurrence.state is not OccurrenceState.PLANNED:
+            return False
+        if announcement is not None:
+            paths = Audience.from_json(announcement.audience).paths
+            if yielding.why(session, occurrence, paths, announcement.airtime_ms):
+                return False
+            laid = ahead.lay(session, announcement, starts_at=occurrence.due_at, rules=self.rules, now=now)
+        else:
+            laid = self._lay_slot(session, slot, running, occurrence, now)
+        occurrence.broadcast_id = laid
+        return laid is not None
 
-def _lay_one(session: Session, occurrence_id: UUID, rules: Rules, now: datetime) -> bool:
-    slot = session.scalar(
-        select(Slot).join(Occurrence, Occurrence.slot_id == Slot.id).where(Occurrence.id == occurrence_id)
-    )
-    if slot is None:
-        return False
-    # The announcement is locked first, as withdrawing does: what is withdrawn meanwhile is not laid.
-    announcement = session.get(Announcement, slot.announcement_id, with_for_update=True)
-    occurrence = session.get(Occurrence, occurrence_id, with_for_update=True)
-    if announcement is None or occurrence is None or occurrence.broadcast_id is not None:
-        return False
-    if occurrence.state is not OccurrenceState.PLANNED:
-        return False
-    laid = ahead.lay(session, announcement, starts_at=occurrence.due_at, rules=rules, now=now)
-    occurrence.broadcast_id = laid
-    return laid is not None
+    def _lay_slot(
+        self, session: Session, slot: Slot, running: Sheet | None, occurrence: Occurrence, now: datetime
+    ) -> UUID | None:
+        if running is None or running.state is not SheetState.RUNNING:
+            return None
+        piece = self.sources.piece(session, slot, occurrence.due_at)
+        if not isinstance(piece, Piece) or piece.sound is None or piece.stream_url:
+            return None
+        due = occurrence.due_at
+        day = due.astimezone(ZoneInfo(slot.zone)).date()
+        if day in almanac.load(session).of(slot.home_path).quiet and not slot.days.get("on_quiet_days"):
+            return None
+        if self.rules.quiet.touches(due, piece.ms / 1000):
+            return None
+        if yielding.why(session, occurrence, (slot.home_path,), piece.ms):
+            return None
+        order = order_of(slot, piece, due, self.rules)
+        return sheet.lay(
+            session,
+            Ahead(
+                meant=order.meant,
+                sha256=piece.sound.sha256,
+                bytes=piece.sound.bytes,
+                ms=piece.sound.ms,
+                priority=PRIORITY[order.kind],
+                volume=order.volume,
+                starts_at=due,
+                expires_at=order.expires_at,
+            ),
+            now=now,
+        )

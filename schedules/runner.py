@@ -13,9 +13,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.core.clock import Clock
 from hub.core.db import Sessions
-from schedules import timetable
+from schedules import booking
+from schedules.firing import Firing
 from schedules.laying import Laying
-from schedules.timetable import Firing
 
 log = logging.getLogger(__name__)
 SWEEP_S = 1
@@ -68,7 +68,7 @@ class Runner:
     def plan(self) -> None:
         """Write occurrences ahead."""
         with self._sessions.begin() as session:
-            timetable.plan_ahead(session, now=self._clock())
+            booking.plan_ahead(session, now=self._clock())
 
     def lay(self) -> None:
         """Send ahead what is near."""

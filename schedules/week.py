@@ -15,7 +15,8 @@ from broadcasts.delivery.outcomes import Numbers
 from broadcasts.delivery.records import Places
 from hub.core.actor import Actor, Permission
 from schedules import timetable
-from schedules.models import OccurrenceState, Rhythm
+from schedules.calendar import Rhythm
+from schedules.models import OccurrenceState, SlotKind
 from schedules.timetable import Line
 
 STAGE: Mapping[OccurrenceState, Stage] = {
@@ -23,6 +24,7 @@ STAGE: Mapping[OccurrenceState, Stage] = {
     OccurrenceState.FIRED: Stage.OUT,
     OccurrenceState.MISSED: Stage.MISSED,
     OccurrenceState.SKIPPED: Stage.SKIPPED,
+    OccurrenceState.SUPERSEDED: Stage.SKIPPED,
 }
 
 
@@ -89,7 +91,7 @@ def _item(actor: Actor, line: Line, places: Places, numbers: Mapping[UUID, Numbe
         places=places,
         numbers=numbers.get(line.broadcast_id) if line.broadcast_id else None,
         may_open=may_open,
-        may_withdraw=planned and mine and may_open,
+        may_withdraw=planned and mine and may_open and line.announcement_id is not None,
     )
 
 
@@ -115,6 +117,7 @@ def upcoming() -> Upcoming:
                 broadcast_id=line.broadcast_id,
             )
             for line in timetable.lines(session, actor, since=since, until=until)
+            if line.kind is not SlotKind.SILENCE
         ]
 
     return Upcoming(between)

@@ -31,7 +31,7 @@ from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
 from hub.speakers.models import Speaker
 from hub.speakers.station import Station
-from schedules.timetable import Firing
+from schedules.firing import Firing
 
 
 class Clock(Protocol):

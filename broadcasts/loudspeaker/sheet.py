@@ -100,6 +100,12 @@ def was_sent(session: Session, broadcast_id: UUID) -> bool:
     return play is not None and play.state is SheetState.SENT
 
 
+def sha_of(session: Session, broadcast_id: UUID) -> str:
+    """Return the recording that lies ahead under that id, '' when none does."""
+    play = session.get(SheetPlay, broadcast_id)
+    return play.audio_sha256 if play is not None and play.state in OPEN else ""
+
+
 def withdraw(session: Session, broadcast_id: UUID, *, now: datetime) -> None:
     """It is not to sound after all: a stop that names it goes out, and again until everybody has heard it."""
     play = session.get(SheetPlay, broadcast_id, with_for_update=True)

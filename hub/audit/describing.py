@@ -38,6 +38,12 @@ def words() -> dict[str, dict[str, dict[str, str]]]:
     return tomllib.loads((TEMPLATES / "hub" / "audit" / "deeds.toml").read_text(encoding="utf-8"))
 
 
+def topic_names(language: str) -> list[tuple[str, str]]:
+    """Return what deeds can be about, with its name: (topic, words)."""
+    topics = dict.fromkeys(deed.partition(".")[0] for deed in words()["deed"])
+    return [(topic, _word("kind", topic, language)) for topic in topics]
+
+
 def codes_of(entries: Sequence[AuditEntry]) -> set[str]:
     """Return every region code the entries speak of."""
     paths = [entry.region_path for entry in entries]

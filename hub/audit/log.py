@@ -1,19 +1,20 @@
 """Write down who did what, each entry chained to the one before, and prove that nothing was changed since."""
 
-import hashlib
-import json
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import ColumnElement, Select, or_, select, text
 from sqlalchemy.orm import Session
 
+from hub.audit.chain import GENESIS, digest
 from hub.audit.models import AuditEntry
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
+from hub.core.errors import NotAllowed
 
-GENESIS = bytes(32)
+MOST_EXPORTED = 50_000
 _CHAIN_LOCK = 0x43585541  # any constant; one chain, one writer at a time on PostgreSQL
 
 
@@ -37,49 +38,88 @@ def record(
         previous_hash=previous,
         hash=b"",
     )
-    entry.hash = _digest(entry)
+    entry.hash = digest(entry)
     session.add(entry)
     session.flush()
     return entry
 
 
-def verify_chain(session: Session) -> int | None:
-    """Return the id of the first entry that does not fit the one before it, None when all is well."""
-    previous = GENESIS
-    for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=500)):
-        if entry.previous_hash != previous or entry.hash != _digest(entry):
-            return entry.id
-        previous = entry.hash
-    return None
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What somebody looks for in the log. Empty fields do not count."""
+
+    who: str = ""
+    topic: str = ""
+    """What it was done to: the part of a deed before its dot, such as `announcement`."""
+    place: str = ""
+    """A region path; everything below it counts."""
+    words: str = ""
+    """Part of the subject, such as the name of an account or loudspeaker."""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return it as conditions of a query."""
+        found: list[ColumnElement[bool]] = []
+        if self.who:
+            found.append(AuditEntry.actor_name.contains(self.who, autoescape=True))
+        if self.topic:
+            found.append(AuditEntry.deed.startswith(f"{self.topic}.", autoescape=True))
+        if self.place:
+            found.append(AuditEntry.region_path.like(like_below(self.place)))
+        if self.words:
+            found.append(AuditEntry.subject.contains(self.words, autoescape=True))
+        if self.since:
+            found.append(AuditEntry.at >= self.since)
+        if self.until:
+            found.append(AuditEntry.at < self.until)
+        return found
+
+    def as_details(self) -> dict[str, str]:
+        """Return what was looked for, for the log itself."""
+        said = {"who": self.who, "topic": self.topic, "place": self.place, "words": self.words}
+        said |= {"since": _moment(self.since), "until": _moment(self.until)}
+        return {key: value for key, value in said.items() if value}
 
 
-def latest(session: Session, actor: Actor, *, before: int | None = None, limit: int = 50) -> list[AuditEntry]:
-    """Return what the actor may see of the log, newest first."""
-    paths = actor.paths(Permission.SEE_AUDIT)
-    if not paths:
+EVERYTHING = Search()
+
+
+def latest(
+    session: Session, actor: Actor, *, search: Search = EVERYTHING, before: int | None = None, limit: int = 50
+) -> list[AuditEntry]:
+    """Return what the actor may see of the log and looks for, newest first."""
+    query = _seen(actor, search)
+    if query is None:
         return []
-    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
-    if "" not in paths:
-        query = query.where(or_(*(AuditEntry.region_path.like(like_below(path)) for path in paths)))
     if before is not None:
         query = query.where(AuditEntry.id < before)
-    return list(session.scalars(query))
+    return list(session.scalars(query.limit(limit)))
 
 
-def _digest(entry: AuditEntry) -> bytes:
-    content = [
-        entry.at.astimezone(UTC).isoformat(),
-        str(entry.actor_id),
-        entry.actor_name,
-        entry.origin,
-        entry.via,
-        entry.deed,
-        entry.subject,
-        entry.region_path,
-        entry.details,
-    ]
-    text_ = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(entry.previous_hash + text_.encode()).digest()
+def export(session: Session, actor: Actor, search: Search, *, form: str, now: datetime) -> list[AuditEntry]:
+    """Return what the actor looks for, to be carried away; the log says so."""
+    query = _seen(actor, search)
+    if query is None:
+        raise NotAllowed("not_allowed", permission=Permission.SEE_AUDIT.value)
+    found = list(session.scalars(query.limit(MOST_EXPORTED)))
+    home = actor.paths(Permission.SEE_AUDIT)[0]
+    record(session, actor, "audit.export", f"audit:{form}", home, now, entries=len(found), **search.as_details())
+    return found
+
+
+def _seen(actor: Actor, search: Search) -> Select[AuditEntry] | None:
+    paths = actor.paths(Permission.SEE_AUDIT)
+    if not paths:
+        return None
+    query = select(AuditEntry).where(*search.conditions()).order_by(AuditEntry.id.desc())
+    if "" not in paths:
+        query = query.where(or_(*(AuditEntry.region_path.like(like_below(path)) for path in paths)))
+    return query
+
+
+def _moment(value: datetime | None) -> str:
+    return value.isoformat() if value else ""
 
 
 def _plain(value: Any) -> Any:

@@ -10,23 +10,37 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from hub.app import RefusedToStart, open_runtime
+from hub.audit.anchoring import BadAnchorFile
+from hub.audit.settings import AuditSettings
 from hub.core.config import Config, ConfigError, Section, load
 from hub.core.errors import HubError
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
 from hub.core.secrets import SecretsError
+from hub.keeping.archive import BackupError
 from hub.speakers.broker.authority import CannotMake
 from hub.speakers.broker.process import BrokerFailed
 from hub.speakers.device.device_file import BadDeviceFile
 from hub.speakers.joining.device import CannotJoin
 from hub.speakers.settings import CareSettings, MqttSettings
+from hub.watching.settings import WatchSettings
 from hub.web.settings import ApiSettings
 from hub.web.words import explain
 
 P = ParamSpec("P")
 R = TypeVar("R")
-EXPECTED = (ConfigError, SecretsError, RefusedToStart, BrokerFailed, BadDeviceFile, CannotMake, CannotJoin)
-HUB_SECTIONS: tuple[type[Section], ...] = (ApiSettings, MqttSettings, CareSettings)
+EXPECTED = (
+    ConfigError,
+    SecretsError,
+    RefusedToStart,
+    BrokerFailed,
+    BadDeviceFile,
+    CannotMake,
+    CannotJoin,
+    BadAnchorFile,
+    BackupError,
+)
+HUB_SECTIONS: tuple[type[Section], ...] = (ApiSettings, AuditSettings, MqttSettings, CareSettings, WatchSettings)
 
 
 def sections(features: Sequence[Feature]) -> tuple[type[Section], ...]:

@@ -1,10 +1,9 @@
-"""`cunxiang db | config | user | audit`: keep a hub in order."""
+"""`cunxiang db | config | user`: keep a hub in order."""
 
 import click
 
 from hub.accounts import service as accounts
 from hub.accounts.roles import Role
-from hub.audit import log
 from hub.commands.example import example
 from hub.commands.frame import Frame, guarded, pass_frame, sections
 from hub.core import migrating
@@ -151,20 +150,3 @@ def user_disable(frame: Frame, login: str) -> None:
     with Sessions(engine).begin() as session:
         accounts.set_active(session, SYSTEM, login, active=False, now=utc_now())
     click.echo(f"{login} cannot sign in any more.")
-
-
-@click.group()
-def audit() -> None:
-    """Prove the log of who did what."""
-
-
-@audit.command("verify")
-@pass_frame
-@guarded
-def audit_verify(frame: Frame) -> None:
-    """Check that no entry was changed, added in between or taken out."""
-    with frame.runtime().sessions.read() as session:
-        broken = log.verify_chain(session)
-    if broken is not None:
-        raise click.ClickException(f"Entry {broken} does not fit the one before it: the log was changed from outside.")
-    click.echo("The log is whole.")

@@ -6,10 +6,13 @@ from pathlib import Path
 import click
 
 from hub.app import VERSION
+from hub.commands.auditing import audit
+from hub.commands.backup import backup
 from hub.commands.broker import broker
 from hub.commands.care import daily_digest
+from hub.commands.check import check
 from hub.commands.frame import Frame
-from hub.commands.keeping import audit, config, db, user
+from hub.commands.keeping import config, db, user
 from hub.commands.keys import keys
 from hub.commands.serving import demo, run
 from hub.commands.speakers import simulate, speaker
@@ -37,7 +40,7 @@ def command_line(features: Sequence[Feature]) -> click.Group:
         context.obj = Frame(features, config_path)
 
     speaker.add_command(daily_digest)
-    own = (run, demo, speaker, simulate, broker, keys, tls, db, config, user, audit)
+    own = (run, demo, speaker, simulate, broker, keys, tls, db, config, check, backup, user, audit)
     for command in (*own, *(c for feature in features for c in feature.commands)):
         cunxiang.add_command(command)
     return cunxiang

@@ -3,10 +3,30 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 QUIET_LOGGERS = ("werkzeug", "apscheduler", "waitress.queue", "twilio.http_client", "alembic", "urllib3")
+
+
+_ABOUT: ContextVar[Mapping[str, object]] = ContextVar("about", default={})  # noqa: B039 - never changed in place
+
+
+@contextmanager
+def about(**ids: object) -> Iterator[None]:
+    """Put these ids, as `request` or `broadcast`, on every line that is logged inside the block."""
+    token = _ABOUT.set({**_ABOUT.get(), **ids})
+    try:
+        yield
+    finally:
+        _ABOUT.reset(token)
+
+
+def _details(record: logging.LogRecord) -> dict[str, object]:
+    return {**_ABOUT.get(), **{k: v for k, v in vars(record).items() if k not in _STANDARD}}
 
 
 class JsonLine(logging.Formatter):
@@ -20,7 +40,7 @@ class JsonLine(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        line |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
+        line |= _details(record)
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
@@ -31,7 +51,7 @@ class PlainLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one readable line."""
-        details = " ".join(f"{k}={v}" for k, v in vars(record).items() if k not in _STANDARD)
+        details = " ".join(f"{k}={v}" for k, v in _details(record).items())
         time = datetime.fromtimestamp(record.created, tz=UTC).astimezone().strftime("%H:%M:%S")
         line = f"{time} {record.levelname.lower():7} {record.getMessage()} {details}".rstrip()
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")

@@ -16,7 +16,7 @@ _LOCK = 0x43584D49  # any constant; two hubs starting at once must not both migr
 
 def upgrade(engine: Engine, metadata: MetaData) -> None:
     """Apply every migration that is missing. On PostgreSQL one hub does it, others wait."""
-    if _current(engine) == _head():
+    if current(engine) == _head():
         return
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
@@ -39,10 +39,11 @@ def drift(engine: Engine, metadata: MetaData) -> list[Any]:
 
 def is_current(engine: Engine) -> bool:
     """Return whether every migration has been applied."""
-    return _current(engine) == _head()
+    return current(engine) == _head()
 
 
-def _current(engine: Engine) -> str | None:
+def current(engine: Engine) -> str | None:
+    """Return the revision of the tables; None when there are none."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 

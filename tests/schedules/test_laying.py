@@ -27,9 +27,9 @@ from hub.app import provide
 from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
 from schedules import timetable
+from schedules.firing import Firing
 from schedules.laying import Laying
 from schedules.models import Occurrence, OccurrenceState
-from schedules.timetable import Firing
 
 EVENING = NOON + timedelta(hours=8)
 """18:00 in the villages."""

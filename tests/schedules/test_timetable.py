@@ -21,10 +21,10 @@ from broadcasts.feature import rules_of
 from broadcasts.loudspeaker.orders import Sound
 from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
-from schedules import timetable
+from schedules import booking, timetable
 from schedules.calendar import Rule, occurrences
+from schedules.firing import Firing
 from schedules.models import Occurrence, OccurrenceState, Slot
-from schedules.timetable import Firing
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -92,7 +92,7 @@ def test_daily_is_planned_ahead_and_fires_every_day_until_its_last(runtime: Runt
     daily(runtime, last=date(2026, 11, 25))
     for day in range(23, 29):
         with runtime.sessions.begin() as session:
-            timetable.plan_ahead(session, now=local(8, day=day))
+            booking.plan_ahead(session, now=local(8, day=day))
         firing(runtime).fire_due(now=local(18, day=day))
     assert [b.starts_at for b in broadcasts(runtime)] == [local(18, day=d) for d in (23, 24, 25)]
 
@@ -110,7 +110,7 @@ def test_a_hub_that_was_off_plays_within_the_tolerance_and_records_what_it_misse
 def test_after_days_off_nothing_is_forgotten_and_nothing_is_played_late(runtime: Runtime) -> None:
     daily(runtime)
     with runtime.sessions.begin() as session:
-        timetable.plan_ahead(session, now=local(8, day=27))
+        booking.plan_ahead(session, now=local(8, day=27))
     firing(runtime).fire_due(now=local(8, day=27))
     states = [state for _, state, _ in found(runtime)]
     assert states[:4] == [OccurrenceState.MISSED] * 4
@@ -158,7 +158,7 @@ def test_planning_again_and_again_changes_nothing(runtime: Runtime) -> None:
         for slot in session.scalars(select(Slot)):
             slot.planned_until = NOON
             slot.enabled = True
-        timetable.plan_ahead(session, now=NOON)
+        booking.plan_ahead(session, now=NOON)
     assert found(runtime) == before
 
 

@@ -16,7 +16,7 @@ from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
 from hub.core.runtime import Runtime
-from schedules import timetable
+from schedules import booking
 from schedules.models import Occurrence, OccurrenceState
 
 SignIn = Callable[[str], FlaskClient]
@@ -70,7 +70,7 @@ def test_nothing_is_shown_twice_where_what_is_planned_meets_what_will_be(
     for _ in range(3):
         air.clock.now += timedelta(hours=6)
         with runtime.sessions.begin() as session:
-            timetable.plan_ahead(session, now=air.clock.now)
+            booking.plan_ahead(session, now=air.clock.now)
     assert look(sign_in("clerk")).count("18:30") == before + 1, "yesterday's is still there, one more day came in"
 
 

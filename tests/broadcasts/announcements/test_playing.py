@@ -27,9 +27,9 @@ from broadcasts.speech.audio import RATE, decode
 from broadcasts.studio import Studio
 from hub.core.errors import WrongState
 from hub.core.runtime import Runtime
+from schedules.firing import Firing
 from schedules.housekeeping import sounds_wanted
 from schedules.models import Occurrence, OccurrenceState
-from schedules.timetable import Firing
 
 SignIn = Callable[[str], FlaskClient]
 

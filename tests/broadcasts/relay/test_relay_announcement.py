@@ -25,7 +25,8 @@ from broadcasts.relay.addresses import Relay
 from hub.core.errors import NotAllowed
 from hub.core.runtime import Runtime
 from hub.speakers.protocol import Priority
-from schedules.timetable import Firing, busy_on
+from schedules.firing import Firing
+from schedules.timetable import busy_on
 
 SignIn = Callable[[str], FlaskClient]
 URL = "http://127.0.0.1:9/live.mp3"

@@ -8,11 +8,12 @@ import builders
 import pytest
 from builders import BRIDGE, COUNTY, FERRY, NORTH
 from conftest import NOON
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.accounts.roles import Role
 from hub.audit import log
+from hub.audit.chain import prove
 from hub.audit.describing import codes_of, describe, words
 from hub.audit.models import AuditEntry
 from hub.core.actor import SYSTEM
@@ -41,23 +42,7 @@ def line(entry: AuditEntry, language: str = "zh") -> str:
 def test_each_entry_is_chained_to_the_one_before(county: Session) -> None:
     first, second = note(county), note(county)
     assert second.previous_hash == first.hash
-    assert log.verify_chain(county) is None
-
-
-@pytest.mark.parametrize("change", [{"actor_name": "别人"}, {"details": {"after": 1}}, {"region_path": ""}])
-def test_a_changed_entry_is_found(county: Session, change: dict[str, object]) -> None:
-    entry = note(county, before=80, after=60)
-    note(county)
-    county.execute(update(AuditEntry).where(AuditEntry.id == entry.id).values(**change))
-    county.expire_all()
-    assert log.verify_chain(county) == entry.id
-
-
-def test_a_deleted_entry_is_found(county: Session) -> None:
-    entry, following = note(county), note(county)
-    county.delete(entry)
-    county.flush()
-    assert log.verify_chain(county) == following.id
+    assert prove(county).fault is None
 
 
 def test_people_see_the_log_of_their_own_region_only(county: Session) -> None:

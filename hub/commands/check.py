@@ -1,0 +1,30 @@
+"""`cunxiang check`: what the hub finds about itself, before the first start or at any time."""
+
+import sys
+
+import click
+
+from hub.app import provide
+from hub.commands.frame import Frame, guarded, pass_frame
+from hub.core.checks import Checks, Level, worst
+from hub.web.words import sentence
+
+MARKS = {Level.GOOD: ("ok  ", "green"), Level.LOOK: ("look", "yellow"), Level.BAD: ("BAD ", "red")}
+
+
+@click.command()
+@click.option("--language", type=click.Choice(["zh", "en"]), default="en", show_default=True)
+@pass_frame
+@guarded
+def check(frame: Frame, language: str) -> None:
+    """Look at database, clock, disk, certificates, addresses and backups; say what to do.
+
+    Exit status 1 when something is bad. Broker and providers are asked by a running hub: see its page 系统状态.
+    """
+    runtime = frame.runtime()
+    provide(runtime, frame.features)
+    findings = runtime.get(Checks).ask(runtime)
+    for finding in findings:
+        mark, colour = MARKS[finding.level]
+        click.echo(f"{click.style(mark, fg=colour)}  {sentence(finding.code, language, **finding.params)}")
+    sys.exit(1 if worst(findings) is Level.BAD else 0)

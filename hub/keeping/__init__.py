@@ -1,0 +1,1 @@
+"""Backups of everything a hub cannot make anew, and the way back."""

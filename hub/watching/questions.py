@@ -1,0 +1,154 @@
+"""What the hub asks itself: database, clock, disk, broker, certificate, addresses, backups."""
+
+import ctypes
+import ipaddress
+import shutil
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from sqlalchemy import select, text
+
+from hub.core import migrating
+from hub.core.backups import latest_backup
+from hub.core.checks import Checks, Finding, Level
+from hub.core.runtime import Runtime
+from hub.speakers.models import Speaker
+from hub.speakers.settings import MqttSettings
+from hub.speakers.station import Station
+from hub.watching.settings import WatchSettings
+
+SLOW_MS: Final = 500.0
+MB: Final = 1_000_000
+TIME_ERROR: Final = 5
+"""What adjtimex(2) returns when nothing keeps the clock right."""
+
+
+def add_questions(checks: Checks) -> None:
+    """Add all of them."""
+    for name, question in {
+        "database": database,
+        "migrations": migrations,
+        "clock": clock,
+        "disk": disk,
+        "broker": broker,
+        "certificate": certificate,
+        "address": address,
+        "backup": backup,
+    }.items():
+        checks.add(name, question)
+
+
+def database(runtime: Runtime) -> Iterable[Finding]:
+    """How fast the database answers, and whether its clock is ours: with several machines its clock decides."""
+    started = time.perf_counter()
+    with runtime.sessions.read() as session:
+        session.execute(text("SELECT 1"))
+        took = (time.perf_counter() - started) * 1000
+        theirs = _database_now(runtime, session.connection().dialect.name)
+    yield Finding("check_database", Level.GOOD if took < SLOW_MS else Level.LOOK, {"ms": round(took)})
+    if theirs is not None:
+        off = abs((theirs - runtime.now()).total_seconds()) * 1000
+        if off > runtime.config.section(WatchSettings).clock_off_ms:
+            yield Finding("check_database_clock", Level.BAD, {"seconds": round(off / 1000, 1)})
+
+
+def _database_now(runtime: Runtime, dialect: str) -> datetime | None:
+    if dialect != "postgresql":
+        return None
+    with runtime.sessions.read() as session:
+        found: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return found
+
+
+def migrations(runtime: Runtime) -> Iterable[Finding]:
+    """Whether tables and program fit together."""
+    if not migrating.is_current(runtime.sessions.engine):
+        yield Finding("check_migrations", Level.BAD)
+
+
+def clock(runtime: Runtime) -> Iterable[Finding]:
+    """Whether something keeps this machine's clock right (Linux only)."""
+    if sys.platform != "linux":
+        return
+    kept = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512))
+    if kept == TIME_ERROR:
+        yield Finding("check_clock_free", Level.LOOK)
+
+
+def disk(runtime: Runtime) -> Iterable[Finding]:
+    """How much room is left."""
+    settings = runtime.config.section(WatchSettings)
+    free = shutil.disk_usage(runtime.config.data_dir).free // MB
+    level = Level.BAD if free < settings.disk_full_mb else Level.LOOK if free < settings.disk_low_mb else Level.GOOD
+    yield Finding("check_disk" if level is Level.GOOD else "check_disk_low", level, {"mb": free})
+
+
+def broker(runtime: Runtime) -> Iterable[Finding]:
+    """Whether the broker is reached, and who could listen on the way."""
+    station, settings = runtime.find(Station), runtime.config.section(MqttSettings)
+    if station is None or station.link is None:
+        return  # nothing is started in this process
+    if station.connected:
+        yield Finding("check_broker", Level.GOOD, {"engine": settings.engine})
+    else:
+        yield Finding("check_broker_away", Level.BAD, {"engine": settings.engine})
+    if settings.engine != "external" and settings.is_open:
+        yield Finding("check_broker_open", Level.LOOK)
+
+
+def certificate(runtime: Runtime) -> Iterable[Finding]:
+    """How long the broker's certificate still holds."""
+    path = runtime.config.section(MqttSettings).tls_cert
+    if path is None:
+        return
+    until = _ends(path)
+    days = (until - runtime.now()).days
+    warn = runtime.config.section(WatchSettings).certificate_days
+    level = Level.BAD if days < 0 else Level.LOOK if days < warn else Level.GOOD
+    yield Finding("check_certificate_ends" if level else "check_certificate", level, {"days": days})
+
+
+def _ends(path: Path) -> datetime:
+    return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc.astimezone(UTC)
+
+
+def address(runtime: Runtime) -> Iterable[Finding]:
+    """Whether loudspeakers elsewhere can fetch sound files from the address they are given."""
+    host = urlsplit(runtime.base_url).hostname or ""
+    if runtime.settings.mode == "demo" or not _this_machine(host):
+        return
+    with runtime.sessions.read() as session:
+        anyone = session.scalar(select(Speaker.id).limit(1))
+    if anyone is not None:
+        yield Finding("check_address_local", Level.LOOK, {"url": runtime.base_url})
+
+
+def _this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def backup(runtime: Runtime) -> Iterable[Finding]:
+    """Whether there is a fresh backup."""
+    days = runtime.config.section(WatchSettings).backup_days
+    if days == 0 or runtime.settings.mode == "demo":
+        return
+    made = latest_backup(runtime.config.data_dir)
+    if made is None:
+        yield Finding("check_backup_never", Level.LOOK)
+        return
+    age = (runtime.now() - made).days
+    if age < days:
+        yield Finding("check_backup", Level.GOOD, {"days": age})
+    else:
+        yield Finding("check_backup_old", Level.LOOK, {"days": age})
