@@ -7,6 +7,8 @@ from broadcasts.alerts import service as alerts
 from broadcasts.alerts.pack import Packer
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.relaying import RelayCheck
+from broadcasts.bulletins.polling import Poller
+from broadcasts.bulletins.settings import WarningSettings
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
 from broadcasts.delivery.quiet import QuietHours
@@ -176,6 +178,8 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("emergencies", fire)
     pumps.add("relays", RelayCheck(runtime.sessions).step)
     pumps.add("closing", settle)
+    most = runtime.config.section(WarningSettings).largest_document_kb * 1000
+    pumps.add("warning-feeds", Poller(runtime.sessions, runtime.clock, most_bytes=most).step)
     pumps.add("joining", lambda: joining.expire(runtime))
     runtime.get(Packer).recall()
     pumps.add("emergency-pack", runtime.get(Packer).step)
@@ -252,7 +256,7 @@ def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads
 
 feature = Feature(
     name="broadcasts",
-    settings=(BroadcastSettings, SpeechSettings, SmsSettings, UploadSettings),
+    settings=(BroadcastSettings, SpeechSettings, SmsSettings, UploadSettings, WarningSettings),
     provide=provide,
     plug_in=install_pages,
     seed_demo=starting.seed,

@@ -9,6 +9,9 @@ from broadcasts.alerts.pack import Packer
 from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
 from broadcasts.announcements import views as announcements
+from broadcasts.bulletins import api as bulletin_api
+from broadcasts.bulletins import source_views as sources
+from broadcasts.bulletins import views as bulletins
 from broadcasts.delivery import api as delivery_api
 from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
@@ -30,8 +33,18 @@ from hub.regions.facts import Silencing
 from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
-ROOMS = (delivery, announcements, alerts, shout, materials, sms, voices, lexicon, wording)
-VERBS = (announcement_api, delivery_api, muting_api, alert_api, material_api, sms_api, voices_api, lexicon_api)
+ROOMS = (delivery, announcements, alerts, bulletins, shout, materials, sms, voices, lexicon, wording)
+VERBS = (
+    announcement_api,
+    delivery_api,
+    muting_api,
+    alert_api,
+    bulletin_api,
+    material_api,
+    sms_api,
+    voices_api,
+    lexicon_api,
+)
 
 
 def provide_desks(runtime: Runtime) -> None:
@@ -52,3 +65,4 @@ def install_pages(app: Flask, runtime: Runtime) -> None:
         app.register_blueprint(room.bp)
         room.add_to_menu(runtime)
     app.register_blueprint(muting_pages.bp)
+    app.register_blueprint(sources.bp)

@@ -1,12 +1,11 @@
 """Official warnings, for programs: hand one in, look at what came of it, pass it on or leave it."""
 
 from collections.abc import Iterable
-from typing import ClassVar
 from uuid import UUID
 
 from flask import Response, request
 from flask_openapi3.models import RawModel
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from broadcasts.alerts import service as alerts
 from broadcasts.alerts.api import AlertOut
@@ -53,7 +52,13 @@ MOST_SAID = 50
 class CapDocument(RawModel):
     """One CAP 1.2 document."""
 
-    mimetypes: ClassVar[list[str]] = list(XML_TYPES)
+    mimetypes = list(XML_TYPES)  # noqa: RUF012 - no instance of it is ever made
+
+
+class NationalMessage(BaseModel):
+    """One message: id, sender, sendTime, eventName, severity, areaCodes, headline…; see docs/warnings.md."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 class Remark(Output):
@@ -184,6 +189,16 @@ def hand_in_cap(raw: CapDocument, query: HandIn) -> Response:
         received = intake.receive_cap(
             session, _source(query, Door.PUSH), data, now=now(), limits=Limits(size=_largest())
         )
+    return answer_for(received)
+
+
+@bp.post("/warnings/national", responses=answers(Handed, 403, 404, 409, status=201) | {"422": CapProblem})
+@permission_required(Permission.DELIVER_WARNINGS)
+def hand_in_national(body: NationalMessage, query: HandIn) -> Response:
+    """Hand in a warning as the national early-warning platform writes it (JSON). Judged by the same rules."""
+    with work() as session:
+        source = _source(query, Door.NATIONAL)
+        received = intake.receive_national(session, source, body.model_extra or {}, request.get_data(), now=now())
     return answer_for(received)
 
 

@@ -14,6 +14,7 @@ from broadcasts.alerts.incidents.models import Incident, IncidentState, SourceKi
 from broadcasts.alerts.incidents.service import Event, Heard
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.bulletins.models import OPEN, Bulletin, BulletinState, Door, Envelope
+from broadcasts.bulletins.policy import MOST_REFERENCES
 from broadcasts.bulletins.reach import within
 from broadcasts.cap.document import CapAlert
 from broadcasts.cap.findings import Finding, Stage
@@ -33,7 +34,7 @@ def named(session: Session, alert: CapAlert) -> list[Bulletin]:
     one_of = or_(
         *(
             and_(Bulletin.sender == r.sender, Bulletin.identifier == r.identifier, Bulletin.sent == r.sent)
-            for r in alert.references
+            for r in alert.references[:MOST_REFERENCES]
         )
     )
     return list(session.scalars(select(Bulletin).where(one_of).order_by(Bulletin.received_at)))

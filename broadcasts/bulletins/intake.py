@@ -1,16 +1,18 @@
 """Take in a document: three verdicts, once each, then what it does to what is known already."""
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from lxml import etree
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.bulletins import chains, policy
+from broadcasts.bulletins import chains, national, policy
 from broadcasts.bulletins.gist import Gist, of_alert
 from broadcasts.bulletins.models import Bulletin, BulletinState, Door, Envelope, TrustedSender
 from broadcasts.bulletins.placing import Placed, land_of, place
@@ -91,6 +93,28 @@ def receive_cap(session: Session, source: Source, data: bytes, *, now: datetime,
     return take_in(session, source, judged, trusted, now=now)
 
 
+def receive_national(
+    session: Session, source: Source, raw: Mapping[str, Any], data: bytes, *, now: datetime
+) -> Received:
+    """Judge a message of the national platform and let it do what it is for."""
+    found = national.read(raw)
+    stage = verdict(Stage.SCHEMA, found.findings)
+    judged = Judged(
+        raw=data,
+        fingerprint=hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).digest(),
+        verdicts={"schema": stage.value, "prose": Verdict.SKIPPED.value, "policy": Verdict.SKIPPED.value},
+        findings=found.findings,
+    )
+    if found.alert is None:
+        return _keep_refused(session, source, judged, now)
+    trusted = trusted_sender(session, found.alert.sender)
+    gists = of_alert(found.alert, issuer=trusted.name if trusted else "")
+    verdicts = {"schema": stage.value, "prose": Verdict.VALID.value}
+    return take_in(
+        session, source, replace(judged, verdicts=verdicts, alert=found.alert, gists=gists), trusted, now=now
+    )
+
+
 def take_in(
     session: Session, source: Source, judged: Judged, trusted: TrustedSender | None, *, now: datetime
 ) -> Received:
@@ -101,7 +125,7 @@ def take_in(
     before = session.scalar(select(Envelope).where(Envelope.key == key))
     if before is not None:
         return _again(session, source, judged, before, now)
-    own = list(policy.of_envelope(alert.status, alert.sent, _trust(trusted, judged.signed), now=now))
+    own = list(policy.of_envelope(alert, _trust(trusted, judged.signed), now=now))
     if source.only_known and trusted is None:
         own.append(Finding(Stage.POLICY, "policy_sender_refused", "/alert/sender"))
     course = policy.course(alert.status, alert.scope, alert.msg_type)

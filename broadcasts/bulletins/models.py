@@ -124,6 +124,9 @@ class TrustedSender(Base):
     home_path: Mapped[str] = mapped_column(String(64))
     certificate: Mapped[str] = mapped_column(Text, default="")
     needs_signature: Mapped[bool] = mapped_column(default=False)
+    at_once: Mapped[bool] = mapped_column(default=False)
+    """Whether its red and orange warnings go out by an approved plan without waiting for anybody."""
+    by_id: Mapped[UUID | None]
     by_name: Mapped[str] = mapped_column(String(60), default="")
     at: Mapped[datetime]
 
@@ -156,3 +159,24 @@ class Feed(Base):
     """Entries that were fetched already: id to when it was updated."""
     by_name: Mapped[str] = mapped_column(String(60), default="")
     made_at: Mapped[datetime]
+
+
+class Notice(Base):
+    """One CAP document that this hub has made of an emergency of its own, signed, as it is read by others."""
+
+    __tablename__ = "cap_notice"
+    __table_args__ = (UniqueConstraint("alert_id", "purpose"), Index(None, "ends"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    alert_id: Mapped[UUID]
+    incident_id: Mapped[UUID | None] = mapped_column(index=True)
+    purpose: Mapped[str] = mapped_column(String(12))
+    status: Mapped[str] = mapped_column(String(12))
+    identifier: Mapped[str] = mapped_column(String(120), unique=True)
+    sender: Mapped[str] = mapped_column(String(200))
+    sent: Mapped[datetime]
+    title: Mapped[str] = mapped_column(String(60))
+    regions: Mapped[list[str]]
+    home_path: Mapped[str] = mapped_column(String(64))
+    ends: Mapped[datetime]
+    xml: Mapped[bytes] = mapped_column(LargeBinary)

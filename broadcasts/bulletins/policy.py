@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from broadcasts.bulletins.gist import Gist
-from broadcasts.cap.document import MsgType, Scope, Status
+from broadcasts.cap.document import CapAlert, MsgType, Scope, Status
 from broadcasts.cap.findings import Finding, Stage
 from broadcasts.cap.signatures import Signed
 
@@ -15,6 +15,10 @@ AHEAD: Final = timedelta(minutes=10)
 """So far may a sender's clock run before ours."""
 LONGEST: Final = timedelta(days=7)
 """A warning that counts longer was written wrongly, or is no warning."""
+
+
+LONGEST_NAME: Final = 200
+MOST_REFERENCES: Final = 100
 
 
 class Course(StrEnum):
@@ -47,16 +51,24 @@ def course(status: Status, scope: Scope, purpose: MsgType) -> Course:
     return Course.PROPOSE
 
 
-def of_envelope(status: Status, sent: datetime, trust: Trust, *, now: datetime) -> Iterator[Finding]:
+def of_envelope(alert: CapAlert, trust: Trust, *, now: datetime) -> Iterator[Finding]:
     """Return what speaks against a document as a whole."""
-    if status is Status.DRAFT:
+    if alert.status is Status.DRAFT:
         yield _at("policy_draft", "/alert/status")
-    if sent > now + AHEAD:
+    if alert.sent > now + AHEAD:
         yield _at("policy_from_the_future", "/alert/sent")
-    if trust.needs_signature and trust.signed is not Signed.GOOD:
-        yield _at("policy_signature_bad" if trust.signed is Signed.BAD else "policy_signature_missing", "/alert")
-    elif trust.signed is Signed.BAD:
+    if max(len(alert.sender), len(alert.identifier)) > LONGEST_NAME:
+        yield _at("policy_name_too_long", "/alert/identifier")
+    if len(alert.references) > MOST_REFERENCES:
+        yield _at("policy_references_too_many", "/alert/references")
+    yield from _of_sender(trust)
+
+
+def _of_sender(trust: Trust) -> Iterator[Finding]:
+    if trust.signed is Signed.BAD:
         yield _at("policy_signature_bad", "/alert")
+    elif trust.needs_signature and trust.signed is not Signed.GOOD:
+        yield _at("policy_signature_missing", "/alert")
     if not trust.known:
         yield _at("policy_sender_unknown", "/alert/sender", warning=True)
 

@@ -48,9 +48,8 @@ def add_feed() -> ResponseReturnValue:
 @permission_required(Permission.EDIT_ACCOUNTS)
 def look(feed_id: UUID) -> ResponseReturnValue:
     """Look at a feed at once."""
-    return _done(
-        lambda session: sources.look_now(session, actor(), feed_id, now=now()), gettext("马上去看，等几秒刷新。")
-    )
+    said = gettext("马上去看，等几秒刷新。")
+    return _done(lambda session: sources.look_now(session, actor(), feed_id, now=now()), said)
 
 
 @bp.post("/feeds/<uuid:feed_id>/switch")
@@ -84,9 +83,8 @@ def trust() -> ResponseReturnValue:
 @permission_required(Permission.EDIT_ACCOUNTS)
 def distrust(sender_id: UUID) -> ResponseReturnValue:
     """Know a sender no more."""
-    return _done(
-        lambda session: sources.distrust(session, actor(), sender_id, now=now()), gettext("不再信任这个单位。")
-    )
+    said = gettext("不再信任这个单位。")
+    return _done(lambda session: sources.distrust(session, actor(), sender_id, now=now()), said)
 
 
 def _done(deed: Callable[[Session], object], said: str) -> ResponseReturnValue:

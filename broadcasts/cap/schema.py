@@ -50,7 +50,10 @@ def _element(root: etree._Element, error: etree._LogEntry) -> etree._Element | N
     path = getattr(error, "path", None)
     if not path:
         return None
-    found = root.getroottree().xpath(path)
+    try:
+        found = root.getroottree().xpath(path)
+    except etree.XPathError:  # the path names an element by a prefix that only the document knows
+        return next((item for item in root.iter() if item.sourceline == error.line), None)
     first = found[0] if isinstance(found, list) and found else None
     return first if isinstance(first, etree._Element) else None
 
