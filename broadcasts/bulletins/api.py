@@ -26,7 +26,7 @@ from hub.core.actor import Permission
 from hub.core.errors import BadInput
 from hub.core.runtime import runtime
 from hub.regions import service as regions
-from hub.web.api import Input, Output, PageQuery, Problem, RegionCode, answers, ms, room, say, takes
+from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, room, say, takes
 from hub.web.errors import problem
 from hub.web.guards import permission_required
 from hub.web.i18n import language
@@ -70,13 +70,6 @@ class Remark(Output):
     element: str = Field(description="where, as in `/alert/info[2]/area/polygon[1]`; empty = the document as a whole")
     line: int = Field(description="line of the document as it was sent; 0 = not one line")
     warning: bool = Field(description="it refuses nothing")
-
-
-class CapProblem(Problem):
-    """Why a document was refused (RFC 9457): three verdicts, and every remark with its element and line."""
-
-    verdicts: dict[str, str] = Field(description="`valid`, `invalid` or `skipped` by stage")
-    remarks: list[Remark]
 
 
 class BulletinOut(Output):
@@ -176,13 +169,14 @@ def _largest() -> int:
     return runtime().config.section(WarningSettings).largest_document_kb * 1000
 
 
-@bp.post("/warnings/cap", responses=answers(Handed, 403, 404, 409, status=201) | {"422": CapProblem})
+@bp.post("/warnings/cap", responses=answers(Handed, 403, 404, 409, status=201))
 @takes(XML_TYPES, _largest)
 @permission_required(Permission.DELIVER_WARNINGS)
 def hand_in_cap(raw: CapDocument, query: HandIn) -> Response:
     """Hand in a CAP 1.2 document. It becomes a proposal for whoever is on duty, or takes back or replaces another.
 
-    The same document twice is one document (200). What is refused is a problem with three verdicts.
+    The same document twice is one document. What is refused is a problem with two more members, `verdicts` and
+    `remarks`: each remark names its element and line.
     """
     data = request.get_data(cache=False)
     with work() as session:
@@ -192,7 +186,7 @@ def hand_in_cap(raw: CapDocument, query: HandIn) -> Response:
     return answer_for(received)
 
 
-@bp.post("/warnings/national", responses=answers(Handed, 403, 404, 409, status=201) | {"422": CapProblem})
+@bp.post("/warnings/national", responses=answers(Handed, 403, 404, 409, status=201))
 @permission_required(Permission.DELIVER_WARNINGS)
 def hand_in_national(body: NationalMessage, query: HandIn) -> Response:
     """Hand in a warning as the national early-warning platform writes it (JSON). Judged by the same rules."""
@@ -281,7 +275,7 @@ def answer_for(received: Received) -> Response:
         remarks=_remarks(received.findings),
         warnings=shown,
     )
-    return say(handed, 200 if received.again else 201)
+    return say(handed, 201)
 
 
 def _source(query: HandIn, door: Door) -> Source:

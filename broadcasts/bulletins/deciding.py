@@ -14,7 +14,7 @@ from broadcasts.alerts.incidents.models import Incident, IncidentSource, Inciden
 from broadcasts.alerts.models import Alert, Authority
 from broadcasts.alerts.service import Spoken, Wish
 from broadcasts.audience.selection import Audience
-from broadcasts.bulletins import chains
+from broadcasts.bulletins import chains, placing
 from broadcasts.bulletins.gist import Gist
 from broadcasts.bulletins.models import Bulletin, BulletinState
 from broadcasts.bulletins.reach import meets, part_of, within
@@ -29,6 +29,7 @@ from hub.regions import service as regions
 from hub.regions.tree import common, path_of
 
 LONGEST_REASON = 200
+MOST_WAITING = 99
 MOST_NAMED = 3
 """More places than that are called by what lies above them."""
 
@@ -152,7 +153,7 @@ def take(
     bulletin.alert_id = alert.id
     session.flush()
     reached = [code for one in chains.made_from(session, bulletin) for code in one.audience["regions"]]
-    if within(bulletin.regions, reached):
+    if within(_villages(session, bulletin.regions), reached):
         _settle(bulletin, BulletinState.TAKEN, actor, now)
     for other in chains.others(session, bulletin.incident_id):
         if other.state is BulletinState.PROPOSED and chains.covers(alert, other.colour, other.regions):
@@ -236,12 +237,25 @@ def lapse(session: Session, *, now: datetime) -> int:
     return len(late)
 
 
-def waiting(session: Session, actor: Actor) -> int:
+def waiting(session: Session, actor: Actor, *, now: datetime) -> int:
     """Return how many warnings wait for the actor, for the menu."""
     if not actor.may_somewhere(Permission.EMERGENCY):
         return 0
-    rows = session.execute(select(Bulletin.regions, Bulletin.home_path).where(Bulletin.state == BulletinState.PROPOSED))
-    return sum(meets(actor, Permission.EMERGENCY, row.regions, row.home_path) for row in rows)
+    query = select(Bulletin).where(Bulletin.state == BulletinState.PROPOSED, Bulletin.ends > now).limit(MOST_WAITING)
+    return sum(waits_for(session, actor, bulletin, now=now) for bulletin in session.scalars(query))
+
+
+def waits_for(session: Session, actor: Actor, bulletin: Bulletin, *, now: datetime) -> bool:
+    """Return whether the actor is one of those who have to decide, and nobody has for their part."""
+    if bulletin.state is not BulletinState.PROPOSED or bulletin.ends <= now or not own_part(actor, bulletin):
+        return False
+    return told_by(session, actor, bulletin, now=now) is None
+
+
+def _villages(session: Session, codes: Sequence[str]) -> list[str]:
+    """Return the villages at and below some regions; the regions themselves where there are none."""
+    found = placing.villages_below(session, codes)
+    return found or list(codes)
 
 
 def _settle(bulletin: Bulletin, state: BulletinState, actor: Actor, now: datetime) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, defer
 from broadcasts.alerts.models import Alert
 from broadcasts.audience.selection import Audience
 from broadcasts.bulletins import chains, deciding
-from broadcasts.bulletins.models import Bulletin, BulletinState, Envelope
+from broadcasts.bulletins.models import Bulletin, Envelope
 from broadcasts.bulletins.reach import part_of
 from broadcasts.cap.findings import Finding
 from broadcasts.kinds import Colour
@@ -81,7 +81,11 @@ def events(session: Session, actor: Actor, *, now: datetime) -> list[Event]:
     by_event: dict[object, list[Row]] = {}
     for bulletin in session.scalars(query):
         if deciding.may_see(actor, bulletin):
-            row = Row(bulletin, deciding.place_of(session, bulletin.regions), _waits(session, actor, bulletin, now))
+            row = Row(
+                bulletin,
+                deciding.place_of(session, bulletin.regions),
+                deciding.waits_for(session, actor, bulletin, now=now),
+            )
             by_event.setdefault(bulletin.incident_id or bulletin.id, []).append(row)
     found = [Event(tuple(sorted(rows, key=_gravest_first))) for rows in by_event.values()][:MOST]
     return sorted(found, key=lambda event: not event.first.waits)
@@ -91,12 +95,6 @@ def _gravest_first(row: Row) -> tuple[bool, int, float]:
     colours = list(Colour)
     rank = colours.index(row.bulletin.colour) if row.bulletin.colour else len(colours)
     return not row.waits, rank, -row.bulletin.received_at.timestamp()
-
-
-def _waits(session: Session, actor: Actor, bulletin: Bulletin, now: datetime) -> bool:
-    if bulletin.state is not BulletinState.PROPOSED or bulletin.ends <= now:
-        return False
-    return bool(deciding.own_part(actor, bulletin)) and deciding.told_by(session, actor, bulletin, now=now) is None
 
 
 def sheet(
@@ -124,7 +122,7 @@ def sheet(
         told=deciding.told_by(session, actor, bulletin, now=now),
         made=tuple(chains.made_from(session, bulletin)),
         same=tuple(other for other in _same(session, actor, bulletin) if other.id != bulletin.id),
-        may_decide=_waits(session, actor, bulletin, now),
+        may_decide=deciding.waits_for(session, actor, bulletin, now=now),
         may_dismiss=all(actor.may(Permission.EMERGENCY, path_of(code)) for code in bulletin.regions),
     )
 

@@ -165,10 +165,12 @@ class _Reader:
 
     def _colour(self, headline: str) -> Colour | None:
         text = self._text("severity").lower().removesuffix("色").removesuffix("级")
-        found = _COLOURS.get(text) or colour_named(self._text("severity")) or colour_named(headline)
+        found = _COLOURS.get(text) or colour_named(self._text("severity"))
         if found is None and text not in ("", "unknown"):
-            self._say("national_colour_unknown", "severity", given=text[:20])
-        return found
+            known = colour_named(headline)
+            self._say("national_colour_unknown", "severity", warning=known is not None, given=text[:20])
+            return known
+        return found or colour_named(headline)
 
     def _codes(self, match: re.Match[str] | None) -> list[str]:
         value = self._value("areas")

@@ -18,7 +18,7 @@ from broadcasts.cap.geometry import Ground, covers, touches
 from hub.core.db import like_below
 from hub.regions import geojson, shapes
 from hub.regions.models import Region, RegionShape
-from hub.regions.tree import Level, codes_in, outermost
+from hub.regions.tree import Level, codes_in, outermost, path_of
 from hub.speakers.models import Speaker, SpeakerState
 
 _LENGTHS: Final = (2, 4, 6, 9, 12, 14)
@@ -128,23 +128,28 @@ def _meant(area: Area, region: Region, land: Land) -> bool:
 
 
 def _folded(paths: Sequence[str], land: Land) -> list[str]:
-    """Return a township where every village of it is meant: people then hear its name and not a list."""
+    """Return a township where all of its villages are meant, and so on: people then hear its name and not a list."""
     found = list(paths)
+    villages = [village.path for village in land.villages]
     for level in (Level.TOWNSHIP, Level.COUNTY):
         for region in land.regions.values():
-            if region.level is level:
-                below = [r.path for r in land.regions.values() if r.parent_code == region.code]
-                if len(below) > 1 and set(below) <= set(found):
-                    found = [path for path in found if path not in set(below)] + [region.path]
+            below = [path for path in villages if path.startswith(region.path)]
+            if region.level is level and len(below) > 1 and all(_inside(path, found) for path in below):
+                found = outermost([*found, region.path])
     return outermost(found)
+
+
+def _inside(path: str, others: Sequence[str]) -> bool:
+    return any(path.startswith(other) for other in others)
 
 
 def _finding(code: str, **params: str) -> Finding:
     return Finding(Stage.POLICY, code, "/alert/info/area", params=params)
 
 
-def named_by(session: Session, codes: Sequence[str]) -> list[str]:
-    """Return the paths of regions, for asking who may see what is meant for them."""
+def villages_below(session: Session, codes: Sequence[str]) -> list[str]:
+    """Return the codes of the villages at and below some regions."""
     if not codes:
         return []
-    return list(session.scalars(select(Region.path).where(or_(*(Region.code == code for code in codes)))))
+    below = or_(*(Region.path.like(like_below(path_of(code))) for code in codes))
+    return list(session.scalars(select(Region.code).where(below, Region.level == Level.VILLAGE)))

@@ -36,7 +36,7 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.EMERGENCY,
             group=1,
             position=35,
-            badge=deciding.waiting,
+            badge=lambda session, actor: deciding.waiting(session, actor, now=now()),
         )
     )
 
