@@ -11,6 +11,7 @@ from broadcasts.bulletins.polling import Poller
 from broadcasts.bulletins.settings import WarningSettings
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
+from broadcasts.delivery.last_said import last_said
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
 from broadcasts.keeping import add_to_backups
@@ -24,11 +25,15 @@ from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
-from broadcasts.sms.gateways.finding import find_gateway
-from broadcasts.sms.gateways.gateway import GatewayContext
-from broadcasts.sms.gateways.local import LocalGateway
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.answering import Answers, LastSaid
+from broadcasts.sms.gateways.finding import find_gateways
+from broadcasts.sms.gateways.gateway import GatewayContext, PolledGateway, SteppingGateway
+from broadcasts.sms.gateways.sections import SECTIONS
+from broadcasts.sms.polling import Poller
+from broadcasts.sms.provider import SmsProvider, hook_token
 from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.purposes import Limits
+from broadcasts.sms.routing import routes_of
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane
 from broadcasts.speech.engine import SpeechEngine
@@ -60,6 +65,7 @@ ALERT_TICK_S = 0.1
 SETTLE_S = 2.0
 TIDY_S = 10.0
 NOTE_AFTER_S = 1.5
+LIST_AFTER_S = 0.25
 TEST_S = 5.0
 NEVER_S = 86_400.0
 
@@ -142,6 +148,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
         base_url=lambda: runtime.base_url,
         lead_s=settings.prepare_seconds,
         note_after_s=NOTE_AFTER_S,
+        list_after_s=LIST_AFTER_S,
     )
     loop = pumps.add("loudspeakers", sender.step, urgent=True)
 
@@ -197,15 +204,18 @@ def _fetching(runtime: Runtime) -> tuple[Background, ...]:
 
 
 def open_provider(runtime: Runtime, rules: Rules) -> SmsProvider:
-    """Return the configured provider of text messages. Raises GatewayError."""
+    """Return the configured providers of text messages. Raises GatewayError."""
     context = GatewayContext(
         settings=rules.sms,
         sessions=runtime.sessions,
         safe=runtime.get(PhoneSafe),
         clock=runtime.clock,
         base_url=runtime.base_url,
+        sections={kind: runtime.config.section(kind) for kind in SECTIONS},
     )
-    return SmsProvider(find_gateway(context))
+    tokens = {name: hook_token(runtime.secrets, name) for rank in rules.sms.ranks for name, _ in rank}
+    gateways = find_gateways(context, tokens.__getitem__)
+    return SmsProvider(routes_of(gateways, rules.sms.ranks, rules.sms.calls_at_once), tokens)
 
 
 def _read_once() -> float:
@@ -243,20 +253,39 @@ class _Threads:
 
 
 def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads:
-    safe, gateway = runtime.get(PhoneSafe), runtime.get(SmsProvider).gateway
+    safe, provider = runtime.get(PhoneSafe), runtime.get(SmsProvider)
     threads = _Threads()
     for lane in Lane:
-        pump = SmsPump(runtime.sessions, safe, gateway, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
+        pump = SmsPump(runtime.sessions, safe, provider.routes, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
         threads.pumps.append(pump)
         pumps.add(f"sms-{lane.value}", pump.step, urgent=True)
-    if isinstance(gateway, LocalGateway):
-        pumps.add("local-gateway", gateway.step)
+    pumps.add("sms-answers", _answers(runtime, rules, safe).step)
+    for gateway in provider.gateways:
+        if isinstance(gateway, SteppingGateway):
+            pumps.add(f"{gateway.name}-gateway", gateway.step)
+        if isinstance(gateway, PolledGateway):
+            pumps.add(
+                f"{gateway.name}-reports",
+                Poller(runtime.sessions, safe, gateway.name, gateway, runtime.clock).step,
+            )
     return threads
+
+
+def _answers(runtime: Runtime, rules: Rules, safe: PhoneSafe) -> Answers:
+    return Answers(
+        runtime.sessions,
+        safe,
+        rules.sms,
+        LastSaid(last_said),
+        clock=runtime.clock,
+        day_began=Limits.of(rules.sms, rules.zone).day_began,
+        spell=lambda moment: f"{moment.astimezone(rules.zone):%H:%M}",
+    )
 
 
 feature = Feature(
     name="broadcasts",
-    settings=(BroadcastSettings, SpeechSettings, SmsSettings, UploadSettings, WarningSettings),
+    settings=(BroadcastSettings, SpeechSettings, SmsSettings, *SECTIONS, UploadSettings, WarningSettings),
     provide=provide,
     plug_in=install_pages,
     seed_demo=starting.seed,

@@ -24,6 +24,8 @@ from broadcasts.materials import api as material_api
 from broadcasts.materials import views as materials
 from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
+from broadcasts.sms import inbox_api as letters_api
+from broadcasts.sms import inbox_views as sms_inbox
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
 from broadcasts.voices import api as voices_api
@@ -33,7 +35,7 @@ from hub.regions.facts import Silencing
 from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
-ROOMS = (delivery, announcements, alerts, bulletins, shout, materials, sms, voices, lexicon, wording)
+ROOMS = (delivery, announcements, alerts, bulletins, shout, materials, sms, sms_inbox, voices, lexicon, wording)
 VERBS = (
     announcement_api,
     delivery_api,
@@ -42,6 +44,7 @@ VERBS = (
     bulletin_api,
     material_api,
     sms_api,
+    letters_api,
     voices_api,
     lexicon_api,
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import requests
-from smslab import SHANGHAI, LabGateway, lab_safe, lab_settings
+from smslab import SHANGHAI, LabGateway, lab_routes, lab_safe, lab_settings
 from sqlalchemy import select
 
 from broadcasts.sms.gateways.gateway import Accepted, Submission, SubmitResult, Unknown
@@ -60,7 +60,16 @@ def main(database: str, address: str, lane: Lane, ahead: timedelta) -> None:
     )
     gateway = HttpGateway(address=address, name="counting")
     gateway.caps = type(gateway.caps)(max_per_call=PEOPLE_PER_CALL, receipts=False, inbound=False, query=False)
-    pump = SmsPump(sessions, lab_safe(), gateway, lambda: utc_now() + ahead, settings, zone=SHANGHAI, lane=lane)
+    routes = lab_routes(gateway, calls_at_once=CALLS_AT_ONCE)
+    pump = SmsPump(
+        sessions,
+        lab_safe(),
+        routes,
+        lambda: utc_now() + ahead,
+        settings,
+        zone=SHANGHAI,
+        lane=lane,
+    )
     while True:
         rest = pump.step()
         with sessions.read() as session:

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +20,10 @@ class FaultServer:
     delay_s: float = 0.0
     posts: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    heads: list[dict[str, str]] = field(default_factory=list)
+    good: tuple[int, bytes] | Callable[[bytes], tuple[int, bytes]] | None = None
+    """How a provider that is not Twilio says yes."""
     listed: list[dict[str, Any]] = field(default_factory=list)
     address: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,8 +51,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         state = self.server.state
         length = int(self.headers.get("Content-Length", 0))
-        raw = self.rfile.read(length).decode()
-        if len(raw) < length:
+        body = self.rfile.read(length)
+        raw = body.decode("utf-8", "replace")
+        if len(body) < length:
             # The client died while it was still sending: that was no request.
             self.close_connection = True
             return
@@ -56,6 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
         with state.lock:
             state.posts.append(form)
             state.paths.append(self.path)
+            state.bodies.append(body)
+            state.heads.append(dict(self.headers.items()))
             number = len(state.posts)
         time.sleep(state.delay_s)
         self._misbehave(state, form, number)
@@ -67,13 +74,23 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, {"messages": state.listed, "page_size": 1000, "next_page_uri": None})
 
     def _misbehave(self, state: FaultServer, form: dict[str, str], number: int) -> None:
-        good = {"sid": f"SM{number:032x}", "status": "queued", "to": form.get("To"), "body": form.get("Body")}
+        if state.good is not None:
+            status, content = state.good if isinstance(state.good, tuple) else state.good(state.bodies[number - 1])
+            good = content.decode()
+        else:
+            status, good = 201, json.dumps(self._twilio(form, number))
+        self._do(state, status, good)
+
+    def _twilio(self, form: dict[str, str], number: int) -> dict[str, Any]:
+        return {"sid": f"SM{number:032x}", "status": "queued", "to": form.get("To"), "body": form.get("Body")}
+
+    def _do(self, state: FaultServer, status: int, good: str) -> None:
         if state.mode == "cut":
             self.close_connection = True
             self.connection.close()
         elif state.mode == "truncated":
-            body = json.dumps(good).encode()
-            self.send_response(201)
+            body = good.encode()
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body[: len(body) // 2])
@@ -84,13 +101,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(201, {"status": "queued"})
         elif state.mode == "slow":
             time.sleep(state.slow_s)
-            self._answer(201, good)
+            self._raw(status, good.encode())
         elif state.mode.startswith("code "):
             self._answer(400, {"code": int(state.mode[5:]), "message": "no", "status": 400})
         elif state.mode in ERRORS:
             self._answer(*ERRORS[state.mode])
         else:
-            self._answer(201, good)
+            self._raw(status, good.encode())
 
     def _answer(self, status: int, body: Any) -> None:
         self._raw(status, json.dumps(body).encode() if body else b"")

@@ -42,11 +42,17 @@ class Hub:
         self.sender = self.new_sender()
         self.number = 0
 
-    def new_sender(self) -> Sender:
+    def new_sender(self, *, list_after_s: float = 0.0) -> Sender:
         """Return the sender of a hub that has just started."""
         key = signing_key(self.runtime.secrets.signing_seed)
         return Sender(
-            self.runtime.sessions, self.wire, lambda: key, clock=self.clock, base_url=lambda: "http://hub", lead_s=20
+            self.runtime.sessions,
+            self.wire,
+            lambda: key,
+            clock=self.clock,
+            base_url=lambda: "http://hub",
+            lead_s=20,
+            list_after_s=list_after_s,
         )
 
     def place(

@@ -12,21 +12,34 @@ from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from broadcasts.audience.selection import Audience
 from broadcasts.sms import outbox
 from broadcasts.sms.gateways import local_models
-from broadcasts.sms.gateways.gateway import Accepted, Caps, Found, Submission, SubmitResult, WebhookRequest
+from broadcasts.sms.gateways.gateway import (
+    Accepted,
+    Caps,
+    Found,
+    GatewayContext,
+    Objection,
+    SmsGateway,
+    Submission,
+    SubmitResult,
+    WebhookRequest,
+)
 from broadcasts.sms.models import SmsRun
 from broadcasts.sms.pump import SmsPump
 from broadcasts.sms.reports import Inbound, Receipt
+from broadcasts.sms.routing import Routes, routes_of
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane, Priority
 from hub.audit import models as audit_models
 from hub.core.actor import Actor, Permission, Scope
+from hub.core.clock import Clock
+from hub.core.config import Section
 from hub.core.db import Base, Sessions, make_engine
 from hub.core.secrets import Secrets, first_signing
 from hub.regions.models import Region
@@ -54,6 +67,7 @@ NAMES = {
     PINE_3: "三组",
 }
 EVERYTHING = frozenset(Permission)
+HOOK_TOKEN = "t" * 32
 LAB_SECRETS = Secrets(
     origin="demo",
     session_key=b"s" * 32,
@@ -174,7 +188,7 @@ def blocked(session: Session, number: str, reason: BlockReason) -> None:
 
 def lab_settings(**given: object) -> SmsSettings:
     """Return settings, some of them changed."""
-    return SmsSettings.model_validate({"signature": "青石镇", **given})
+    return SmsSettings.model_validate({"signature": "青石镇", "same_text_minutes": 0, "most_a_day": 0} | given)
 
 
 def lab_run(
@@ -237,6 +251,7 @@ class LabGateway:
     calls: list[Submission] = field(default_factory=list)
     asked: list[Submission] = field(default_factory=list)
     knows: Callable[[Submission], Found | None] = lambda _: None
+    objects: Callable[[str], Sequence[Objection]] = lambda _: ()
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -249,6 +264,10 @@ class LabGateway:
         with self.lock:
             self.calls.append(submission)
         return self.answer(submission)
+
+    def check(self, text: str) -> Sequence[Objection]:
+        """Object to nothing, or to what it is told."""
+        return self.objects(text)
 
     def query(self, submission: Submission) -> Found | None:
         """Say what is known."""
@@ -268,6 +287,30 @@ class LabGateway:
         return ()
 
 
+def lab_context(
+    sessions: Sessions | None = None,
+    settings: SmsSettings | None = None,
+    *sections: Section,
+    base_url: str = "",
+    clock: Clock | None = None,
+) -> GatewayContext:
+    """Return what a gateway is opened with."""
+    return GatewayContext(
+        settings or lab_settings(),
+        sessions or Sessions(create_engine("sqlite://")),
+        lab_safe(),
+        clock or LabClock(),
+        base_url,
+        {type(section): section for section in sections},
+        hook_token=HOOK_TOKEN,
+    )
+
+
+def lab_routes(*gateways: SmsGateway, calls_at_once: int = 8) -> Routes:
+    """Return routes over these, the first preferred."""
+    return routes_of({g.name: g for g in gateways}, [[(g.name, 1)] for g in gateways], calls_at_once)
+
+
 @dataclass
 class Lab:
     """A database, a provider, a clock, and pumps on them."""
@@ -277,12 +320,23 @@ class Lab:
     clock: LabClock
     settings: SmsSettings
     pumps: dict[Lane, SmsPump] = field(default_factory=dict)
+    others: list[LabGateway] = field(default_factory=list)
+    """Further providers, each of the next rank."""
+    made_routes: Routes | None = None
+
+    @property
+    def routes(self) -> Routes:
+        """The routes over its providers, made when first asked for."""
+        if self.made_routes is None:
+            gateways = [self.gateway, *self.others]
+            self.made_routes = lab_routes(*gateways, calls_at_once=self.settings.calls_at_once)
+        return self.made_routes
 
     def pump(self, lane: Lane = Lane.ORDINARY) -> SmsPump:
         """Return the pump of a lane."""
         if lane not in self.pumps:
             self.pumps[lane] = SmsPump(
-                self.sessions, lab_safe(), self.gateway, self.clock, self.settings, zone=SHANGHAI, lane=lane
+                self.sessions, lab_safe(), self.routes, self.clock, self.settings, zone=SHANGHAI, lane=lane
             )
         return self.pumps[lane]
 

@@ -4,9 +4,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts import service
@@ -14,6 +15,7 @@ from broadcasts.alerts.forms import Choice, again
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast, BroadcastState
+from broadcasts.loudspeaker import listing
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.loudspeaker.states import FINAL, PlayState
 from broadcasts.sms import outbox
@@ -141,6 +143,16 @@ def _phase(alert: Alert, broadcast: Broadcast | None, now: datetime) -> Phase:
             }[broadcast.state]
 
 
+class _Row(NamedTuple):
+    """So many loudspeakers of a place that are in the same state."""
+
+    region_path: str
+    state: PlayState
+    online: bool
+    started: bool
+    number: int
+
+
 def _lines(session: Session, broadcast: Broadcast, now: datetime) -> list[Line]:
     has_started = or_(SpeakerDelivery.started_at.is_not(None), SpeakerDelivery.state == PlayState.FINISHED)
     rows = session.execute(
@@ -156,10 +168,14 @@ def _lines(session: Session, broadcast: Broadcast, now: datetime) -> list[Line]:
         .group_by(SpeakerDelivery.region_path, SpeakerDelivery.state, Speaker.online, has_started)
         .order_by(SpeakerDelivery.region_path)
     ).all()
-    depth = 3 if len({codes_in(row.region_path)[:3] for row in rows}) <= MOST_VILLAGES else 2
+    found = [_Row(*row) for row in rows] or [
+        _Row(path, PlayState.QUEUED, online, False, number)
+        for path, online, number in listing.foreseen(session, broadcast.id)
+    ]
+    depth = 3 if len({codes_in(row.region_path)[:3] for row in found}) <= MOST_VILLAGES else 2
     late = now - broadcast.starts_at > PATIENCE
     lines: dict[str, Line] = defaultdict(lambda: Line(""))
-    for row in rows:
+    for row in found:
         _add(lines[codes_in(row.region_path)[:depth][-1]], row, late)
     known = regions.names(session, set(lines))
     for code, line in lines.items():
@@ -167,7 +183,7 @@ def _lines(session: Session, broadcast: Broadcast, now: datetime) -> list[Line]:
     return list(lines.values())
 
 
-def _add(line: Line, row: Row[str, PlayState, bool, bool, int], late: bool) -> None:
+def _add(line: Line, row: _Row, late: bool) -> None:
     heard = row.started or row.state in (PlayState.STARTED, PlayState.INTERRUPTED)
     line.meant += row.number
     line.heard += row.number if heard else 0

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date
+from typing import Annotated
 from uuid import UUID
 
 from flask import Response
@@ -11,11 +12,13 @@ from pydantic import Field
 
 from broadcasts.announcements import catalogue, handing_in, horns, listing, playing, service, sounding
 from broadcasts.announcements.drafting import Draft
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.outlook import look
-from broadcasts.announcements.service import REASON_LENGTH, Spoken
+from broadcasts.announcements.service import REASON_LENGTH
 from broadcasts.announcements.timing import Timetable
 from broadcasts.announcements.wire import AnnouncementIn, AnnouncementOut, Preview
+from broadcasts.audience.selection import MOST_NUMBERS
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
 from broadcasts.speech.engine import SpeechFailed
@@ -24,6 +27,8 @@ from hub.core.actor import Permission
 from hub.core.errors import Problems, Unavailable, WrongState
 from hub.core.runtime import runtime
 from hub.regions import service as regions
+from hub.residents import extra
+from hub.residents.phones import PhoneSafe
 from hub.web.api import Input, Output, PageQuery, answers, room, say
 from hub.web.guards import permission_required
 from hub.web.idempotency import finish, once
@@ -66,6 +71,25 @@ class Approved(Output):
 
     announcement: AnnouncementOut
     broadcast_id: UUID | None
+
+
+class NumbersIn(Input):
+    """Single telephones, however they are written."""
+
+    numbers: list[Annotated[str, Field(min_length=1, max_length=40)]] = Field(min_length=1, max_length=MOST_NUMBERS)
+
+
+class NumberOut(Output):
+    """A number by its key, and as it may be shown."""
+
+    key: str
+    masked: str
+
+
+class NumbersOut(Output):
+    """The numbers as announcements name them."""
+
+    items: list[NumberOut]
 
 
 class Reason(Input):
@@ -177,6 +201,16 @@ def withdraw_announcement(path: AnnouncementPath) -> Response:
     with work() as session:
         found = service.withdraw(session, actor(), path.announcement_id, timetable=timetable, now=now())
         return finish(session, AnnouncementOut.of(found))
+
+
+@bp.post("/numbers", responses=answers(NumbersOut, 403))
+@permission_required(Permission.COMPOSE)
+def keep_numbers(body: NumbersIn) -> Response:
+    """Keep single telephones for an announcement; it names them by their keys, so that no number stands in it."""
+    with work() as session:
+        keys = extra.note_typed(session, "\n".join(body.numbers), safe=runtime().get(PhoneSafe), now=now())
+        found = [NumberOut(key=key, masked=masked) for key, masked in extra.shown(session, keys)]
+    return say(NumbersOut(items=found))
 
 
 @bp.post("/preview", responses=answers(Preview, 403))

@@ -62,7 +62,7 @@ def only_village(session: Session, actor: Actor) -> tuple[str, ...]:
 def groups(session: Session, actor: Actor, chosen: Collection[str]) -> list[str]:
     """Return the groups of residents that text messages can be narrowed to."""
     known = residents.tags_in_use(session, actor)
-    return known + [tag for tag in chosen if tag not in known]
+    return known + [tag for tag in dict.fromkeys(chosen) if tag not in known]
 
 
 def _branch(node: Node, chosen: Collection[str], speakers: dict[str, Count], people: Tally[str]) -> Branch:

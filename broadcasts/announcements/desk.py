@@ -1,12 +1,13 @@
 """Everything the compose page shows, read in one go."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from broadcasts.announcements import choosing, forms
+from broadcasts.announcements import choosing, forms, moments
 from broadcasts.announcements.choosing import Branch
 from broadcasts.announcements.forms import Form
 from broadcasts.announcements.handing_in import OPEN
@@ -19,6 +20,7 @@ from broadcasts.announcements.sounding import Sounding
 from broadcasts.announcements.timing import Timetable
 from broadcasts.delivery.rules import Rules
 from hub.core.actor import Actor
+from hub.residents import extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Desk:
     form: Form
     tree: tuple[Branch, ...]
     groups: list[str]
+    numbers: Sequence[tuple[str, str]]
+    """Single telephones it goes to besides: hash, and number as it may be shown."""
     horns: Choosable
     outlook: Outlook
     times: list[tuple[int, str, date]]
@@ -50,10 +54,11 @@ def show(
     return Desk(
         form=form,
         tree=choosing.tree(session, actor, chosen),
-        groups=choosing.groups(session, actor, form.draft.audience.tags),
+        groups=choosing.groups(session, actor, (*form.draft.audience.tags, *form.draft.audience.without_tags)),
+        numbers=extra.shown(session, form.values.kept),
         horns=choosable(session, form.draft.audience),
         outlook=look(session, form.draft, sound, rules=rules, timetable=timetable, now=now),
-        times=forms.usual_times(now, rules.quiet),
+        times=moments.usual_times(now, rules.quiet),
         ready=ready_made(),
         chosen_ready=forms.chosen_ready(form.values),
         library=offered(session, actor, now.astimezone(rules.zone).date()),

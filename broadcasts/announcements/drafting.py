@@ -61,6 +61,8 @@ class Draft:
     """The text of the library that the words come from."""
     recording: Chosen | None = None
     """Played instead of reading the words, which then only say what is in it."""
+    sms_until: datetime | None = None
+    """After this no text message of it is sent any more; None: a day after it goes out."""
 
     @property
     def speaks(self) -> bool:
@@ -82,6 +84,7 @@ class Draft:
             title=self.title.strip()[:STORED_TITLE],
             text=self.text.strip(),
             sms_text=self.sms_text.strip(),
+            sms_until=self.sms_until if self.audience.sms and not daily else None,
             audience=replace(self.audience, regions=codes).sorted,
             at=self.at if once else None,
             daily_at=self.daily_at[:5] if daily else "",
@@ -148,12 +151,19 @@ class Draft:
 
     def _time_problems(self, now: datetime, today: date) -> list[BadInput]:
         match self.when:
-            case When.NOW:
+            case When.CALLED:
                 return []
+            case When.NOW:
+                return self._until_problems(now)
             case When.ONCE:
-                return self._once_problems(now)
+                return self._once_problems(now) or self._until_problems(self.at or now)
             case When.DAILY:
                 return self._daily_problems(today)
+
+    def _until_problems(self, start: datetime) -> list[BadInput]:
+        """A message that is over before it begins is not one."""
+        over = self.audience.sms and self.sms_until is not None and self.sms_until <= start
+        return [BadInput("sms_until_past", field="sms_until")] if over else []
 
     def _once_problems(self, now: datetime) -> list[BadInput]:
         if self.at is None:
@@ -200,6 +210,8 @@ def content_hash(announcement: Announcement) -> str:
         "last_day": str(a.last_day),
         "audio": a.audio_sha256,
     }
+    if a.sms_until:
+        content["sms_until"] = a.sms_until.astimezone(UTC).isoformat()
     if a.recording_sha256:
         content["recording"] = [str(a.material_id), a.recording_sha256]
     if a.relay_url:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,8 +14,9 @@ from werkzeug.datastructures import MultiDict
 
 from broadcasts.announcements.drafting import SPEEDS, Draft
 from broadcasts.announcements.models import When
+from broadcasts.announcements.moments import usual_times
 from broadcasts.announcements.ready import ready_made
-from broadcasts.audience.selection import Audience
+from broadcasts.audience.selection import MOST_NUMBERS, Audience
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.kinds import Theme
 from broadcasts.relay.addresses import Relay
@@ -23,17 +24,20 @@ from broadcasts.speech.engine import Language
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput, Problems
 from hub.regions.tree import path_of
+from hub.residents.wanted import Away
 from hub.speakers.topics import is_device_id
 
 T = TypeVar("T")
-USUAL_TIMES = ("07:00", "11:40", "17:40", "18:20")
-"""When villagers are up and at home: what the one-tap times offer."""
-SOON = timedelta(minutes=10)
-"""A one-tap time must leave so long for the approval."""
-OFFERED = 4
 LONGEST_TEXT = 20_000
 MOST_TAGS, TAG_LENGTH = 20, 20
-FIELD_OF = {"daily_at": "at", "code": "region", "only": "region", "without": "region"}
+FIELD_OF = {
+    "daily_at": "at",
+    "sms_until": "until_at",
+    "without_tags": "without_tag",
+    "code": "region",
+    "only": "region",
+    "without": "region",
+}
 """Inputs that have another name in the form."""
 WORDS, RECORDING, RELAY = "words", "recording", "relay"
 """What is broadcast: words that somebody writes, a recording of the library, or a programme from elsewhere."""
@@ -66,6 +70,14 @@ class Values:
     ticked: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    without_tags: tuple[str, ...] = ()
+    every_tag: str = ""
+    away: str = Away.TOO.value
+    numbers: str = ""
+    """Single telephones as they were typed; `kept` are those known already, by their hashes."""
+    kept: tuple[str, ...] = ()
+    until_day: str = ""
+    until_at: str = ""
     material: str = ""
     """The recording of the library that is played."""
     origin: str = ""
@@ -83,6 +95,8 @@ LISTS = {
     "ticked": "horn",
     "only": "only",
     "without": "without",
+    "without_tags": "without_tag",
+    "kept": "kept",
 }
 TEXTS = tuple(f.name for f in fields(Values) if f.name not in LISTS)
 
@@ -139,7 +153,7 @@ def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> For
     reader = _Reader()
     only, without = horns_of(values)
     regions = tuple(code for code in values.regions if reader.region(code, actor))
-    when = reader.choice(When, values.when, "when_unknown", "when")
+    when = reader.choice(_chosen_when, values.when, "when_unknown", "when")
     day, at = reader.day(values.day, "day"), reader.clock(values.at)
     draft = Draft(
         title=values.title.strip(),
@@ -153,7 +167,12 @@ def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> For
             tags=tuple(tag[:TAG_LENGTH] for tag in values.tags[:MOST_TAGS] if tag.strip()),
             only=only,
             without=without,
+            every_tag=values.every_tag == "1",
+            without_tags=tuple(tag[:TAG_LENGTH] for tag in values.without_tags[:MOST_TAGS] if tag.strip()),
+            away=reader.choice(Away, values.away, "away_unknown", "away") or Away.TOO,
+            numbers=values.kept[:MOST_NUMBERS],
         ),
+        sms_until=reader.until(values, day or today, zone),
         language=reader.choice(Language, values.language, "language_unknown", "language") or Language.MANDARIN,
         speed=reader.speed(values.speed),
         repeats=reader.number(values.repeats, "repeats", 2),
@@ -168,6 +187,12 @@ def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> For
         else None,
     )
     return Form(id=uuid7(), values=values, draft=draft, mistakes=tuple(reader.about(draft)))
+
+
+def _chosen_when(value: str) -> When:
+    if value == When.CALLED:
+        raise ValueError(value)
+    return When(value)
 
 
 def horns_of(values: Values) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -212,6 +237,7 @@ def copied(draft: Draft, form: Form, actor: Actor, zone: ZoneInfo) -> Form:
 def from_draft(announcement_id: UUID, draft: Draft, zone: ZoneInfo) -> Form:
     """Return a form that shows a draft."""
     local = draft.at.astimezone(zone) if draft.at else None
+    until = draft.sms_until.astimezone(zone) if draft.sms_until else None
     channels = (("speakers",) if draft.audience.speakers else ()) + (("sms",) if draft.audience.sms else ())
     values = Values(
         title=draft.title,
@@ -232,6 +258,12 @@ def from_draft(announcement_id: UUID, draft: Draft, zone: ZoneInfo) -> Form:
         tags=draft.audience.tags,
         only=draft.audience.only,
         without=draft.audience.without,
+        without_tags=draft.audience.without_tags,
+        every_tag="1" if draft.audience.every_tag else "",
+        away=draft.audience.away.value,
+        kept=draft.audience.numbers,
+        until_day=f"{until:%Y-%m-%d}" if until else "",
+        until_at=f"{until:%H:%M}" if until else "",
         what=RELAY if draft.relay else RECORDING if draft.recording else WORDS,
         material=str(draft.recording.material_id) if draft.recording else "",
         origin=str(draft.origin or ""),
@@ -269,19 +301,6 @@ def _ready(form: Form, key: str) -> tuple[str, str, Theme, tuple[str, str] | Non
     return chosen.title, chosen.text, chosen.theme, was
 
 
-def usual_times(now: datetime, quiet: QuietHours) -> list[tuple[int, str, date]]:
-    """Return the next one-tap times outside quiet hours: days ahead, HH:MM, and the day."""
-    today = now.astimezone(quiet.zone).date()
-    found = []
-    for ahead in (0, 1):
-        day = today + timedelta(days=ahead)
-        for text in USUAL_TIMES:
-            moment = datetime.combine(day, time.fromisoformat(text), tzinfo=quiet.zone)
-            if moment >= now + SOON and not quiet.holds_at(moment):
-                found.append((ahead, text, day))
-    return found[:OFFERED]
-
-
 class _Reader:
     """Reads single inputs and remembers what it could not understand."""
 
@@ -294,7 +313,7 @@ class _Reader:
             When.NOW: {"day", "at", "first_day", "last_day"},
             When.ONCE: {"first_day", "last_day"},
             When.DAILY: {"day"},
-        }[draft.when]
+        }.get(draft.when, set())
         return [m for m in self.mistakes if m.field not in idle]
 
     def region(self, code: str, actor: Actor) -> bool:
@@ -330,8 +349,12 @@ class _Reader:
         self._wrong("number_malformed", field)
         return otherwise
 
-    def clock(self, value: str) -> time | None:
-        return self._matched(_CLOCK, value, time, "time_malformed", "at")
+    def clock(self, value: str, field: str = "at") -> time | None:
+        return self._matched(_CLOCK, value, time, "time_malformed", field)
+
+    def until(self, values: Values, day: date, zone: ZoneInfo) -> datetime | None:
+        at = self.clock(values.until_at, "until_at")
+        return datetime.combine(self.day(values.until_day, "until_day") or day, at, tzinfo=zone) if at else None
 
     def day(self, value: str, field: str) -> date | None:
         return self._matched(_DAY, value, date, "day_malformed", field)

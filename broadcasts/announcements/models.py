@@ -20,6 +20,8 @@ class When(StrEnum):
     NOW = "now"
     ONCE = "once"
     DAILY = "daily"
+    CALLED = "called"
+    """Whenever something that was approved with it calls for it: a campaign, in turn with its other texts."""
 
 
 class Announcement(Base):
@@ -40,6 +42,8 @@ class Announcement(Base):
     title: Mapped[str] = mapped_column(String(60), default="")
     text: Mapped[str] = mapped_column(Text, default="")
     sms_text: Mapped[str] = mapped_column(Text, default="")
+    sms_until: Mapped[datetime | None]
+    """After this no text message of it is sent any more; None: a day after it goes out."""
     theme: Mapped[Theme] = mapped_column(StateText(Theme), default=Theme.NOTICE)
     audience: Mapped[dict[str, Any]] = mapped_column(default=dict)
     home_path: Mapped[str] = mapped_column(String(64))

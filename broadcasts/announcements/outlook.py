@@ -10,13 +10,12 @@ from broadcasts.announcements import fitting
 from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.fitting import Fit
 from broadcasts.announcements.sounding import Sounding
+from broadcasts.announcements.telephones import Texting, texting
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
 from broadcasts.loudspeaker.targets import Meant, count
 from broadcasts.sms import outbox
-from broadcasts.sms.segments import measure, signed
-from broadcasts.sms.settings import SmsSettings
 from hub.regions import service as regions
 from hub.regions.tree import codes_in
 from hub.speakers.models import Speaker
@@ -35,21 +34,6 @@ class Reach:
     residents: int
     left_out: int
     """Loudspeakers there that were unticked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Texting:
-    """The text messages. `cut` characters less would save one part for everybody, and `saved_fen` in all."""
-
-    people: int
-    opted_out: int
-    characters: int
-    parts: int
-    fen: int
-    cut: int
-    saved_fen: int
-    waits: bool
-    """At that time of day no ordinary message goes out; it waits for the morning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +62,7 @@ def look(
         draft=draft,
         places=_places(session, draft.audience),
         reach=_reach(session, draft.audience),
-        texting=_texting(session, draft, fit, rules, now) if draft.audience.sms else None,
+        texting=texting(session, draft, fit, rules, now) if draft.audience.sms else None,
         sounding=sounding,
         fit=fit,
         late=rules.valid,
@@ -108,27 +92,3 @@ def _reach(session: Session, audience: Audience) -> Reach:
         left_out=count(session, Meant(paths)) - sum(number for _, _, number in rows),
         residents=outbox.reach(session, Audience(tuple(codes_in(p)[-1] for p in paths))).residents,
     )
-
-
-def _texting(session: Session, draft: Draft, fit: Fit, rules: Rules, now: datetime) -> Texting:
-    found = outbox.reach(session, draft.audience)
-    settings = rules.sms
-    parts, fen = outbox.estimate(draft.message, found.routine, settings)
-    length = measure(signed(draft.message, settings.signature), settings.counting)
-    shorter = draft.message[: len(draft.message) - length.chars_over] if length.chars_over else draft.message
-    less = outbox.estimate(shorter, found.routine, settings)[1]
-    cuttable = 0 < length.chars_over < len(draft.message)
-    return Texting(
-        people=found.routine,
-        opted_out=found.opted_out,
-        characters=len(draft.message),
-        parts=parts if draft.message else 0,
-        fen=fen if draft.message else 0,
-        cut=length.chars_over if cuttable else 0,
-        saved_fen=fen - less if cuttable else 0,
-        waits=_waits(fit.start or now, settings, rules),
-    )
-
-
-def _waits(moment: datetime, settings: SmsSettings, rules: Rules) -> bool:
-    return not settings.window_from <= moment.astimezone(rules.zone).time() < settings.window_until

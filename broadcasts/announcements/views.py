@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, flash, jsonify, redirect, render_templ
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from broadcasts.announcements import choosing, desk, forms, handing_in, listing, picking, service, wording
+from broadcasts.announcements import choosing, desk, forms, handing_in, listing, picking, service, telephones, wording
 from broadcasts.announcements.forms import Form
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.listing import TABS, Cursor, Looking
@@ -24,6 +24,7 @@ from broadcasts.studio import Studio
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, Problems, WrongState
 from hub.core.runtime import Runtime, runtime
+from hub.residents.phones import PhoneSafe
 from hub.web.errors import is_fragment
 from hub.web.guards import permission_required, signed_in
 from hub.web.i18n import clock, language
@@ -261,7 +262,11 @@ def give_back(announcement_id: UUID) -> ResponseReturnValue:
 
 
 def _form() -> Form:
-    return _looked_up(forms.from_request(request.form, actor(), runtime().zone, _today()))
+    form = _looked_up(forms.from_request(request.form, actor(), runtime().zone, _today()))
+    if not form.values.numbers.strip():
+        return form
+    with work() as session:
+        return telephones.typed_in(session, form, safe=runtime().get(PhoneSafe), now=now())
 
 
 def _looked_up(form: Form) -> Form:

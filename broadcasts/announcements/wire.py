@@ -1,7 +1,7 @@
 """Announcements as programs send and get them."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictInt
@@ -12,12 +12,13 @@ from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.outlook import Outlook
 from broadcasts.announcements.service import as_draft
-from broadcasts.audience.selection import Audience
+from broadcasts.audience.selection import MOST_NUMBERS, Audience
 from broadcasts.kinds import Theme
 from broadcasts.lexicon.wire import FindingOut
 from broadcasts.relay.addresses import LONGEST_ADDRESS, LONGEST_MINUTES, Relay
 from broadcasts.speech.engine import Language
 from hub.core.errors import BadInput, Problems
+from hub.residents.wanted import Away
 from hub.speakers.topics import DEVICE_ID
 from hub.web.api import Input, Moment, Output, RegionCode, moment_of, ms, ms_or_none
 
@@ -25,6 +26,7 @@ MOST_REGIONS = 500
 Tag = Annotated[str, Field(min_length=1, max_length=20)]
 MOST_SPEAKERS = 2000
 SpeakerId = Annotated[str, Field(pattern=DEVICE_ID, max_length=32)]
+NumberKey = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 SPEED = r"^(slow|normal|fast)$"
 ONLY_WITH = {"at": When.ONCE, "daily_at": When.DAILY, "first_day": When.DAILY, "last_day": When.DAILY}
 
@@ -42,6 +44,17 @@ class AnnouncementIn(Input):
     tags: list[Tag] = Field(
         default=[], max_length=20, description="text messages only to residents who carry one of them"
     )
+    every_tag: StrictBool = Field(False, description="only who carries all of `tags`, not one of them")
+    without_tags: list[Tag] = Field(default=[], max_length=20, description="no text message to who carries one of them")
+    away: Away = Field(
+        Away.TOO, description="people away from home: `too`, not at all (`home`), or nobody else (`only`)"
+    )
+    numbers: list[NumberKey] = Field(
+        default=[], max_length=MOST_NUMBERS, description="single telephones besides, by their key (`POST /numbers`)"
+    )
+    sms_until: Moment | None = Field(
+        None, description="after this moment no text message is sent any more; null = a day after it goes out"
+    )
     only: list[SpeakerId] = Field(
         default=[],
         max_length=MOST_SPEAKERS,
@@ -52,7 +65,7 @@ class AnnouncementIn(Input):
     speed: str = Field("normal", pattern=SPEED, description="slow, normal or fast")
     repeats: StrictInt = Field(2, ge=1, le=MOST_REPEATS)
     volume: StrictInt | None = Field(None, ge=1, le=100, description="null = each loudspeaker at its own")
-    when: When = Field(When.NOW, description="now = as soon as it is approved")
+    when: Literal[When.NOW, When.ONCE, When.DAILY] = Field(When.NOW, description="now = as soon as it is approved")
     at: Moment | None = Field(None, description="the moment in milliseconds since 1970 UTC, for `once`")
     daily_at: str = Field("", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="local time HH:MM, for `daily`")
     first_day: date | None = Field(None, description="YYYY-MM-DD, for `daily`; null = today")
@@ -80,8 +93,18 @@ class AnnouncementIn(Input):
             text=self.text,
             sms_text=self.sms_text,
             theme=self.theme,
+            sms_until=moment_of(self.sms_until) if self.sms_until is not None else None,
             audience=Audience(
-                tuple(self.regions), self.speakers, self.sms, tuple(self.tags), tuple(self.only), tuple(self.without)
+                regions=tuple(self.regions),
+                speakers=self.speakers,
+                sms=self.sms,
+                tags=tuple(self.tags),
+                only=tuple(self.only),
+                without=tuple(self.without),
+                every_tag=self.every_tag,
+                without_tags=tuple(self.without_tags),
+                away=self.away,
+                numbers=tuple(self.numbers),
             ),
             language=self.language,
             speed=self.speed,
@@ -111,6 +134,11 @@ class AnnouncementOut(Output):
     tags: list[str]
     only: list[str] = Field(description="of the loudspeakers there only these; empty = all")
     without: list[str]
+    every_tag: bool
+    without_tags: list[str]
+    away: Away
+    numbers: list[str] = Field(description="single telephones besides, by their key")
+    sms_until: int | None
     language: Language
     speed: str
     repeats: int
@@ -157,6 +185,11 @@ class AnnouncementOut(Output):
             tags=list(draft.audience.tags),
             only=list(draft.audience.only),
             without=list(draft.audience.without),
+            every_tag=draft.audience.every_tag,
+            without_tags=list(draft.audience.without_tags),
+            away=draft.audience.away,
+            numbers=list(draft.audience.numbers),
+            sms_until=ms_or_none(a.sms_until),
             language=draft.language,
             speed=a.speed,
             repeats=a.repeats,
@@ -216,6 +249,13 @@ class Texts(Output):
     cut: int = Field(description="so many characters less would save one part for everybody; 0 = nothing to save")
     saved_fen: int
     waits: bool = Field(description="at that time of day no ordinary message goes out; it waits for the morning")
+    never: bool = Field(description="it would wait for a morning after `sms_until`: nobody would get it")
+    landlines: int
+    wrong_numbers: int
+    away_unasked: int = Field(description="away from home and not asked yet: get emergencies only")
+    away_refused: int = Field(description="away from home and want nothing")
+    without_phone: int = Field(description="residents without any number")
+    choices: dict[int, str] = Field(description="the numbered answers the text asks for")
 
 
 class Timing(Output):
@@ -268,6 +308,13 @@ class Preview(Output):
                 cut=texts.cut,
                 saved_fen=texts.saved_fen,
                 waits=texts.waits,
+                never=texts.never,
+                landlines=texts.landlines,
+                wrong_numbers=texts.wrong_numbers,
+                away_unasked=texts.away_unasked,
+                away_refused=texts.away_refused,
+                without_phone=texts.without_phone,
+                choices=dict(texts.choices),
             ),
             timing=Timing(verdict=fit.verdict, start=ms_or_none(fit.start), free=ms_or_none(fit.free)),
         )

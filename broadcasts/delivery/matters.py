@@ -15,7 +15,7 @@ from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.progress import HEARD, numbers_of
 from broadcasts.delivery.visibility import below, first_seen
 from broadcasts.loudspeaker.models import SpeakerDelivery
-from broadcasts.sms import inbound
+from broadcasts.sms import inbox
 from broadcasts.sms.models import SmsRun
 from broadcasts.sms.states import RunState
 from hub.core.actor import Actor, Permission
@@ -36,6 +36,8 @@ class Topic(StrEnum):
     """
 
     DANGER = "danger"
+    DANGER_TAKEN = "danger_taken"
+    """Somebody takes care of it, and it is not over."""
     COUNTDOWN = "countdown"
     EMERGENCY = "emergency"
     BROKER = "broker"
@@ -97,11 +99,19 @@ def all_matters(session: Session, actor: Actor, source: Source, *, now: datetime
 
 
 def _danger(session: Session, actor: Actor) -> Iterator[Matter]:
-    replies = inbound.inbox(session, actor, urgent=True)
+    replies = inbox.inbox(session, actor, urgent=True)
     names = regions.names(session, {code for r in replies for code in codes_in(r.region_path)[-1:]})
     for reply in replies:
         place = " ".join(names.get(code, code) for code in codes_in(reply.region_path)[-1:])
-        yield Matter(Topic.DANGER, reply.text[:60], place, since=reply.received_at, note=reply.masked, target=reply.id)
+        if reply.acknowledged_at is None:
+            yield Matter(
+                Topic.DANGER, reply.text[:60], place, since=reply.received_at, note=reply.masked, target=reply.id
+            )
+        else:
+            taken = reply.acknowledged_by_name
+            yield Matter(
+                Topic.DANGER_TAKEN, reply.text[:60], place, since=reply.acknowledged_at, note=taken, target=reply.id
+            )
 
 
 def _unheard(session: Session, actor: Actor, now: datetime) -> Iterator[Matter]:

@@ -12,7 +12,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.outcomes import UNHEARD, Course, Numbers, Outcome, Phase, outcome
 from broadcasts.delivery.visibility import below, sees_all
-from broadcasts.loudspeaker import orders
+from broadcasts.loudspeaker import listing, orders
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.loudspeaker.states import FINAL, PlayState
 from broadcasts.sms import outbox
@@ -122,6 +122,9 @@ def numbers_of(session: Session, actor: Actor, broadcast_ids: Sequence[UUID]) ->
     pairs: dict[UUID, list[tuple[Outcome, int]]] = {broadcast_id: [] for broadcast_id in broadcast_ids}
     for broadcast_id, state, heard, number in rows:
         pairs[broadcast_id].append((outcome(state, bool(heard)), number))
+    mine = below(actor, Speaker.region_path)
+    for broadcast_id in listing.owed(session, broadcast_ids):
+        pairs[broadcast_id] = [(Outcome.WAITING, n) for _, _, n in listing.foreseen(session, broadcast_id, mine)]
     return {broadcast_id: Numbers.of(found) for broadcast_id, found in pairs.items()}
 
 
@@ -194,6 +197,9 @@ def _by_village(session: Session, actor: Actor, broadcast_id: UUID) -> dict[str,
     found: dict[str, list[tuple[Outcome, int]]] = {}
     for path, state, heard, number in rows:
         found.setdefault(_village_path(path), []).append((outcome(state, bool(heard)), number))
+    if not found:
+        for path, _, number in listing.foreseen(session, broadcast_id, below(actor, Speaker.region_path)):
+            found.setdefault(_village_path(path), []).append((Outcome.WAITING, number))
     return found
 
 

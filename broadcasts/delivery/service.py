@@ -17,6 +17,7 @@ from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.orders import NO_SOUND, Manner, Sound
 from broadcasts.loudspeaker.targets import Meant
 from broadcasts.sms import outbox
+from broadcasts.sms.purposes import About
 from broadcasts.sms.states import Priority as SmsPriority
 from hub.audit import log
 from hub.core.actor import Actor, Permission
@@ -32,6 +33,8 @@ PRIORITY = {
 HUSHED = frozenset({Kind.RELAY, Kind.ROUTINE})
 """What never sounds in quiet hours."""
 BY_LENGTH, SPOKEN_LENGTH = 60, 800
+TEXTS_LAST = {True: timedelta(hours=6), False: timedelta(hours=24)}
+"""How long text messages are still sent, emergency or not, when nobody said."""
 GRACE = timedelta(seconds=45)
 """How long after the last possible sound the hub waits for reports before it calls a loudspeaker silent."""
 
@@ -70,6 +73,10 @@ class Order:
     repeat: int = 1
     gap_ms: int = 0
     mode: str = "live"
+    topic: str = ""
+    """What its text messages are about, for who wants nothing about that."""
+    texts_until: datetime | None = None
+    """After this no text message of it is sent any more; None: as long as is usual."""
     broadcast_id: UUID | None = None
     """The id it is to have, where it was sent ahead under one."""
 
@@ -117,8 +124,6 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
     if order.kind in HUSHED and order.sounds and rules.quiet.touches(order.starts_at, order.total_ms / 1000):
         raise WrongState("quiet_hours")
     broadcast = _row(order, actor, now)
-    session.add(broadcast)
-    session.flush()
     if order.sounds:
         broadcast.speakers_meant = orders.place(
             session,
@@ -132,6 +137,8 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
             now=now,
             manner=order.manner,
         )
+    session.add(broadcast)
+    session.flush()
     if order.audience.sms:
         outbox.plan_run(
             session,
@@ -140,9 +147,10 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
             signature=rules.sms.signature,
             audience=order.audience,
             priority=SmsPriority.EMERGENCY if order.kind is Kind.EMERGENCY else SmsPriority.ROUTINE,
-            expires_at=max(order.expires_at, now + timedelta(hours=6 if order.kind is Kind.EMERGENCY else 24)),
+            expires_at=order.texts_until or max(order.expires_at, now + TEXTS_LAST[order.kind is Kind.EMERGENCY]),
             settings=rules.sms,
             now=now,
+            about=About(order.topic),
         )
     log.record(
         session,

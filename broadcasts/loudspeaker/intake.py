@@ -1,5 +1,6 @@
 """Where everything loudspeakers say about plays comes in: receipts, and heartbeats that repeat the newest of them."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from broadcasts.loudspeaker import receipts
@@ -11,6 +12,8 @@ from hub.speakers.protocol import Beat, Receipt
 from hub.speakers.station import Station
 
 MAX_REMEMBERED: Final = 100_000
+TAKEN: Final = 2
+NOTHING: Final = (0, 0)
 
 
 class Intake:
@@ -20,7 +23,8 @@ class Intake:
         self._sessions = sessions
         self._clock = clock
         self._gaps = Gaps(sessions, station)
-        self._repeated: dict[str, int] = {}
+        self._repeated: dict[str, tuple[int, int]] = {}
+        # what was said last, and how often it was taken
 
     def plug_in(self, station: Station | SpeakerLink) -> None:
         """Hear what the station, or a link alone, hears."""
@@ -32,13 +36,25 @@ class Intake:
         self._record([report for receipt in found if (report := receipts.from_receipt(receipt)) is not None])
 
     def take_beats(self, found: list[Beat]) -> None:
-        """Heal what was lost, ask for what is missing. A heartbeat that repeats the same as before costs little."""
-        fresh = {beat.dev: hash(beat.last) for beat in found if self._repeated.get(beat.dev) != hash(beat.last)}
-        self._record([report for beat in found if beat.dev in fresh for report in receipts.from_beat(beat)])
-        if len(self._repeated) + len(fresh) > MAX_REMEMBERED:
-            self._repeated.clear()
-        self._repeated |= fresh
+        """Heal what was lost, ask for what is missing. A heartbeat that repeats the same as before costs little.
+
+        It is taken twice: when it came first, an emergency's deliveries may not have been written yet.
+        """
+        fresh = [beat for beat in found if self._is_news(beat)]
+        self._record([report for beat in fresh for report in receipts.from_beat(beat)])
+        self._note(fresh)
         self._gaps.note(found, self._clock())
+
+    def _is_news(self, beat: Beat) -> bool:
+        said, times = self._repeated.get(beat.dev, NOTHING)
+        return said != hash(beat.last) or times < TAKEN
+
+    def _note(self, taken: Sequence[Beat]) -> None:
+        if len(self._repeated) + len(taken) > MAX_REMEMBERED:
+            self._repeated.clear()
+        for beat in taken:
+            said, times = self._repeated.get(beat.dev, NOTHING)
+            self._repeated[beat.dev] = (hash(beat.last), times + 1 if said == hash(beat.last) else 1)
 
     def _record(self, reports: list[receipts.Report]) -> None:
         if reports:

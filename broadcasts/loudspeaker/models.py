@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Index, String
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from broadcasts.loudspeaker.states import PlayState
@@ -40,7 +41,12 @@ class PlayOrder(Base):
     """
 
     __tablename__ = "play_order"
-    __table_args__ = (Index(None, "state", "priority"),)
+    __table_args__ = (
+        Index(None, "state", "priority"),
+        Index(
+            "ix_play_order_unlisted", "created_at", sqlite_where=sql("NOT listed"), postgresql_where=sql("NOT listed")
+        ),
+    )
 
     broadcast_id: Mapped[UUID] = mapped_column(primary_key=True)
     state: Mapped[OrderState] = mapped_column(StateText(OrderState), default=OrderState.QUEUED)
@@ -70,6 +76,8 @@ class PlayOrder(Base):
     next_resend_at: Mapped[datetime | None]
     stop_seq: Mapped[int | None] = mapped_column(BigInteger)
     stop_sent_at: Mapped[datetime | None]
+    listed: Mapped[bool] = mapped_column(default=True)
+    """Whether its deliveries are written: an emergency's follow after its commands have gone out, see `listing`."""
 
 
 class SpeakerDelivery(Base):

@@ -9,12 +9,13 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.loudspeaker import sheet, targets
+from broadcasts.loudspeaker import listing, sheet, targets
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.states import FINAL, PlayState
 from broadcasts.loudspeaker.targets import Meant
 from hub.speakers import registry
 from hub.speakers.models import Speaker
+from hub.speakers.protocol import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,12 @@ def place(
     """Freeze who is meant and queue the commands; return how many loudspeakers that is.
 
     `paths` means everything below these; a Meant also names exceptions. What was sent ahead under this id is taken
-    over, with its commands and what loudspeakers have said about them.
+    over, with its commands and what loudspeakers have said about them. The deliveries of an emergency are written
+    after it has gone out: it waits for no ten thousand rows.
     """
     circle = paths if isinstance(paths, Meant) else Meant(tuple(paths))
-    taken = sheet.take_over(session, broadcast_id, circle, now=now)
+    deferred = priority >= Priority.EMERGENCY  # none of these was ever sent ahead
+    taken = None if deferred else sheet.take_over(session, broadcast_id, circle, now=now)
     commands = taken.targets if taken else targets.freeze(session, circle)
     sent_at = taken.sent_at if taken else None
     order = PlayOrder(
@@ -94,10 +97,13 @@ def place(
         created_at=now,
         sent_at=sent_at,
         next_resend_at=now if sent_at else None,
+        listed=not deferred,
         **asdict(manner),
     )
     session.add(order)
     session.flush()
+    if deferred:
+        return targets.count(session, circle) if commands else 0
     state = PlayState.SENT if sent_at else PlayState.QUEUED
     if taken:
         return sheet.deliver(session, broadcast_id, taken, state=state, now=now)
@@ -113,11 +119,7 @@ def call_off(session: Session, broadcast_id: UUID, *, now: datetime) -> None:
     if order.state is OrderState.QUEUED:
         order.state = OrderState.CALLED_OFF
         # A crash may lie between sending and noting that it was sent, so the stop goes out in any case.
-        session.execute(
-            update(SpeakerDelivery)
-            .where(SpeakerDelivery.broadcast_id == broadcast_id, SpeakerDelivery.state == PlayState.QUEUED)
-            .values(state=PlayState.STOPPED, reason="called_off", ended_at=now, changed_at=now)
-        )
+        listing.call_off(session, broadcast_id, now=now)
     order.next_resend_at = now
 
 
@@ -143,6 +145,7 @@ def is_drill(session: Session, broadcast_id: UUID) -> bool:
 
 def close(session: Session, broadcast_id: UUID, *, now: datetime) -> None:
     """Its time is over: whoever has not reported an end gets one that says so."""
+    listing.write(session, broadcast_id, now=now)
     open_states = [s for s in PlayState if s not in FINAL]
     rows = session.execute(
         select(SpeakerDelivery.speaker_id, SpeakerDelivery.state, Speaker.online)
@@ -178,6 +181,8 @@ def tally(session: Session, broadcast_id: UUID) -> dict[PlayState, int]:
 
 def is_over(session: Session, broadcast_id: UUID) -> bool:
     """Return whether every loudspeaker has reported an end."""
+    if listing.owed(session, [broadcast_id]):
+        return False
     open_states = [s for s in PlayState if s not in FINAL]
     query = select(SpeakerDelivery.speaker_id).where(
         SpeakerDelivery.broadcast_id == broadcast_id, SpeakerDelivery.state.in_(open_states)

@@ -96,12 +96,30 @@ def from_beat(beat: Beat) -> list[Report]:
 def record(session: Session, reports: Sequence[Report], *, now: datetime) -> None:
     """Store reports and move deliveries forward. Any order, any repetition, several hubs at once.
 
-    Reports of loudspeakers that are not registered are left out.
+    Reports of loudspeakers that are not registered are left out. A delivery that is not written yet is brought up to
+    date from what is stored here, when it is: `listing.write`.
     """
-    said = [(report, report.command_id.hex, _when(report.at)) for report in reports]
+    said = _texts(reports)
     numbered = [_receipt_row(*each) for each in said if each[0].number != NO_NUMBER]
     if numbered:
         _run(session, _storing, RECEIPT_COLUMNS, numbered, now)
+    _move(session, said, now)
+
+
+def move(session: Session, reports: Sequence[Report], *, now: datetime) -> None:
+    """Move deliveries forward by what is stored already."""
+    _move(session, _texts(reports), now)
+
+
+Said = list[tuple[Report, str, str]]
+"""Reports, each with its command and its moment as they will be stored."""
+
+
+def _texts(reports: Sequence[Report]) -> Said:
+    return [(report, report.command_id.hex, _when(report.at)) for report in reports]
+
+
+def _move(session: Session, said: Said, now: datetime) -> None:
     about: dict[tuple[str, str], list[tuple[Report, str]]] = {}
     for report, command, at in said:
         about.setdefault((report.speaker_id, command), []).append((report, at))
@@ -168,9 +186,11 @@ class _Step:
 MOMENT: Final = "timestamp"
 LETTERS: Final = "abcdefghijklmn"
 AS_STORED: Final = {MOMENT: "r.{0} AT TIME ZONE 'UTC'"}
+ONE_AT_A_TIME: Final = 0x63_78_31
+"""The lock by which PostgreSQL keeps the writing of a list apart from the taking in of receipts, which share it."""
 BY_INDEX: Final = (
     "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
-    "set_config('enable_mergejoin', 'off', true)"
+    f"set_config('enable_mergejoin', 'off', true), pg_advisory_xact_lock_shared({ONE_AT_A_TIME})"
 )
 """For this transaction: a batch touches a thousand rows of tables with years in them, each found by its index."""
 RECEIPT_COLUMNS: Final = {

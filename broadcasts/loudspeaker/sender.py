@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.loudspeaker import stopping
+from broadcasts.loudspeaker import listing, stopping
 from broadcasts.loudspeaker.messages import STOP_FOR, Message, Messages, stop_id
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, PlayReceipt, SpeakerDelivery, StopOrder
 from broadcasts.loudspeaker.outlet import STOPPING, Outlet, Sent, Wire
@@ -54,6 +54,7 @@ class Sender:
         base_url: Callable[[], str],
         lead_s: int,
         note_after_s: float = 0.0,
+        list_after_s: float = 0.0,
     ) -> None:
         self._sessions = sessions
         self._messages = Messages(key, base_url)
@@ -62,6 +63,8 @@ class Sender:
         self._sheet = SheetSender(sessions, self._outlet, self._messages)
         self._note_after = timedelta(seconds=note_after_s)
         self._unnoted: dict[UUID, datetime] = {}
+        self._list_after = timedelta(seconds=list_after_s)
+        self._unlisted: dict[UUID, datetime] = {}
         self._came_back: set[str] = set()
         self._guard = threading.Lock()
 
@@ -76,17 +79,28 @@ class Sender:
             back, self._came_back = self._came_back, set()
         done = self._round(back)
         if done is Sent.ALL:
-            return IDLE_S
+            return self._rest()
         self.came_back(list(back))
         return BROKER_AWAY_S if done is Sent.AWAY else 0.0
 
+    def _rest(self) -> float:
+        due = min(self._unlisted.values(), default=None)
+        return IDLE_S if due is None else min(IDLE_S, max(0.01, (due - self._clock()).total_seconds()))
+
     def _round(self, back: set[str]) -> Sent:
+        done = self._send(back)
+        if done is not Sent.ALL:
+            self._write_lists()  # also while the broker is away, or something more urgent goes first
+        return done
+
+    def _send(self, back: set[str]) -> Sent:
         found = self._look(self._clock())
         work: tuple[Callable[[], Sent], ...] = (
             lambda: self._silence_regions(found.silences),
             lambda: self._send_stops(found.stops),
             lambda: self._stops_for(back),
             lambda: self._send_orders(None if found.silences or found.stops or back else found.order),
+            self._write_lists,
             self._send_again,
             lambda: self._plays_for(back),
             self._note_rows,
@@ -141,6 +155,7 @@ class Sender:
         return Sent.ALL
 
     def _is_anyone_open(self, order: PlayOrder, now: datetime) -> bool:
+        self._write_lists(at_once=True)
         with self._sessions.begin() as session:
             _note_obeyed(session, order, now)
             return _anyone_open(session, order.broadcast_id)
@@ -150,6 +165,7 @@ class Sender:
         if not back:
             return Sent.ALL
         now = self._clock()
+        self._write_lists(at_once=True)
         with self._sessions.read() as session:
             messages = [*self._silences_for(session, back, now), *self._stops_missed(session, back, now)]
             messages += self._sheet.stops(session, now, among=list(back))
@@ -193,8 +209,18 @@ class Sender:
                 return done
             with self._sessions.begin() as session:
                 _note_sent(session, order.broadcast_id, now)
-            self._unnoted[order.broadcast_id] = now + self._note_after
+            if order.listed:
+                self._unnoted[order.broadcast_id] = now + self._note_after
+            else:
+                self._unlisted[order.broadcast_id] = now + self._list_after
             order = self._most_urgent()
+        return Sent.ALL
+
+    def _write_lists(self, *, at_once: bool = False) -> Sent:
+        """Write who is meant by what has gone out, a moment later: broker and loudspeakers need the processor first."""
+        now = self._clock()
+        self._unlisted = {} if at_once else {name: due for name, due in self._unlisted.items() if due > now}
+        listing.write_all(self._sessions, now=now, later=self._unlisted)
         return Sent.ALL
 
     def _note_rows(self) -> Sent:

@@ -4,7 +4,7 @@ Laid hours ahead under the id of the broadcast that will be made; when the time 
 same commands. A loudspeaker plays a command once, however often and by whatever way it hears it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,20 +13,18 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from broadcasts.loudspeaker import receipts, stopping, targets
+from broadcasts.loudspeaker import listing, stopping, targets
 from broadcasts.loudspeaker.models import PlayReceipt, SheetPlay, SheetState, SpeakerDelivery
-from broadcasts.loudspeaker.receipts import Report
 from broadcasts.loudspeaker.states import PlayState
 from broadcasts.loudspeaker.targets import Meant, Target
 from hub.regions.tree import contains
 from hub.speakers import registry
 from hub.speakers.models import Speaker
-from hub.speakers.protocol import PASSING, Reached
+from hub.speakers.protocol import PASSING
 
 MOST_WAITING = 48
 """A loudspeaker keeps 64 plays; the rest of its room is for what is released now."""
 KEPT = timedelta(days=2)
-AT_ONCE = 1000
 OPEN = (SheetState.LAID, SheetState.SENT)
 
 
@@ -146,8 +144,7 @@ def deliver(session: Session, broadcast_id: UUID, taken: Taken, *, state: PlaySt
             .returning(SpeakerDelivery.speaker_id)
         ).all()
         total += sum(targets.deliver(session, broadcast_id, t, state=state, now=now) for t in extra) - len(gone)
-    for reports in _said(session, [UUID(target["id"]) for target in taken.targets]):
-        receipts.record(session, reports, now=now)
+    listing.catch_up(session, [UUID(target["id"]) for target in taken.targets], now=now)
     return total
 
 
@@ -161,32 +158,6 @@ def _told(session: Session, commands: Sequence[Target]) -> set[str]:
         for where in targets.who(target):
             found |= set(session.scalars(select(Speaker.id).where(where)))
     return found
-
-
-def _said(session: Session, command_ids: Sequence[UUID]) -> Iterator[list[Report]]:
-    rows = session.scalars(
-        select(PlayReceipt).where(PlayReceipt.command_id.in_(command_ids)).order_by(PlayReceipt.number)
-    ).all()
-    reports = [_report(row) for row in rows]
-    for start in range(0, len(reports), AT_ONCE):
-        yield reports[start : start + AT_ONCE]
-
-
-def _report(row: PlayReceipt) -> Report:
-    passing = row.state == Reached.REFUSED and row.reason in PASSING
-    known = row.state in set(PlayState) and not passing
-    return Report(
-        speaker_id=row.speaker_id,
-        command_id=row.command_id,
-        state=PlayState(row.state) if known else Reached(row.state),
-        at=row.device_at,
-        number=row.number,
-        reason=row.reason,
-        played_ms=row.played_ms,
-        volume=row.volume,
-        used=row.used,
-        offset_ms=row.offset_ms,
-    )
 
 
 # ---- what has to be sent

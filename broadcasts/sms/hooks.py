@@ -14,21 +14,24 @@ from hub.web.work import now, work
 bp = Blueprint("hooks", __name__)
 
 
-@bp.post("/hooks/sms/<name>/receipts")
-def note_receipts(name: str) -> ResponseReturnValue:
+@bp.route("/hooks/sms/<name>/receipts", methods=["GET", "POST"])
+@bp.route("/hooks/sms/<name>/<token>/receipts", methods=["GET", "POST"])
+def note_receipts(name: str, token: str = "") -> ResponseReturnValue:
     """Take reports on messages; the same report again changes nothing."""
-    gateway, asked = _verified(name)
+    gateway, asked = _verified(name, token)
     reports = gateway.parse_receipts(asked, now())
     if reports:
         with work() as session:
-            receipts.record(session, gateway.name, reports, now())
+            index_of = receipts.number_index(runtime().get(PhoneSafe))
+            receipts.record(session, gateway.name, reports, now(), index_of)
     return _thanks(gateway)
 
 
 @bp.post("/hooks/sms/<name>/inbound")
-def note_inbound(name: str) -> ResponseReturnValue:
+@bp.post("/hooks/sms/<name>/<token>/inbound")
+def note_inbound(name: str, token: str = "") -> ResponseReturnValue:
     """Take residents' messages; the same message again changes nothing."""
-    gateway, asked = _verified(name)
+    gateway, asked = _verified(name, token)
     messages = gateway.parse_inbound(asked, now())
     if messages:
         with work() as session:
@@ -36,9 +39,9 @@ def note_inbound(name: str) -> ResponseReturnValue:
     return _thanks(gateway)
 
 
-def _verified(name: str) -> tuple[SmsGateway, WebhookRequest]:
-    gateway = runtime().get(SmsProvider).gateway
-    if gateway.name != name:
+def _verified(name: str, token: str) -> tuple[SmsGateway, WebhookRequest]:
+    gateway = runtime().get(SmsProvider).named(name)
+    if gateway is None:
         abort(404)
     body = request.get_data(cache=True)
     query = request.query_string.decode("ascii", "replace")
@@ -47,6 +50,7 @@ def _verified(name: str) -> tuple[SmsGateway, WebhookRequest]:
         headers=dict(request.headers),
         form=request.form.to_dict(),
         body=body,
+        token=token,
     )
     if not gateway.verify(asked):
         abort(403)

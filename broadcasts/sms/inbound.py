@@ -1,57 +1,29 @@
-"""Messages from residents: honour 退订, let nothing else be swallowed, and put cries for help on top."""
+"""Messages from residents: honour 退订, count numbered answers, let nothing be swallowed, put cries for help on top."""
 
 import hashlib
-import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.models import SmsInbound
+from broadcasts.sms.choices import choices_in, named, wants_help
+from broadcasts.sms.commands import NOTHING, Command, Said, is_urgent, read
+from broadcasts.sms.models import SmsInbound, SmsMessage, SmsRun
+from broadcasts.sms.purposes import Purpose
 from broadcasts.sms.reports import Inbound
-from hub.audit import log
-from hub.core.actor import Actor, Permission
-from hub.core.db import like_below
-from hub.core.errors import HubError, NotFound
-from hub.residents import service
+from broadcasts.sms.states import MessageState
+from hub.core.errors import HubError
+from hub.residents import service, topics
 from hub.residents.models import BlockReason, Phone, Resident
 from hub.residents.phones import PhoneSafe, normalise
 
-_OPT_OUT_WORDS = (
-    "退订",
-    "取消",
-    "取消订阅",
-    "拒收",
-    "拒绝",
-    "不要",
-    "STOP",
-    "STOPALL",
-    "UNSUBSCRIBE",
-    "CANCEL",
-    "END",
-    "QUIT",
-)
-OPT_OUT = frozenset({*_OPT_OUT_WORDS, "REVOKE", "OPTOUT", "T", "TD", "N", "R", "TT", "QX"})
-OPT_IN = frozenset(["订阅", "恢复", "START", "UNSTOP"])
-URGENT = (
-    "救命",
-    "救人",
-    "救我",
-    "求救",
-    "被困",
-    "报警",
-    "滑坡",
-    "塌",
-    "泥石流",
-    "着火",
-    "起火",
-    "山火",
-    "淹",
-    "落水",
-    "受伤",
-)
+ANSWERS_COUNT_FOR = timedelta(days=7)
+"""How long after a message its numbered answers are taken as such."""
+_OBEYED = (Command.OPT_OUT, Command.OPT_IN, Command.ASK)
+_LOOKED_BACK = 20
+_NEVER_LEFT = (MessageState.SUPPRESSED, MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED)
 
 
 def receive(
@@ -63,77 +35,38 @@ def receive(
         kept = _keep(session, safe, gateway_name, message)
         if kept is None:
             continue
-        if kept.command == "opt_out":
-            service.block(session, kept.phone_index, BlockReason.OPTED_OUT, now=now)
-            kept.handled_at = now
-        elif kept.command == "opt_in":
-            service.welcome_back(session, kept.phone_index)
-            kept.handled_at = now
+        _obey(session, kept, now)
         new.append(kept)
     session.flush()
     return new
 
 
-def inbox(
-    session: Session,
-    actor: Actor,
-    *,
-    open_only: bool = True,
-    urgent: bool | None = None,
-    before: UUID | None = None,
-    limit: int = 50,
-) -> list[SmsInbound]:
-    """Return residents' messages the actor may see, newest first; a number nobody has is shown county-wide only."""
-    visible = _visible(actor)
-    if visible is None:
-        return []
-    statement = select(SmsInbound).where(visible).order_by(SmsInbound.id.desc()).limit(limit)
-    if open_only:
-        statement = statement.where(SmsInbound.handled_at.is_(None))
-    if urgent is not None:
-        statement = statement.where(SmsInbound.urgent.is_(urgent))
-    if before is not None:
-        statement = statement.where(SmsInbound.id < before)
-    return list(session.scalars(statement))
+def _obey(session: Session, kept: SmsInbound, now: datetime) -> None:
+    """Do what a command asks for. What somebody has to read stays open."""
+    if kept.command not in _OBEYED:
+        return
+    kept.handled_at = now
+    if kept.command == Command.ASK:
+        return
+    if not _newest(session, kept):
+        kept.answered_at = now
+    elif kept.command == Command.OPT_IN:
+        topics.welcome_back(session, kept.phone_index, kept.topic, at=kept.received_at)
+    elif kept.topic:
+        topics.leave(session, kept.phone_index, kept.topic, at=kept.received_at)
+    else:
+        service.block(session, kept.phone_index, BlockReason.OPTED_OUT, now=now)
 
 
-def waiting(session: Session, actor: Actor) -> int:
-    """Return how many messages the actor may see that nobody has dealt with."""
-    visible = _visible(actor)
-    if visible is None:
-        return 0
-    return session.scalar(select(func.count()).where(visible, SmsInbound.handled_at.is_(None))) or 0
-
-
-def handled(session: Session, actor: Actor, inbound_id: UUID, *, now: datetime) -> SmsInbound:
-    """Note that somebody has dealt with a message."""
-    visible = _visible(actor)
-    wanted = select(SmsInbound).where(SmsInbound.id == inbound_id)
-    found = session.scalar(wanted.where(visible)) if visible is not None else None
-    if found is None:
-        raise NotFound("sms_inbound_unknown")
-    if found.handled_at is None:
-        found.handled_at = now
-        log.record(session, actor, "sms.handled", f"sms_inbound:{found.id}", found.region_path, now)
-    return found
-
-
-def _visible(actor: Actor) -> ColumnElement[bool] | None:
-    paths = actor.paths(Permission.SEE_RESIDENTS)
-    if not paths:
-        return None
-    below = or_(*(SmsInbound.region_path.like(like_below(path)) for path in paths))
-    if any(path.count("/") <= 1 for path in paths):
-        below = or_(below, SmsInbound.region_path == "")
-    return below
-
-
-def command_of(text: str) -> str:
-    """Return `opt_out`, `opt_in` or nothing. Only a message that says nothing else is a command."""
-    plain = "".join(c for c in unicodedata.normalize("NFKC", text).upper() if c.isalnum())
-    if plain in OPT_OUT:
-        return "opt_out"
-    return "opt_in" if plain in OPT_IN else ""
+def _newest(session: Session, kept: SmsInbound) -> bool:
+    """Return whether no later word on the same matter has been followed already: providers deliver in any order."""
+    later = (
+        select(SmsInbound.id)
+        .where(SmsInbound.phone_index == kept.phone_index, SmsInbound.id != kept.id)
+        .where(SmsInbound.command.in_([Command.OPT_OUT, Command.OPT_IN]), SmsInbound.topic.in_({kept.topic, ""}))
+        .where(SmsInbound.received_at > kept.received_at)
+    )
+    return session.scalar(later.limit(1)) is None
 
 
 def _keep(session: Session, safe: PhoneSafe, gateway_name: str, message: Inbound) -> SmsInbound | None:
@@ -150,6 +83,8 @@ def _keep(session: Session, safe: PhoneSafe, gateway_name: str, message: Inbound
         .order_by(Resident.region_path)
         .limit(1)
     ).first()
+    command, run_id, needs_reading = _understand(session, index, message)
+    urgent = is_urgent(message.text) or (command.command is Command.CHOICE and needs_reading == "help")
     kept = SmsInbound(
         key=key,
         phone_index=index,
@@ -158,13 +93,50 @@ def _keep(session: Session, safe: PhoneSafe, gateway_name: str, message: Inbound
         region_path=owner.region_path if owner else "",
         resident_id=owner.id if owner else None,
         text=message.text[:2000],
-        command=command_of(message.text),
-        urgent=any(word in message.text for word in URGENT),
+        command=command.command.value if command.command else "",
+        topic=command.topic,
+        choice=command.choice,
+        broadcast_id=run_id,
+        urgent=urgent,
         received_at=message.received_at,
+        acknowledged_by_name="",
+        handled_at=message.received_at if command.command is Command.CHOICE and not (needs_reading or urgent) else None,
     )
     session.add(kept)
     session.flush()
     return kept
+
+
+def _understand(session: Session, index: bytes, message: Inbound) -> tuple[Said, UUID | None, str]:
+    """Return the command, whose answer it is, and why somebody has to read it all the same (`help`, `more` or '')."""
+    said = read(message.text)
+    if said.command not in (None, Command.CHOICE):
+        return said, None, ""
+    for run_id, text in _asked(session, index, message.received_at):
+        choices = choices_in(text)
+        number = said.choice if said.choice in choices else named(message.text, choices)
+        if not number:
+            continue
+        label = choices[number]
+        words = "".join(c for c in message.text if c.isalpha())
+        more = "more" if words and words not in label and label not in words else ""
+        help_ = "help" if wants_help(label) else ""
+        return Said(Command.CHOICE, choice=number), run_id, help_ or more
+    return NOTHING, None, ""
+
+
+def _asked(session: Session, index: bytes, at: datetime) -> list[tuple[UUID, str]]:
+    """Return the messages this number got lately, the latest first."""
+    rows = session.execute(
+        select(SmsRun.broadcast_id, SmsRun.text)
+        .join(SmsMessage, SmsMessage.broadcast_id == SmsRun.broadcast_id)
+        .where(SmsMessage.phone_index == index, SmsMessage.state.not_in(_NEVER_LEFT))
+        .where(SmsRun.purpose == Purpose.BROADCAST)
+        .where(SmsRun.created_at <= at, SmsRun.created_at > at - ANSWERS_COUNT_FOR)
+        .order_by(SmsMessage.id.desc())
+        .limit(_LOOKED_BACK)
+    )
+    return [(run_id, text) for run_id, text in rows]
 
 
 def _read_number(text: str) -> tuple[str, str]:

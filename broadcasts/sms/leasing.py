@@ -3,7 +3,7 @@
 Every change names the states it may start from, so that a worker that comes late changes nothing it should not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,7 +14,7 @@ from uuid6 import uuid7
 
 from broadcasts.sms.expansion import in_lane
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
-from broadcasts.sms.states import Lane, MessageState, RunState, SubmissionState
+from broadcasts.sms.states import Lane, MessageState, Priority, RunState, SubmissionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Call:
     expires_at: datetime
     attempt: int
     people: tuple[Person, ...]
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +49,39 @@ class LeasePlan:
     lease: timedelta
 
 
-def lease(session: Session, lane: Lane, plan: LeasePlan, *, now: datetime) -> list[Call]:
+Choose = Callable[[str], "Sequence[LeasePlan] | None"]
+"""By the text of a run: through whom it may go now, the preferred first; None: nobody can carry this text at all."""
+NOBODY_CARRIES_IT = "no_gateway_for_text"
+
+
+def lease(
+    session: Session, lane: Lane, choose: Choose, *, now: datetime, least: Priority = Priority.ROUTINE
+) -> list[Call]:
     """Take the next people of the most urgent run for calls; nothing has been sent yet."""
-    run = _next_run(session, lane, now)
+    run = _next_run(session, lane, now, least)
     if run is None:
         return []
+    plans = choose(run.text)
+    if plans is None:
+        run.paused_reason, run.paused_code = NOBODY_CARRIES_IT, ""
+    run.served_at = now
+    calls: list[Call] = []
+    for plan in plans or ():
+        calls = _calls(session, run, plan, now)
+        if calls:
+            break
+    session.flush()
+    return calls
+
+
+def _calls(session: Session, run: SmsRun, plan: LeasePlan, now: datetime) -> list[Call]:
     due = session.execute(
         select(SmsMessage.id, SmsMessage.sealed, SmsMessage.attempts)
         .where(
             SmsMessage.broadcast_id == run.broadcast_id,
             SmsMessage.state == MessageState.CREATED,
             SmsMessage.next_try_at <= now,
+            ~SmsMessage.shun.contains(bar(plan.provider), autoescape=True),
         )
         .order_by(SmsMessage.id)
         .limit(plan.calls * plan.per_call)
@@ -75,13 +98,33 @@ def lease(session: Session, lane: Lane, plan: LeasePlan, *, now: datetime) -> li
             expires_at=run.expires_at,
             attempt=max(row.attempts for row in chunk) + 1,
             people=tuple(Person(row.id, row.sealed) for row in chunk),
+            provider=plan.provider,
         )
         calls.append(call)
     if calls:
         _note_leases(session, calls, plan, now)
-    run.served_at = now
-    session.flush()
     return calls
+
+
+def bar(provider: str) -> str:
+    """Return a gateway's name as it stands in SmsMessage.shun."""
+    return f"|{provider}|"
+
+
+def let_go(session: Session, ids: Collection[UUID], *, now: datetime) -> None:
+    """Give back people who were taken for calls that will not be made after all."""
+    session.execute(
+        update(SmsMessage)
+        .where(SmsMessage.submission_id.in_(ids), SmsMessage.state == MessageState.LEASED)
+        .values(state=MessageState.CREATED, changed_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(SmsSubmission)
+        .where(SmsSubmission.id.in_(ids), SmsSubmission.state == SubmissionState.LEASED)
+        .values(state=SubmissionState.DROPPED)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def announce(session: Session, calls: Sequence[Call], *, lease_until: datetime, now: datetime) -> list[Call]:
@@ -89,6 +132,10 @@ def announce(session: Session, calls: Sequence[Call], *, lease_until: datetime, 
 
     Return them without the people who were called off in between; calls nobody is left in are dropped.
     """
+    standing = _standing(session, {call.broadcast_id for call in calls}, now)
+    if standing:
+        let_go(session, [call.id for call in calls if call.broadcast_id in standing], now=now)
+        calls = [call for call in calls if call.broadcast_id not in standing]
     ids = [call.id for call in calls]
     kept = set(
         session.scalars(
@@ -116,7 +163,25 @@ def announce(session: Session, calls: Sequence[Call], *, lease_until: datetime, 
     return ready
 
 
-def _next_run(session: Session, lane: Lane, now: datetime) -> SmsRun | None:
+def _standing(session: Session, runs: Collection[UUID], now: datetime) -> set[UUID]:
+    """Return which of these runs must not go on: paused, called off, or expired since their people were taken."""
+    going = session.scalars(
+        select(SmsRun.broadcast_id).where(
+            SmsRun.broadcast_id.in_(runs),
+            SmsRun.state == RunState.GOING,
+            SmsRun.paused_reason == "",
+            SmsRun.expires_at > now,
+        )
+    )
+    return set(runs) - set(going)
+
+
+def anything_due(session: Session, lane: Lane, *, now: datetime, least: Priority) -> bool:
+    """Return whether somebody waits in a run of at least that urgency."""
+    return _next_run(session, lane, now, least) is not None
+
+
+def _next_run(session: Session, lane: Lane, now: datetime, least: Priority) -> SmsRun | None:
     due = exists().where(
         SmsMessage.broadcast_id == SmsRun.broadcast_id,
         SmsMessage.state == MessageState.CREATED,
@@ -125,7 +190,7 @@ def _next_run(session: Session, lane: Lane, now: datetime) -> SmsRun | None:
     return session.scalar(
         select(SmsRun)
         .where(SmsRun.state == RunState.GOING, SmsRun.paused_reason == "", SmsRun.expires_at > now)
-        .where(in_lane(lane), due)
+        .where(in_lane(lane), due, SmsRun.priority <= int(least))
         .order_by(SmsRun.priority, SmsRun.served_at)
         .limit(1)
     )

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, Stri
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
+from broadcasts.sms.purposes import Purpose, StepKind
 from broadcasts.sms.states import MessageState, RunState, SubmissionState
 from hub.core.db import Base, StateText
 
@@ -31,6 +32,11 @@ class SmsRun(Base):
     price_hundredths: Mapped[int]
     """Price of one part in hundredths of a fen."""
     audience: Mapped[dict[str, Any]]
+    topic: Mapped[str] = mapped_column(String(24), default="", server_default="")
+    """What it is about, for who wants nothing about that; empty: only 退订 as a whole keeps it away."""
+    purpose: Mapped[Purpose] = mapped_column(
+        StateText(Purpose), default=Purpose.BROADCAST, server_default=Purpose.BROADCAST.value
+    )
     state: Mapped[RunState] = mapped_column(StateText(RunState), default=RunState.EXPANDING)
     paused_reason: Mapped[str] = mapped_column(String(40), default="")
     """Why the whole run stands still although it is not over (`gateway_configuration`); empty: it does not."""
@@ -94,6 +100,8 @@ class SmsMessage(Base):
     parts: Mapped[int]
     submission_id: Mapped[UUID | None] = mapped_column(index=True)
     attempts: Mapped[int] = mapped_column(default=0)
+    shun: Mapped[str] = mapped_column(String(120), default="")
+    """Gateways that refused this person for good while others are left, each between bars."""
     may_have_gone: Mapped[bool] = mapped_column(default=False)
     """An earlier try is of unknown fate, so this one may be a repetition."""
     next_try_at: Mapped[datetime]
@@ -102,6 +110,23 @@ class SmsMessage(Base):
     sent_at: Mapped[datetime | None]
     reported_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]
+
+
+class SmsAttempt(Base):
+    """An earlier try of a message that is tried again: through whom, and how it ended. The latest is in the message."""
+
+    __tablename__ = "sms_attempt"
+    __table_args__ = (UniqueConstraint("message_id", "submission_id"), Index(None, "provider", "provider_ref"))
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    message_id: Mapped[int] = mapped_column(BigInteger)
+    submission_id: Mapped[UUID] = mapped_column(index=True)
+    provider: Mapped[str] = mapped_column(String(24))
+    provider_ref: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[MessageState] = mapped_column(StateText(MessageState))
+    """`unknown` or `failed` when it ended, or what a late report says."""
+    code: Mapped[str] = mapped_column(String(40), default="")
+    ended_at: Mapped[datetime]
 
 
 class SmsReceipt(Base):
@@ -119,6 +144,10 @@ class SmsReceipt(Base):
     code: Mapped[str] = mapped_column(String(40), default="")
     reported_at: Mapped[datetime | None]
     arrived_at: Mapped[datetime]
+    call_id: Mapped[UUID | None]
+    """Our id of the whole call, where the provider echoes that."""
+    phone_index: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    """The number's blind index, where the report names the number."""
     matched: Mapped[bool] = mapped_column(default=False)
 
 
@@ -138,7 +167,31 @@ class SmsInbound(Base):
     resident_id: Mapped[UUID | None]
     text: Mapped[str] = mapped_column(Text)
     command: Mapped[str] = mapped_column(String(12), default="")
-    """`opt_out`, `opt_in`, or empty: somebody has to read it."""
+    """A `commands.Command`, or empty: somebody has to read it."""
+    topic: Mapped[str] = mapped_column(String(24), default="", server_default="")
+    """What a command is about, when it does not concern everything."""
+    choice: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Which of the numbered answers was given; 0: none."""
+    broadcast_id: Mapped[UUID | None] = mapped_column(index=True)
+    """Whose numbered answers it belongs to."""
     urgent: Mapped[bool] = mapped_column(default=False)
     received_at: Mapped[datetime]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by_name: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    answered_at: Mapped[datetime | None]
+    """When the hub itself answered a command, or found that there is nothing to say."""
     handled_at: Mapped[datetime | None]
+
+
+class InboundStep(Base):
+    """Something that was done about a resident's message. Steps are only ever added."""
+
+    __tablename__ = "sms_inbound_step"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    inbound_id: Mapped[UUID] = mapped_column(ForeignKey(SmsInbound.id, ondelete="CASCADE"), index=True)
+    at: Mapped[datetime]
+    by: Mapped[UUID | None]
+    by_name: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[StepKind] = mapped_column(StateText(StepKind))
+    note: Mapped[str] = mapped_column(Text, default="")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
+from broadcasts.sms.purposes import ANYTHING, About
 from broadcasts.sms.segments import cost_fen, parts_of, signed
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.settling import requeue
@@ -20,7 +21,7 @@ from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.core.errors import BadInput, NotFound, WrongState
 from hub.residents.models import Resident
-from hub.residents.reach import Reach, reachable_counts
+from hub.residents.reach import Reach, reach_of
 
 MAX_CHARACTERS = 500
 
@@ -100,6 +101,7 @@ def plan_run(
     expires_at: datetime,
     settings: SmsSettings,
     now: datetime,
+    about: About = ANYTHING,
 ) -> SmsRun:
     """Note that a broadcast goes out by text message. Writes one row; the pump does the rest. Once per broadcast."""
     known = session.get(SmsRun, broadcast_id)
@@ -115,6 +117,8 @@ def plan_run(
         parts=parts_of(whole, settings.counting),
         price_hundredths=int(settings.fen_per_part * 100),
         audience=audience.as_json(),
+        topic=about.topic,
+        purpose=about.purpose,
         created_at=now,
         served_at=now,
         expires_at=expires_at,
@@ -244,9 +248,9 @@ def resend_unknown(session: Session, actor: Actor, broadcast_id: UUID, *, expire
     return waiting
 
 
-def reach(session: Session, audience: Audience) -> Reach:
+def reach(session: Session, audience: Audience, *, topic: str = "") -> Reach:
     """Count whom an audience reaches by text message. The caller has checked the audience."""
-    return reachable_counts(session, audience.paths, audience.tags)
+    return reach_of(session, audience.wanted, topic=topic)
 
 
 def estimate(text: str, people: int, settings: SmsSettings) -> tuple[int, int]:

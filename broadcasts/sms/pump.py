@@ -1,29 +1,30 @@
 """The pump: takes people from the outbox, calls the provider with no database session open, writes down the answers."""
 
 import logging
+import time
 import traceback
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from queue import Empty, SimpleQueue
+from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
 
 from broadcasts.sms import leasing, receipts, sweeping
 from broadcasts.sms.expansion import expand_next
-from broadcasts.sms.gateways.gateway import (
-    Accepted,
-    Addressee,
-    Refusal,
-    Refused,
-    SmsGateway,
-    Submission,
-    SubmitResult,
-    Unknown,
-)
+from broadcasts.sms.gateways.gateway import Addressee, Submission, SubmitResult, Unknown
+from broadcasts.sms.purposes import Limits
 from broadcasts.sms.reports import message_ref
+from broadcasts.sms.routing import Routes
 from broadcasts.sms.settings import SmsSettings
-from broadcasts.sms.settling import settle, unreadable
-from broadcasts.sms.states import Lane
+from broadcasts.sms.settling import Terms, settle, unreadable
+from broadcasts.sms.states import Lane, Priority
 from hub.core.clock import Clock
 from hub.core.db import Sessions
 from hub.core.errors import Unavailable
@@ -33,107 +34,158 @@ log = logging.getLogger(__name__)
 
 EMERGENCY_BATCH = 100
 _LEASE = timedelta(seconds=15)
-"""Between being taken and being announced lie milliseconds; whoever is taken by a dead worker is soon free again."""
+"""Between being taken and being announced lie moments; whoever is taken by a dead worker is soon free again."""
 _SWEEP_EVERY = timedelta(seconds=2)
 _SLOW_SWEEP_EVERY = timedelta(minutes=10)
+_LOOK_FOR_SLOWNESS_EVERY = timedelta(minutes=1)
 _IDLE_S = {Lane.EMERGENCY: 0.5, Lane.ORDINARY: 1.0}
-_LONGEST_REST_S = {Lane.EMERGENCY: 10.0, Lane.ORDINARY: 60.0}
+_LINGER_S = 0.004
+"""Answers that come this close together are written down in one transaction."""
+_PATIENCE_S = 0.25
+_AHEAD = 64
+"""People who are taken beforehand, so that an open connection does not wait for the database."""
 
 
-@dataclass
-class Pace:
-    """How fast to go. Trouble with the provider makes it one call at a time with growing rests; an answer ends that."""
-
-    calls_at_once: int
-    longest_rest_s: float
-    troubles: int = 0
-    not_before: datetime | None = None
-
-    @property
-    def width(self) -> int:
-        """How many calls may be open at the same time."""
-        return 1 if self.troubles else self.calls_at_once
-
-    def rest(self, now: datetime) -> float:
-        """Seconds until the next call may be made."""
-        return max(0.0, (self.not_before - now).total_seconds()) if self.not_before else 0.0
-
-    def trouble(self, now: datetime, wished_s: float | None) -> None:
-        """The provider cannot keep up, or does not answer."""
-        self.troubles += 1
-        rest = min(2.0 ** (self.troubles - 1), self.longest_rest_s)
-        self.not_before = now + timedelta(seconds=max(rest, min(wished_s or 0.0, self.longest_rest_s)))
-
-    def fine(self, now: datetime, least_s: float) -> None:
-        """The provider answers; `least_s` is what its speed limit asks for."""
-        self.troubles = 0
-        self.not_before = now + timedelta(seconds=least_s) if least_s else None
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    call: leasing.Call
+    result: SubmitResult
 
 
 class SmsPump:
-    """One lane of the outbox. `step` fits `hub.core.background.Loop`; emergencies have a pump of their own."""
+    """One lane of the outbox. `step` fits `hub.core.background.Loop`; emergencies have a pump and threads of their own.
+
+    Calls to the provider stay open between steps: one step writes down what has been answered, takes and announces the
+    next in the same transaction, and hands them to the threads.
+    """
 
     def __init__(
         self,
         sessions: Sessions,
         safe: PhoneSafe,
-        gateway: SmsGateway,
+        routes: Routes,
         clock: Clock,
         settings: SmsSettings,
         *,
         zone: ZoneInfo,
         lane: Lane,
     ) -> None:
-        self._sessions, self._safe, self._gateway = sessions, safe, gateway
+        self._sessions, self._safe, self._routes = sessions, safe, routes
         self._clock, self._settings, self._zone, self._lane = clock, settings, zone, lane
-        self._pace = Pace(settings.calls_at_once, _LONGEST_REST_S[lane])
-        self._pool = ThreadPoolExecutor(settings.calls_at_once, thread_name_prefix=f"sms-{lane.value}")
+        self._limits = Limits.of(settings, zone)
+        self._pool = ThreadPoolExecutor(
+            settings.calls_at_once * len(routes.lines), thread_name_prefix=f"sms-{lane.value}"
+        )
+        self._answers: SimpleQueue[_Answered] = SimpleQueue()
+        self._to_write: list[_Answered] = []
+        self._open_calls: Counter[str] = Counter()
+        self._ready: deque[leasing.Call] = deque()
+        self._to_release: list[UUID] = []
         self._next_sweep: datetime | None = None
         self._next_slow_sweep: datetime | None = None
+        self._next_slowness: datetime | None = None
+        self._terms = Terms(timedelta(seconds=settings.emergency_resend_after_s), routes.able)
 
     def step(self) -> float:
-        """Do one round: at most `calls_at_once` calls. Return the seconds to rest before the next."""
+        """Do one round. Return the seconds to rest before the next."""
         now = self._clock()
-        self._tidy_slowly(now)
-        with self._sessions.read() as session:
-            if not sweeping.anything_to_do(session, self._lane, now=now):
-                return _IDLE_S[self._lane]
+        if not self._busy:
+            self._tidy_slowly(now)
+            with self._sessions.read() as session:
+                if not sweeping.anything_to_do(session, self._lane, now=now):
+                    return _IDLE_S[self._lane]
         self._tidy(now)
         with self._sessions.begin() as session:
-            if expand_next(session, self._lane, now=now) is not None:
+            if not self._busy and expand_next(session, self._lane, now=now, limits=self._limits) is not None:
                 return 0.0
-        rest = max(self._pace.rest(now), self._until_window(now))
-        if rest > 0:
-            return min(rest, _IDLE_S[self._lane])
-        calls = self._take(now)
-        if not calls:
-            return _IDLE_S[self._lane]
-        results = list(self._pool.map(self._submit, calls))
-        self._write_down([call for call, _ in calls], results)
-        return 0.0
+        took = self._turn(now)
+        if self._open_calls.total():
+            self._collect()
+            return 0.0
+        return 0.0 if took else self._idle(now)
 
     def close(self) -> None:
-        """Let go of the threads; call it after the loop has stopped."""
+        """Give back who was taken, wait for open calls and write down their answers. Call it after the loop stopped."""
+        self._release()
+        patience_s = self._settings.connect_timeout_s + self._settings.answer_timeout_s + 1.0
+        end = time.monotonic() + patience_s
+        while self._open_calls.total() and time.monotonic() < end:
+            self._collect()
+        if self._to_write:
+            self._turn(self._clock(), taking=False)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _take(self, now: datetime) -> list[tuple[leasing.Call, Submission]]:
-        """Lease, open the numbers, and announce what will be called, committed before anything is."""
-        plan = leasing.LeasePlan(self._gateway.name, self._pace.width, self._per_call, _LEASE)
-        with self._sessions.begin() as session:
-            leased = leasing.lease(session, self._lane, plan, now=now)
-        if not leased:
-            return []
-        numbers, broken = self._open(leased)
-        begin = self._clock()
-        until = begin + timedelta(seconds=self._settings.lease_s)
-        with self._sessions.begin() as session:
-            if broken:
-                unreadable(session, broken, now=begin)
-            ready = leasing.announce(session, leased, lease_until=until, now=begin)
-        return [(call, self._submission(call, numbers, begin)) for call in ready]
+    @property
+    def _busy(self) -> bool:
+        return bool(self._open_calls.total() or self._to_write or self._ready)
 
-    def _open(self, calls: Sequence[leasing.Call]) -> tuple[dict[int, str], list[int]]:
+    def _idle(self, now: datetime) -> float:
+        rest = max(self._routes.rest(self._lane, now), self._until_window(now))
+        return min(rest, _IDLE_S[self._lane]) or _IDLE_S[self._lane]
+
+    def _turn(self, now: datetime, *, taking: bool = True) -> bool:
+        """Write down answers and announce the next calls, committed together and before any of them is made."""
+        least = Priority.ROUTINE
+        if self._until_window(now) > 0:
+            # At night only answers to residents go out: they asked just now.
+            self._release()
+            least = Priority.DRILL
+            taking = taking and self._waits(now, least)
+        if not taking and not self._to_write:
+            return False
+        answered = self._to_write
         numbers: dict[int, str] = {}
+        begin = self._clock()
+        with self._sessions.begin() as session:
+            if answered:
+                settle(session, [(each.call, each.result) for each in answered], self._terms, now=begin)
+                self._learn(answered, begin)
+            if self._to_release:
+                leasing.let_go(session, self._to_release, now=begin)
+            calls = self._take(session, numbers, begin, least) if taking else []
+        self._to_write, self._to_release = [], []
+        for call in calls:
+            self._open_calls[call.provider] += 1
+            self._pool.submit(self._call, call, self._submission(call, numbers, begin))
+        return bool(calls or answered)
+
+    def _waits(self, now: datetime, least: Priority) -> bool:
+        with self._sessions.read() as session:
+            return leasing.anything_due(session, self._lane, now=now, least=least)
+
+    def _take(self, session: Session, numbers: dict[int, str], now: datetime, least: Priority) -> list[leasing.Call]:
+        if not self._ready:
+            self._ready.extend(leasing.lease(session, self._lane, partial(self._plans, now), now=now, least=least))
+        first: list[leasing.Call] = []
+        room: Counter[str] = Counter()
+        while self._ready and self._room(self._ready[0].provider) > room[self._ready[0].provider]:
+            room[self._ready[0].provider] += 1
+            first.append(self._ready.popleft())
+        if not first:
+            return []
+        broken = self._open(first, numbers)
+        if broken:
+            unreadable(session, broken, now=now)
+        until = now + timedelta(seconds=self._settings.lease_s)
+        return leasing.announce(session, first, lease_until=until, now=now)
+
+    def _room(self, provider: str) -> int:
+        line = self._routes.line(provider)
+        return line.paces[self._lane].width - self._open_calls[provider] if line else 0
+
+    def _plans(self, now: datetime, text: str) -> list[leasing.LeasePlan] | None:
+        """Say through whom a text may go now. More is taken than there is room for: nobody waits for a claim."""
+        if self._routes.nobody_carries(text):
+            return None
+        plans = []
+        for choice in self._routes.choose(self._lane, text, self._open_calls, now):
+            healthy = not choice.line.paces[self._lane].troubles
+            most = min(choice.per_call, EMERGENCY_BATCH) if self._lane is Lane.EMERGENCY else choice.per_call
+            ahead = _AHEAD // most if healthy and not choice.line.gateway.caps.per_second else 0
+            plans.append(leasing.LeasePlan(choice.line.name, choice.calls + ahead, most, _LEASE))
+        return plans
+
+    def _open(self, calls: Sequence[leasing.Call], numbers: dict[int, str]) -> list[int]:
         broken: list[int] = []
         for call in calls:
             for person in call.people:
@@ -141,12 +193,15 @@ class SmsPump:
                     numbers[person.message_id] = self._safe.open(person.sealed)
                 except Unavailable:
                     broken.append(person.message_id)
-        return numbers, broken
+        return broken
 
-    @property
-    def _per_call(self) -> int:
-        most = self._gateway.caps.max_per_call
-        return min(most, EMERGENCY_BATCH) if self._lane is Lane.EMERGENCY else most
+    def _release(self) -> None:
+        """Give back who was taken and will not be called now."""
+        if self._ready:
+            ids = [call.id for call in self._ready]
+            self._ready.clear()
+            with self._sessions.begin() as session:
+                leasing.let_go(session, ids, now=self._clock())
 
     def _submission(self, call: leasing.Call, numbers: dict[int, str], now: datetime) -> Submission:
         return Submission(
@@ -159,45 +214,54 @@ class SmsPump:
             attempt=call.attempt,
             expires_at=call.expires_at,
             submitted_at=now,
+            urgent=self._lane is Lane.EMERGENCY,
         )
 
-    def _submit(self, item: tuple[leasing.Call, Submission]) -> SubmitResult:
+    def _call(self, call: leasing.Call, submission: Submission) -> None:
+        result: SubmitResult = Unknown("gateway_error")
         try:
-            return self._gateway.submit(item[1])
+            line = self._routes.line(call.provider)
+            result = line.gateway.submit(submission) if line else Unknown("gateway_gone")
         except Exception as error:  # noqa: BLE001 - a gateway with a bug must not leave people without a state
-            self._complain(error)
-            return Unknown("gateway_error")
+            self._complain(call.provider, error)
+        finally:
+            self._answers.put(_Answered(call, result))
 
-    def _complain(self, error: Exception) -> None:
+    def _collect(self) -> None:
+        """Wait for the next answer and take those that come close behind it."""
+        try:
+            found = [self._answers.get(timeout=_PATIENCE_S)]
+        except Empty:
+            return
+        if self._open_calls.total() > 1:
+            time.sleep(_LINGER_S)
+        with suppress(Empty):
+            while True:
+                found.append(self._answers.get_nowait())
+        self._open_calls.subtract(Counter(each.call.provider for each in found))
+        self._to_write += found
+
+    def _complain(self, name: str, error: Exception) -> None:
         # The words of an exception may hold a number, so only its kind and place are logged.
         where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("gateway %s raised %s\n%s", self._gateway.name, type(error).__name__, where)
+        log.error("gateway %s raised %s\n%s", name, type(error).__name__, where)
 
-    def _write_down(self, calls: Sequence[leasing.Call], results: Sequence[SubmitResult]) -> None:
-        now = self._clock()
-        resend_after = timedelta(seconds=self._settings.emergency_resend_after_s)
-        with self._sessions.begin() as session:
-            settle(session, list(zip(calls, results, strict=True)), resend_after=resend_after, now=now)
-        self._learn(calls, results, now)
+    def _learn(self, answered: Sequence[_Answered], now: datetime) -> None:
+        """Slow down when a provider is in trouble: an outage must not make a whole valley unknown."""
+        by_name: dict[str, list[tuple[int, SubmitResult]]] = {}
+        for each in answered:
+            by_name.setdefault(each.call.provider, []).append((len(each.call.people), each.result))
+        for name, results in by_name.items():
+            rest = self._routes.learn(self._lane, name, results, now)
+            line = self._routes.line(name)
+            if line and (line.out or line.paces[self._lane].troubles):
+                log.warning("gateway %s is in trouble (%s), resting %.0f s", name, line.trouble, rest)
+                self._drop_ready(name)
 
-    def _learn(self, calls: Sequence[leasing.Call], results: Sequence[SubmitResult], now: datetime) -> None:
-        """Slow down when the provider is in trouble: an outage must not make a whole valley unknown."""
-        throttled = [r for r in results if isinstance(r, Refused) and r.kind is Refusal.THROTTLED]
-        silent = [r for r in results if isinstance(r, Unknown)]
-        answered = any(isinstance(r, Accepted) for r in results)
-        if throttled or (silent and not answered):
-            self._pace.trouble(now, max((r.retry_after_s or 0.0 for r in throttled), default=None))
-            log.warning(
-                "gateway %s: %d calls throttled, %d without answer; resting %.0f s",
-                self._gateway.name,
-                len(throttled),
-                len(silent),
-                self._pace.rest(now),
-            )
-        else:
-            per_second = self._gateway.caps.per_second
-            people = sum(len(call.people) for call in calls)
-            self._pace.fine(now, people / per_second if per_second else 0.0)
+    def _drop_ready(self, name: str) -> None:
+        """Leave those taken for a provider in trouble to the others: they are given back in the same transaction."""
+        self._to_release += [call.id for call in self._ready if call.provider == name]
+        self._ready = deque(call for call in self._ready if call.provider != name)
 
     def _until_window(self, now: datetime) -> float:
         """Seconds until routine messages may go out."""
@@ -227,8 +291,17 @@ class SmsPump:
             sweeping.sweep(session, self._lane, self._settings, now=now)
             if self._lane is Lane.ORDINARY:
                 receipts.retry_orphans(session, now=now)
+        self._look_for_slowness(now)
         if self._lane is Lane.EMERGENCY:
             self._look_into_doubts(now)
+
+    def _look_for_slowness(self, now: datetime) -> None:
+        due = self._next_slowness is None or now >= self._next_slowness
+        if due and self._lane is Lane.ORDINARY and len(self._routes.lines) > 1:
+            self._next_slowness = now + _LOOK_FOR_SLOWNESS_EVERY
+            with self._sessions.read() as session:
+                late = sweeping.slow_providers(session, now=now)
+            self._routes.note_slow(late, now)
 
     def _look_into_doubts(self, now: datetime) -> None:
         with self._sessions.read() as session:
@@ -239,7 +312,8 @@ class SmsPump:
 
     def _ask(self, doubt: sweeping.Doubt) -> dict[int, str] | None:
         """Return the provider's ids by message for what it did send; None when it cannot be told."""
-        if not self._gateway.caps.query or doubt.provider != self._gateway.name or not doubt.people:
+        line = self._routes.line(doubt.provider)
+        if line is None or not line.gateway.caps.query or not doubt.people:
             return None
         refs = {message_ref(doubt.broadcast_id, message_id): message_id for message_id, _ in doubt.people}
         try:
@@ -254,16 +328,17 @@ class SmsPump:
                 expires_at=doubt.expires_at,
                 submitted_at=doubt.submitted_at,
             )
-            found = self._gateway.query(submission)
-        except Exception as error:  # noqa: BLE001 - as in _submit
-            self._complain(error)
+            found = line.gateway.query(submission)
+        except Exception as error:  # noqa: BLE001 - as in _call
+            self._complain(doubt.provider, error)
             return None
         return None if found is None else {refs[ref]: known for ref, known in found.refs.items() if ref in refs}
 
     def _decide(self, doubt: sweeping.Doubt, known: dict[int, str] | None) -> None:
         now = self._clock()
         again = now + timedelta(seconds=self._settings.emergency_resend_after_s)
-        can_ask = self._gateway.caps.query and doubt.provider == self._gateway.name
+        line = self._routes.line(doubt.provider)
+        can_ask = line is not None and line.gateway.caps.query
         with self._sessions.begin() as session:
             if known is None and can_ask and doubt.people and doubt.looks + 1 < sweeping.MAX_LOOKS:
                 sweeping.look_again(session, doubt, at=again)

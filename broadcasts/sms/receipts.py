@@ -1,7 +1,7 @@
 """Providers' reports: each kept once, applied in any order, and kept for later when it comes before its message."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,12 +11,15 @@ from sqlalchemy import or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.models import SmsMessage, SmsReceipt
+from broadcasts.sms.models import SmsAttempt, SmsMessage, SmsReceipt
 from broadcasts.sms.reports import Receipt, parse_message_ref
 from broadcasts.sms.states import MessageState, lower
+from hub.core.errors import HubError
+from hub.residents.phones import PhoneSafe, normalise
 
 ORPHAN_PATIENCE = timedelta(minutes=10)
 _CHUNK = 400
+IndexOf = Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,21 @@ class Recorded:
     changed: int
 
 
-def record(session: Session, gateway_name: str, receipts: Sequence[Receipt], now: datetime) -> Recorded:
-    """Keep reports and apply them. The same reports again, or in another order, lead to the same states."""
+def record(
+    session: Session,
+    gateway_name: str,
+    receipts: Sequence[Receipt],
+    now: datetime,
+    index_of: IndexOf | None = None,
+) -> Recorded:
+    """Keep reports and apply them. The same reports again, or in another order, lead to the same states.
+
+    `index_of` finds the blind index of a number, for providers whose reports name the number.
+    """
     new = matched = changed = 0
     for start in range(0, len(receipts), _CHUNK):
-        rows = {row["key"]: row for row in (_row(gateway_name, r, now) for r in receipts[start : start + _CHUNK])}
+        chunk = receipts[start : start + _CHUNK]
+        rows = {row["key"]: row for row in (_row(gateway_name, each, now, index_of) for each in chunk)}
         fresh = _insert_new(session, list(rows.values()))
         done = _apply(session, [rows[key] for key in fresh], now)
         new, matched, changed = new + len(fresh), matched + done.matched, changed + done.changed
@@ -52,11 +65,25 @@ def retry_orphans(session: Session, *, now: datetime) -> Recorded:
     return Recorded(0, done.matched, done.changed)
 
 
-def _row(gateway_name: str, receipt: Receipt, now: datetime) -> dict[str, Any]:
+def number_index(safe: PhoneSafe) -> IndexOf:
+    """Return how a number in a report becomes the index messages are found by; None for what is no number."""
+
+    def index_of(number: str) -> bytes | None:
+        try:
+            return safe.index(normalise(number).e164)
+        except HubError:
+            return None
+
+    return index_of
+
+
+def _row(gateway_name: str, receipt: Receipt, now: datetime, index_of: IndexOf | None) -> dict[str, Any]:
     moment = receipt.reported_at.isoformat() if receipt.reported_at else ""
+    index = index_of(receipt.number) if index_of and receipt.number else None
     said = (gateway_name, receipt.provider_ref, receipt.message_ref, receipt.state.value, receipt.code, moment)
+    whom = (receipt.call.hex if receipt.call else "", index.hex() if index else "")
     return {
-        "key": hashlib.sha256("\x1f".join(said).encode()).digest(),
+        "key": hashlib.sha256("\x1f".join((*said, *whom) if any(whom) else said).encode()).digest(),
         "provider": gateway_name,
         "provider_ref": receipt.provider_ref[:64],
         "message_ref": receipt.message_ref[:60],
@@ -64,6 +91,8 @@ def _row(gateway_name: str, receipt: Receipt, now: datetime) -> dict[str, Any]:
         "code": receipt.code[:40],
         "reported_at": receipt.reported_at,
         "arrived_at": now,
+        "call_id": receipt.call,
+        "phone_index": index,
         "matched": False,
     }
 
@@ -77,17 +106,33 @@ def _insert_new(session: Session, rows: list[dict[str, Any]]) -> list[bytes]:
 
 def _apply(session: Session, rows: Sequence[dict[str, Any]], now: datetime) -> Recorded:
     found = _messages(session, rows)
+    earlier = _earlier(session, [row for row in rows if row["key"] not in found])
     groups: dict[tuple[MessageState, str], set[int]] = {}
     matched: list[bytes] = []
     for row in rows:
+        known = earlier.get(row["key"])
         message_id = found.get(row["key"])
-        if message_id is not None:
+        if known is not None:
             matched.append(row["key"])
+            _note_attempt(session, known[0], row["state"], row["code"])
+            # An earlier try that came to nothing says nothing about the present one; that somebody has it, does.
+            message_id = known[1] if row["state"] is not MessageState.UNDELIVERED else None
+        elif message_id is not None:
+            matched.append(row["key"])
+        if message_id is not None:
             groups.setdefault((row["state"], row["code"]), set()).add(message_id)
     changed = sum(_raise(session, state, code, ids, now) for (state, code), ids in groups.items())
     if matched:
         session.execute(update(SmsReceipt).where(SmsReceipt.key.in_(matched)).values(matched=True))
     return Recorded(0, len(matched), changed)
+
+
+def _note_attempt(session: Session, attempt_id: int, state: MessageState, code: str) -> None:
+    session.execute(
+        update(SmsAttempt)
+        .where(SmsAttempt.id == attempt_id, SmsAttempt.state != MessageState.DELIVERED)
+        .values(state=state, code=code)
+    )
 
 
 def _raise(session: Session, state: MessageState, code: str, ids: Iterable[int], now: datetime) -> int:
@@ -105,22 +150,56 @@ def _messages(session: Session, rows: Sequence[dict[str, Any]]) -> dict[bytes, i
     """Return the message each report speaks of, by the report's key."""
     by_ours = {row["key"]: ref for row in rows if (ref := parse_message_ref(row["message_ref"])) is not None}
     found = _by_our_id(session, by_ours)
-    rest = [row for row in rows if row["key"] not in found and row["provider_ref"]]
-    if rest:
-        pairs = {(row["provider"], row["provider_ref"]) for row in rest}
-        known = {
-            (provider, ref): message_id
-            for message_id, provider, ref in session.execute(
-                select(SmsMessage.id, SmsMessage.provider, SmsMessage.provider_ref).where(
-                    tuple_(SmsMessage.provider, SmsMessage.provider_ref).in_(pairs)
-                )
-            )
-        }
-        for row in rest:
-            message_id = known.get((row["provider"], row["provider_ref"]))
-            if message_id is not None:
-                found[row["key"]] = message_id
+    for table in (_by_call, _by_their_id):
+        rest = [row for row in rows if row["key"] not in found]
+        found |= {key: message_id for key, (_, message_id) in table(session, rest, SmsMessage).items()}
     return found
+
+
+def _earlier(session: Session, rows: Sequence[dict[str, Any]]) -> dict[bytes, tuple[int, int]]:
+    """Return the earlier try (and its message) that reports without a present one speak of, by the report's key."""
+    found = _by_call(session, rows, SmsAttempt)
+    return found | _by_their_id(session, [row for row in rows if row["key"] not in found], SmsAttempt)
+
+
+Where = type[SmsMessage] | type[SmsAttempt]
+
+
+def _by_call(session: Session, rows: Sequence[dict[str, Any]], where: Where) -> dict[bytes, tuple[int, int]]:
+    """Find by our id of the call and the number."""
+    wanted = {(row["call_id"], row["phone_index"]): row["key"] for row in rows if row["call_id"] and row["phone_index"]}
+    calls = {call for call, _ in wanted}
+    if not calls:
+        return {}
+    known = session.execute(_of(where).where(where.submission_id.in_(calls)))
+    return {wanted[key]: (row.id, row.message) for row in known if (key := (row.call, row.phone_index)) in wanted}
+
+
+def _by_their_id(session: Session, rows: Sequence[dict[str, Any]], where: Where) -> dict[bytes, tuple[int, int]]:
+    """Find by the provider's id, which may stand for a whole call: then the number decides."""
+    named = [row for row in rows if row["provider_ref"]]
+    if not named:
+        return {}
+    pairs = {(row["provider"], row["provider_ref"]) for row in named}
+    known: dict[tuple[str, str, bytes | None], tuple[int, int]] = {}
+    for row in session.execute(_of(where).where(tuple_(where.provider, where.provider_ref).in_(pairs))):
+        known[row.provider, row.provider_ref, row.phone_index] = row.id, row.message
+        known[row.provider, row.provider_ref, None] = row.id, row.message
+    keys = ((row["key"], (row["provider"], row["provider_ref"], row["phone_index"])) for row in named)
+    return {key: known[wanted] for key, wanted in keys if wanted in known}
+
+
+def _of(where: Where) -> Any:
+    message = SmsMessage.id if where is SmsMessage else SmsAttempt.message_id
+    columns = select(
+        where.id,
+        message.label("message"),
+        where.provider,
+        where.provider_ref,
+        where.submission_id.label("call"),
+        SmsMessage.phone_index,
+    )
+    return columns if where is SmsMessage else columns.join(SmsMessage, SmsMessage.id == SmsAttempt.message_id)
 
 
 def _by_our_id(session: Session, refs: dict[bytes, tuple[UUID, int]]) -> dict[bytes, int]:

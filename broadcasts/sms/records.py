@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
 from broadcasts.sms.models import SmsInbound, SmsMessage, SmsRun
+from broadcasts.sms.purposes import Purpose
 from broadcasts.sms.segments import cost_fen
 from broadcasts.sms.states import BILLED, MessageState, Priority, RunState
 from hub.core.actor import Actor, Permission
@@ -84,7 +85,8 @@ class Letter:
 def runs(session: Session, actor: Actor, *, before: datetime | None = None, limit: int = 10) -> RunPage:
     """Return runs that reach people the actor may see."""
     paths = actor.paths(Permission.SEE_RESIDENTS)
-    query = select(SmsRun).order_by(SmsRun.created_at.desc()).limit(_LOOKED_THROUGH)
+    query = select(SmsRun).where(SmsRun.purpose != Purpose.ANSWER)
+    query = query.order_by(SmsRun.created_at.desc()).limit(_LOOKED_THROUGH)
     if before is not None:
         query = query.where(SmsRun.created_at < before)
     lines: list[RunLine] = []

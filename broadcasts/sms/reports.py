@@ -9,13 +9,19 @@ from broadcasts.sms.states import MessageState
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One report on one message. It is found by our `message_ref` if the provider echoes it, else by `provider_ref`."""
+    """One report on one message.
+
+    It is found by our `message_ref` if the provider echoes it; else by our `call` and the number, if it echoes that;
+    else by `provider_ref`, together with the number where one id stands for a whole call.
+    """
 
     provider_ref: str
     state: MessageState
     message_ref: str = ""
     code: str = ""
     reported_at: datetime | None = None
+    call: UUID | None = None
+    number: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,21 @@ def parts_of(text: str, policy: Policy = Policy.DOMESTIC) -> int:
     return _parts(len(text), widths, sum(widths) if widths is not None else len(text), single, joined)
 
 
+def split(text: str) -> list[str]:
+    """Return a text in the pieces it is carried in (UCS-2), no character cut in two."""
+    widths = [2 if c > "\uffff" else 1 for c in text]
+    single, joined = _UCS2
+    if sum(widths) <= single:
+        return [text]
+    pieces, start, used = [], 0, 0
+    for at, width in enumerate(widths):
+        if used + width > joined:
+            pieces.append(text[start:at])
+            start, used = at, 0
+        used += width
+    return [*pieces, text[start:]]
+
+
 def cost_fen(parts: int, fen_per_part: Decimal) -> int:
     """Return the price of that many parts in whole fen; rounded once, at the end."""
     return int((parts * fen_per_part).quantize(Decimal(1), ROUND_HALF_UP))

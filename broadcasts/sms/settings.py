@@ -1,13 +1,21 @@
 """The `[sms]` section of the configuration."""
 
+import re
 from datetime import time
 from decimal import Decimal
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from broadcasts.sms.segments import Policy
 from hub.core.config import Section
+
+WEIGHT = re.compile(r"([a-z][a-z0-9_]*)(?::(\d{1,4}))?")
+
+
+def _listed(value: object) -> object:
+    """Take what the environment gives, entries between commas, like a list."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class SmsSettings(Section):
@@ -15,8 +23,11 @@ class SmsSettings(Section):
 
     table = "sms"
 
-    gateway: str = Field(
-        "local", description="who sends: local (built in, sends to simulated phones only) or twilio; one by entry point"
+    gateways: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        ("local",),
+        description="who sends, the preferred first; the next takes over while one is in trouble. Names in one entry "
+        "share by weight: ['aliyun:7 tencent:3', 'kannel']. local (simulated phones only), twilio, aliyun, tencent, "
+        "mas, kannel, gammu, sms_http; others by entry point",
     )
     signature: str = Field("村响", max_length=16, description="sender's name, put in front of every text as 【…】")
     fen_per_part: Decimal = Field(
@@ -28,6 +39,12 @@ class SmsSettings(Section):
     )
     window_from: time = Field(time(8), description="routine messages go out from this local time on")
     window_until: time = Field(time(21), description="… until this one; emergencies go out at any hour")
+    most_a_day: int = Field(
+        5, ge=0, le=100, description="ordinary messages one number gets a day at most; 0 = no limit, emergencies never"
+    )
+    same_text_minutes: int = Field(
+        10, ge=0, le=1440, description="minutes in which nobody gets the same ordinary text twice; 0 = no limit"
+    )
     calls_at_once: int = Field(8, ge=1, le=64, description="calls to the provider open at the same time, per lane")
     lease_s: int = Field(
         60, ge=5, le=3600, description="seconds after which an unfinished call of a dead process is given up as unknown"
@@ -49,14 +66,6 @@ class SmsSettings(Section):
     local_switched_off_percent: float = Field(
         2.0, ge=0, le=100, description="share of the local gateway's phones that are switched off and get nothing"
     )
-    twilio_account_sid: str = Field("", description="Twilio account, begins with AC")
-    twilio_auth_token: SecretStr = Field(
-        SecretStr(""), description="Twilio auth token; better by CUNXIANG_SMS_TWILIO_AUTH_TOKEN than in the file"
-    )
-    twilio_from: str = Field("", description="Twilio number (+1…) or messaging service (begins with MG) that sends")
-    twilio_base_url: str = Field(
-        "", description="where Twilio's interface is reached; empty = https://api.twilio.com (others: tests, a proxy)"
-    )
 
     @field_validator("signature")
     @classmethod
@@ -65,14 +74,32 @@ class SmsSettings(Section):
             raise ValueError("must not contain brackets: they are put around it")
         return value
 
+    @field_validator("gateways")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = [word.partition(":")[0] for entry in value for word in entry.split()]
+        if not names:
+            raise ValueError("must name at least one")
+        for word in (word for entry in value for word in entry.split()):
+            if not WEIGHT.fullmatch(word) or word.endswith(":0"):
+                raise ValueError(f"'{word}' must be a name, or a name and its weight such as kannel:7")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(twice)} twice")
+        return value
+
+    @property
+    def ranks(self) -> tuple[tuple[tuple[str, int], ...], ...]:
+        """Names and weights of the gateways, those that share in one tuple, the preferred ones first."""
+        return tuple(
+            tuple((name, int(weight or 1)) for name, _, weight in (word.partition(":") for word in entry.split()))
+            for entry in self.gateways
+        )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.window_from >= self.window_until:
             raise ValueError("window_from must be before window_until")
         if self.lease_s < self.connect_timeout_s + 2 * self.answer_timeout_s:
             raise ValueError("lease_s must be at least connect_timeout_s plus twice answer_timeout_s")
-        if self.gateway == "twilio" and not (
-            self.twilio_account_sid and self.twilio_auth_token.get_secret_value() and self.twilio_from
-        ):
-            raise ValueError("gateway 'twilio' needs twilio_account_sid, twilio_auth_token and twilio_from")
         return self

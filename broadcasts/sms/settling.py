@@ -1,16 +1,18 @@
 """What the provider's answer to one call means for the people in it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, case, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, literal, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from broadcasts.sms.gateways.gateway import Accepted, Refusal, Refused, SubmitResult, Unknown
-from broadcasts.sms.leasing import Call
-from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
+from broadcasts.sms.leasing import Call, bar
+from broadcasts.sms.models import SmsAttempt, SmsMessage, SmsRun, SmsSubmission
 from broadcasts.sms.reports import parse_message_ref
 from broadcasts.sms.states import MessageState, Priority, Reason, RunState, SubmissionState, lower
 from hub.residents.models import BlockReason
@@ -25,25 +27,34 @@ _FINAL_REASON: Mapping[Refusal, Reason] = {
     Refusal.CARRIER_BLOCKED: Reason.CARRIER_BLOCKED,
     Refusal.REJECTED: Reason.REJECTED,
 }
+_ELSEWHERE = frozenset({Refusal.REJECTED, Refusal.CARRIER_BLOCKED})
+"""Another provider may well take it."""
 ALL_REFUSED_AFTER = 20
+LONGEST_DOUBT = timedelta(minutes=30)
 
 
-def settle(
-    session: Session, answers: Sequence[tuple[Call, SubmitResult]], *, resend_after: timedelta, now: datetime
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What settling has to know beside the answers: how long to doubt, and who else can carry a text."""
+
+    resend_after: timedelta
+    able: Callable[[str], Collection[str]] = lambda _: ()
+
+
+def settle(session: Session, answers: Sequence[tuple[Call, SubmitResult]], terms: Terms, *, now: datetime) -> None:
     """Write down what calls led to."""
     accepted = [(call, result) for call, result in answers if isinstance(result, Accepted)]
     if accepted:
-        _accepted(session, accepted, now)
+        _accepted(session, accepted, terms, now)
     for call, result in answers:
         match result:
             case Accepted():
                 continue
             case Refused():
-                _refused(session, call, [person.message_id for person in call.people], result, now)
+                _refused(session, call, [person.message_id for person in call.people], result, terms, now)
                 _note(session, [call.id], SubmissionState.REFUSED, result.code or result.kind.value, now)
             case Unknown():
-                give_up(session, [call.id], result.cause, resend_after=resend_after, now=now)
+                give_up(session, [call.id], result.cause, resend_after=terms.resend_after, now=now)
 
 
 def give_up(session: Session, ids: Collection[UUID], cause: str, *, resend_after: timedelta, now: datetime) -> None:
@@ -53,16 +64,20 @@ def give_up(session: Session, ids: Collection[UUID], cause: str, *, resend_after
         .where(SmsMessage.submission_id.in_(ids), SmsMessage.state == MessageState.SUBMITTING)
         .values(state=MessageState.UNKNOWN, changed_at=now)
     )
-    session.execute(
-        update(SmsSubmission)
-        .where(SmsSubmission.id.in_(ids))
-        .values(
-            state=SubmissionState.UNKNOWN,
-            cause=cause[:60],
-            settled_at=now,
-            look_at=case((SmsSubmission.priority == int(Priority.EMERGENCY), now + resend_after), else_=None),
+    tries = session.scalars(select(SmsSubmission.attempt).where(SmsSubmission.id.in_(ids)).distinct()).all()
+    for attempt in tries:
+        # The more often it was in vain, the longer the next look waits; it goes on until the message expires.
+        look_at = now + min(resend_after * 2 ** min(attempt - 1, 10), max(LONGEST_DOUBT, resend_after))
+        session.execute(
+            update(SmsSubmission)
+            .where(SmsSubmission.id.in_(ids), SmsSubmission.attempt == attempt)
+            .values(
+                state=SubmissionState.UNKNOWN,
+                cause=cause[:60],
+                settled_at=now,
+                look_at=case((SmsSubmission.priority == int(Priority.EMERGENCY), look_at), else_=None),
+            )
         )
-    )
 
 
 def unreadable(session: Session, ids: Sequence[int], *, now: datetime) -> None:
@@ -77,7 +92,8 @@ def not_sent() -> ColumnElement[Any]:
 
 
 def requeue(session: Session, condition: ColumnElement[bool], values: Mapping[str, Any], run_id: UUID) -> None:
-    """Put messages back into the queue, and the run back to work if it was thought done."""
+    """Put messages back into the queue, and the run back to work if it was thought done. The try is kept apart."""
+    _keep_attempts(session, condition, values)
     session.execute(update(SmsMessage).where(condition).values(state=MessageState.CREATED, **values))
     session.execute(
         update(SmsRun)
@@ -86,7 +102,27 @@ def requeue(session: Session, condition: ColumnElement[bool], values: Mapping[st
     )
 
 
-def _accepted(session: Session, answers: Sequence[tuple[Call, Accepted]], now: datetime) -> None:
+def _keep_attempts(session: Session, condition: ColumnElement[bool], values: Mapping[str, Any]) -> None:
+    ended = case(
+        (SmsMessage.state == MessageState.UNKNOWN, MessageState.UNKNOWN.value), else_=MessageState.FAILED.value
+    )
+    columns: dict[str, Any] = {
+        "message_id": SmsMessage.id,
+        "submission_id": SmsMessage.submission_id,
+        "provider": SmsMessage.provider,
+        "provider_ref": SmsMessage.provider_ref,
+        "state": ended,
+        "code": literal(str(values["code"])) if "code" in values else SmsMessage.code,
+        "ended_at": literal(values["changed_at"], SmsMessage.changed_at.type),
+    }
+    tried = select(*columns.values()).where(condition, SmsMessage.submission_id.is_not(None))
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    session.execute(
+        dialect.insert(SmsAttempt).from_select(list(columns), tried, include_defaults=False).on_conflict_do_nothing()
+    )
+
+
+def _accepted(session: Session, answers: Sequence[tuple[Call, Accepted]], terms: Terms, now: datetime) -> None:
     marks = [
         {"m": known[1], "s": call.id, "r": provider_ref[:64]}
         for call, result in answers
@@ -112,7 +148,7 @@ def _accepted(session: Session, answers: Sequence[tuple[Call, Accepted]], now: d
         for ref, refused in result.refused.items():
             known = parse_message_ref(ref)
             if known is not None:
-                _refused(session, call, [known[1]], refused, now)
+                _refused(session, call, [known[1]], refused, terms, now)
     ids = [call.id for call, _ in answers]
     session.execute(
         update(SmsMessage)
@@ -123,23 +159,51 @@ def _accepted(session: Session, answers: Sequence[tuple[Call, Accepted]], now: d
     _note(session, ids, SubmissionState.ACCEPTED, "", now)
 
 
-def _refused(session: Session, call: Call, ids: Sequence[int], refused: Refused, now: datetime) -> None:
+def _refused(session: Session, call: Call, ids: Sequence[int], refused: Refused, terms: Terms, now: datetime) -> None:
     these = SmsMessage.id.in_(ids) & (SmsMessage.submission_id == call.id) & SmsMessage.state.in_(_OPEN)
+    others = set(terms.able(call.text)) - {call.provider}
     match refused.kind:
         case Refusal.THROTTLED | Refusal.CONFIGURATION:
             # It says nothing about these people, so it does not count as a try.
-            again = now + timedelta(seconds=refused.retry_after_s or 0)
-            values = {"attempts": SmsMessage.attempts - 1, "next_try_at": again, "changed_at": now}
+            again = now + timedelta(seconds=0 if others else refused.retry_after_s or 0)
+            code = refused.code[:40]
+            values = {"attempts": SmsMessage.attempts - 1, "next_try_at": again, "code": code, "changed_at": now}
             requeue(session, these, values, call.broadcast_id)
-            if refused.kind is Refusal.CONFIGURATION:
+            if refused.kind is Refusal.CONFIGURATION and not others:
                 pause(session, call.broadcast_id, "gateway_configuration", refused.code)
         case Refusal.TEMPORARY:
             _temporary(session, call, these, refused, now)
         case _:
+            if others:
+                _elsewhere(session, call, these, refused, others, now)
             _failed(session, these, _FINAL_REASON[refused.kind], refused.code, now)
             if refused.kind is Refusal.OPTED_OUT:
                 _opted_out(session, ids, now)
             _pause_if_nobody_gets_it(session, call, refused)
+
+
+def _elsewhere(
+    session: Session,
+    call: Call,
+    these: ColumnElement[bool],
+    refused: Refused,
+    others: Collection[str],
+    now: datetime,
+) -> None:
+    """Let those try another provider who have not been refused by all; nothing was sent, so nothing is sent twice."""
+    emergency = call.priority == Priority.EMERGENCY
+    if refused.kind not in _ELSEWHERE and not (emergency and refused.kind is Refusal.OPTED_OUT):
+        return
+    rows = session.execute(select(SmsMessage.id, SmsMessage.shun).where(these)).all()
+    left = [row.id for row in rows if any(bar(name) not in row.shun for name in others)]
+    if left:
+        values = {
+            "shun": SmsMessage.shun + bar(call.provider),
+            "next_try_at": now,
+            "code": refused.code[:40],
+            "changed_at": now,
+        }
+        requeue(session, these & SmsMessage.id.in_(left), values, call.broadcast_id)
 
 
 def pause(session: Session, broadcast_id: UUID, reason: str, code: str) -> None:

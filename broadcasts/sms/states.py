@@ -62,6 +62,11 @@ class Reason(StrEnum):
 
     NOT_SMSABLE = "not_smsable"
     OPTED_OUT = "opted_out"
+    TOPIC_OPTED_OUT = "topic_opted_out"
+    AWAY_UNASKED = "away_unasked"
+    AWAY_REFUSED = "away_refused"
+    DAILY_LIMIT = "daily_limit"
+    SAME_TEXT = "same_text"
     WRONG_NUMBER = "wrong_number"
     INVALID_NUMBER = "invalid_number"
     CARRIER_BLOCKED = "carrier_blocked"

@@ -9,6 +9,7 @@ from sqlalchemy import case, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.sms.expansion import in_lane
+from broadcasts.sms.leasing import let_go
 from broadcasts.sms.models import SmsMessage, SmsReceipt, SmsRun, SmsSubmission
 from broadcasts.sms.receipts import ORPHAN_PATIENCE
 from broadcasts.sms.settings import SmsSettings
@@ -16,7 +17,9 @@ from broadcasts.sms.settling import give_up, requeue
 from broadcasts.sms.states import IN_HAND, WAITING, Lane, MessageState, Priority, RunState, SubmissionState
 
 MAX_LOOKS = 3
-MAX_EMERGENCY_TRIES = 4
+SLOW_LOOK = timedelta(minutes=15)
+SLOW_AFTER = timedelta(minutes=5)
+SLOW_PART, SLOW_LEAST, SLOW_SAMPLE = 0.15, 20, 2000
 _LOOK_BACK = timedelta(days=30)
 
 
@@ -72,6 +75,29 @@ def sweep_slowly(session: Session, settings: SmsSettings, *, now: datetime) -> N
     ).all()
     if forget:
         session.execute(update(SmsMessage).where(SmsMessage.broadcast_id.in_(forget)).values(sealed=b""))
+
+
+def slow_providers(session: Session, *, now: datetime) -> dict[str, bool]:
+    """Return by provider whether what it took in the last quarter of an hour arrives late, or not at all so far."""
+    late_after = SLOW_AFTER.total_seconds()
+    recent = select(SmsRun.broadcast_id).where(SmsRun.served_at > now - SLOW_LOOK * 2)
+    rows = session.execute(
+        select(SmsMessage.provider, SmsMessage.sent_at, SmsMessage.state, SmsMessage.reported_at)
+        .where(SmsMessage.broadcast_id.in_(recent), SmsMessage.sent_at > now - SLOW_LOOK)
+        .where(SmsMessage.state.in_([MessageState.SENT, MessageState.DELIVERED]))
+        .order_by(SmsMessage.id.desc())
+        .limit(SLOW_SAMPLE)
+    )
+    counts: dict[str, list[int]] = {}
+    for provider, sent_at, state, reported_at in rows:
+        if sent_at is None:
+            continue
+        over = (reported_at if state is MessageState.DELIVERED and reported_at else now) - sent_at
+        if state is MessageState.DELIVERED or over.total_seconds() > late_after:
+            seen = counts.setdefault(provider, [0, 0])
+            seen[0] += 1
+            seen[1] += over.total_seconds() > late_after
+    return {name: many >= SLOW_LEAST and late / many >= SLOW_PART for name, (many, late) in counts.items()}
 
 
 def lift_pauses(session: Session, lane: Lane) -> None:
@@ -138,7 +164,7 @@ def found_sent(session: Session, doubt: Doubt, refs: Mapping[int, str], *, now: 
 
 def send_again(session: Session, doubt: Doubt, ids: Sequence[int], *, now: datetime) -> None:
     """Queue those of an emergency who may have got nothing; getting it twice is the lesser evil."""
-    if ids and doubt.attempt < MAX_EMERGENCY_TRIES:
+    if ids:
         these = (SmsMessage.submission_id == doubt.id) & (SmsMessage.state == MessageState.UNKNOWN)
         values = {"may_have_gone": True, "next_try_at": now, "changed_at": now}
         requeue(session, these & SmsMessage.id.in_(ids), values, doubt.broadcast_id)
@@ -154,14 +180,7 @@ def _recover(session: Session, lane: Lane, settings: SmsSettings, now: datetime)
     ).all()
     never_made = [row.id for row in over if row.state is SubmissionState.LEASED]
     if never_made:
-        session.execute(
-            update(SmsMessage)
-            .where(SmsMessage.submission_id.in_(never_made), SmsMessage.state == MessageState.LEASED)
-            .values(state=MessageState.CREATED, changed_at=now)
-        )
-        session.execute(
-            update(SmsSubmission).where(SmsSubmission.id.in_(never_made)).values(state=SubmissionState.DROPPED)
-        )
+        let_go(session, never_made, now=now)
     in_doubt = [row.id for row in over if row.state is SubmissionState.SUBMITTING]
     if in_doubt:
         resend_after = timedelta(seconds=settings.emergency_resend_after_s)

@@ -8,9 +8,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
 
 from broadcasts.pumps import Pumps
-from broadcasts.sms import forms, hooks, inbound, outbox, records, simulation
+from broadcasts.sms import forms, hooks, outbox, records, simulation
 from broadcasts.sms.gateways import local_phones
-from broadcasts.sms.gateways.local import LocalGateway, read_switches
+from broadcasts.sms.gateways.local import NAME as LOCAL
+from broadcasts.sms.gateways.local import read_switches
 from broadcasts.sms.provider import SmsProvider
 from broadcasts.sms.records import RunLine
 from broadcasts.sms.states import Reason
@@ -35,11 +36,8 @@ see_residents = permission_required(Permission.SEE_RESIDENTS)
 def add_to_menu(runtime: Runtime) -> None:
     """Put this room's lines into the menu; the simulated phones only where there are some."""
     see, menu = Permission.SEE_RESIDENTS, runtime.get(Menu)
-    menu.add(
-        Entry("sms-inbox", lazy_gettext("短信收件"), "message-2", "sms.inbox", see, 2, 30, badge=inbound.waiting),
-    )
     menu.add(Entry("sms", lazy_gettext("短信记录"), "send", "sms.outbox", see, 2, 31))
-    if isinstance(runtime.get(SmsProvider).gateway, LocalGateway):
+    if runtime.get(SmsProvider).named(LOCAL):
         menu.add(Entry("sms-phones", lazy_gettext("模拟手机"), "device-mobile", "sms.phones", see, 2, 32))
 
 
@@ -109,31 +107,6 @@ def resend(broadcast_id: UUID) -> ResponseReturnValue:
     runtime().get(Pumps).kick()
     flash(ngettext("正在给 %(num)s 个人补发。", "正在给 %(num)s 个人补发。", people), "ok")
     return redirect(url_for("sms.show_run", broadcast_id=broadcast_id))
-
-
-@bp.get("/sms/inbox")
-@see_residents
-def inbox() -> ResponseReturnValue:
-    """Show what residents wrote, cries for help first."""
-    done, before = request.args.get("done") == "1", forms.identifier(request.args, "before")
-    with reading() as session:
-        urgent = [] if done or before else inbound.inbox(session, actor(), urgent=True)
-        found = inbound.inbox(session, actor(), open_only=not done, before=before, limit=PAGE + 1)
-        more = found[PAGE - 1].id if len(found) > PAGE else None
-        top = records.letters(session, urgent)
-        rest = records.letters(session, [m for m in found[:PAGE] if m not in urgent])
-    return render_template(
-        "broadcasts/sms/inbox.html", urgent=top, letters=rest, more=more, done=done, first=before is None
-    )
-
-
-@bp.post("/sms/inbox/<uuid:inbound_id>/handled")
-@see_residents
-def handled(inbound_id: UUID) -> ResponseReturnValue:
-    """Note that somebody has dealt with a message."""
-    with work() as session:
-        inbound.handled(session, actor(), inbound_id, now=now())
-    return redirect(url_for("sms.inbox"))
 
 
 @bp.get("/sms/phones")
@@ -218,7 +191,7 @@ def _pause(line: RunLine) -> str:
 
 
 def _local() -> None:
-    if not isinstance(runtime().get(SmsProvider).gateway, LocalGateway):
+    if not runtime().get(SmsProvider).named(LOCAL):
         raise NotFound("sms_phone_unknown")
 
 
@@ -227,4 +200,4 @@ def _demo() -> bool:
 
 
 def _gateway() -> dict[str, object]:
-    return {"simulated": runtime().get(SmsProvider).gateway.caps.simulated}
+    return {"simulated": runtime().get(SmsProvider).simulated}

@@ -14,7 +14,7 @@ from hub.core.config import Section
 WIDTH = 110
 HEAD = """\
 # Configuration of Cunxiang 村响. Copy it to config.toml and change what you need; what is left out keeps its default.
-# Every key can also be given by the environment as CUNXIANG_TABLE_KEY, e.g. CUNXIANG_SMS_TWILIO_AUTH_TOKEN.
+# Every key can also be given by the environment as CUNXIANG_TABLE_KEY, e.g. CUNXIANG_TWILIO_AUTH_TOKEN.
 # `cunxiang config check` says what is wrong. A line with # and no space shows a default.
 """
 

@@ -20,7 +20,7 @@ from hub.demo.outlines import outlines, village_seeds
 from hub.regions import service as regions
 from hub.regions.models import Region, RegionShape
 from hub.regions.tree import path_of
-from hub.residents.models import NumberKind, Phone, Resident, ResidentTag
+from hub.residents.models import AwayConsent, NumberKind, Phone, Resident, ResidentTag
 from hub.residents.phones import PhoneSafe, mask
 from hub.speakers import registry
 from hub.speakers.device.device_file import DeviceFile
@@ -169,6 +169,8 @@ def _residents(runtime: Runtime, session: Session, now: datetime, step: Step) ->
                 "region_path": path_of(code),
                 "name": dice.choice(county.SURNAMES) + dice.choice(county.GIVEN),
                 "away": "外出务工" in chosen,
+                "away_consent": AwayConsent.YES if "外出务工" in chosen and i % 4 else AwayConsent.UNASKED,
+                "household": f"{i // len(groups) // 3 + 1}号",
                 "created_at": now,
             }
         )

@@ -10,7 +10,7 @@ from hub.core.errors import BadInput, NotFound
 from hub.core.runtime import runtime
 from hub.regions import service as regions
 from hub.residents import service
-from hub.residents.models import BlockReason, NumberKind, Phone, Resident
+from hub.residents.models import AwayConsent, BlockReason, NumberKind, Phone, Resident
 from hub.residents.phones import PhoneSafe
 from hub.residents.reach import reachable_counts
 from hub.web.api import Input, Output, PageQuery, RegionCode, answers, room, say
@@ -35,7 +35,9 @@ class ResidentOut(Output):
     id: UUID
     name: str
     region: str
+    household: str = Field(description="number of the household or name of its head; empty = not known")
     away: bool
+    away_consent: AwayConsent = Field(description="what they said about messages from home while they are away")
     tags: list[str]
     phones: list[PhoneOut]
 
@@ -46,7 +48,9 @@ class ResidentOut(Output):
             id=resident.id,
             name=resident.name,
             region=resident.region_code,
+            household=resident.household,
             away=resident.away,
+            away_consent=resident.away_consent,
             tags=sorted(tag.tag for tag in resident.tags),
             phones=[_phone(phone, blocked) for phone in resident.phones],
         )
@@ -67,6 +71,9 @@ class ResidentCount(Output):
     landlines: int
     opted_out: int = Field(description="of the mobiles: get emergencies only")
     wrong_numbers: int = Field(description="of the mobiles: get nothing")
+    away_unasked: int = Field(description="of the others: away from home and not asked yet, get emergencies only")
+    away_refused: int = Field(description="of the others: away from home and want nothing")
+    without_phone: int = Field(description="residents without any number")
     routine: int = Field(description="numbers an ordinary message goes to")
     emergency: int = Field(description="numbers an emergency message goes to")
 
@@ -118,6 +125,9 @@ def count_residents(query: CountQuery) -> Response:
             landlines=found.landlines,
             opted_out=found.opted_out,
             wrong_numbers=found.wrong_numbers,
+            away_unasked=found.away_unasked,
+            away_refused=found.away_refused,
+            without_phone=found.without_phone,
             routine=found.routine,
             emergency=found.emergency,
         )

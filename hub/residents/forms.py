@@ -9,7 +9,7 @@ from uuid import UUID
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from hub.core.errors import BadInput
-from hub.residents.models import Resident
+from hub.residents.models import AwayConsent, Resident
 from hub.residents.service import MAX_PHONES, ResidentInput
 
 _SPLIT = re.compile(r"[、,，;；\s]+")
@@ -46,6 +46,8 @@ class ResidentForm:
     tags: tuple[str, ...] = ()
     more_tags: str = ""
     away: bool = False
+    away_consent: str = AwayConsent.UNASKED.value
+    household: str = ""
 
     @classmethod
     def read(cls, form: MultiDict[str, str]) -> Self:
@@ -57,6 +59,8 @@ class ResidentForm:
             tags=tuple(form.getlist("tag")),
             more_tags=form.get("tags", "").strip(),
             away=form.get("away") == "1",
+            away_consent=form.get("away_consent", AwayConsent.UNASKED.value),
+            household=form.get("household", "").strip(),
         )
 
     @classmethod
@@ -68,12 +72,23 @@ class ResidentForm:
             phones=tuple(phone.masked for phone in resident.phones),
             tags=tuple(sorted(tag.tag for tag in resident.tags)),
             away=resident.away,
+            away_consent=resident.away_consent.value,
+            household=resident.household,
         )
 
     def given(self) -> ResidentInput:
         """Return it as the service takes it."""
         more = [tag for tag in _SPLIT.split(self.more_tags) if tag]
-        return ResidentInput(self.name, self.region, self.phones, (*self.tags, *more), self.away)
+        known = self.away_consent in set(AwayConsent)
+        return ResidentInput(
+            name=self.name,
+            region_code=self.region,
+            phones=self.phones,
+            tags=(*self.tags, *more),
+            away=self.away,
+            away_consent=AwayConsent(self.away_consent) if known else AwayConsent.UNASKED,
+            household=self.household,
+        )
 
     def phone_lines(self) -> list[tuple[str, str]]:
         """Return (field name, what stands in it): everything typed, and room for another number."""

@@ -11,8 +11,19 @@ from uuid6 import uuid7
 from hub.core.db import Base, StateText
 from hub.regions.models import Region
 from hub.residents.phones import NumberKind
+from hub.residents.wanted import AwayConsent
 
-__all__ = ["BlockReason", "BlockedNumber", "NumberKind", "Phone", "Resident", "ResidentTag"]
+__all__ = [
+    "AwayConsent",
+    "BlockReason",
+    "BlockedNumber",
+    "ExtraNumber",
+    "NumberKind",
+    "Phone",
+    "Resident",
+    "ResidentTag",
+    "TopicOptOut",
+]
 
 
 class BlockReason(StrEnum):
@@ -33,6 +44,12 @@ class Resident(Base):
     region_path: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(40))
     away: Mapped[bool] = mapped_column(default=False)
+    away_consent: Mapped[AwayConsent] = mapped_column(
+        StateText(AwayConsent), default=AwayConsent.UNASKED, server_default=AwayConsent.UNASKED.value
+    )
+    """What they said about messages from home; counts only while they are away."""
+    household: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    """Which household of the village they belong to: its number, or the name of its head. Empty: not known."""
     created_at: Mapped[datetime]
     phones: Mapped[list["Phone"]] = relationship(back_populates="resident", cascade="all, delete-orphan")
     tags: Mapped[list["ResidentTag"]] = relationship(back_populates="resident", cascade="all, delete-orphan")
@@ -72,3 +89,26 @@ class BlockedNumber(Base):
     index: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
     reason: Mapped[BlockReason] = mapped_column(StateText(BlockReason))
     since: Mapped[datetime]
+
+
+class TopicOptOut(Base):
+    """A number whose owner wants no messages about one topic. Emergencies still go."""
+
+    __tablename__ = "topic_opt_out"
+
+    index: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    topic: Mapped[str] = mapped_column(String(24), primary_key=True)
+    since: Mapped[datetime]
+
+
+class ExtraNumber(Base):
+    """A number somebody added to an announcement by hand. Announcements name it by `index` alone."""
+
+    __tablename__ = "extra_number"
+
+    index: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary(80))
+    masked: Mapped[str] = mapped_column(String(24))
+    kind: Mapped[NumberKind] = mapped_column(StateText(NumberKind))
+    used_at: Mapped[datetime]
+    """When it was last given; long unused ones are forgotten."""

@@ -1,7 +1,7 @@
 """Keep the list of residents: add, change, remove, look through, and honour those who want no messages."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -14,13 +14,15 @@ from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.core.errors import BadInput, HubError, NotFound, Problems
 from hub.regions.models import Region
-from hub.residents.models import BlockedNumber, BlockReason, Phone, Resident, ResidentTag
+from hub.regions.tree import codes_in
+from hub.residents.models import AwayConsent, BlockedNumber, BlockReason, Phone, Resident, ResidentTag
 from hub.residents.phones import Number, PhoneSafe, normalise
 
 NAME_LENGTH = 40
 TAG_LENGTH = 20
 MAX_TAGS = 12
 MAX_PHONES = 6
+MOST_IN_HOUSEHOLD = 20
 PAGE = 50
 
 After = tuple[str, str, UUID]
@@ -46,6 +48,8 @@ class ResidentInput:
     phones: tuple[str, ...]
     tags: tuple[str, ...] = ()
     away: bool = False
+    away_consent: AwayConsent = AwayConsent.UNASKED
+    household: str = ""
 
 
 def add_resident(session: Session, actor: Actor, given: ResidentInput, *, safe: PhoneSafe, now: datetime) -> Resident:
@@ -58,6 +62,8 @@ def add_resident(session: Session, actor: Actor, given: ResidentInput, *, safe: 
         region_path=region.path,
         name=given.name.strip(),
         away=given.away,
+        away_consent=given.away_consent,
+        household=given.household.strip(),
         created_at=now,
         phones=[_phone(number, safe) for number in numbers],
         tags=[ResidentTag(tag=tag) for tag in clean_tags(given.tags)],
@@ -76,7 +82,7 @@ def update_resident(
     region = visible_region(session, actor, given.region_code)
     actor.require(Permission.EDIT_RESIDENTS, region.path)
     phones, typed = _sort_out(resident.phones, given.phones)
-    numbers = _checked(ResidentInput(given.name, given.region_code, tuple(typed), given.tags, given.away))
+    numbers = _checked(replace(given, phones=tuple(typed)))
     known = {phone.index for phone in phones}
     phones += [_phone(number, safe) for number in numbers if safe.index(number.e164) not in known]
     check_phone_count(len(phones))
@@ -87,6 +93,7 @@ def update_resident(
     ]
     moved_from = resident.region_path if resident.region_path != region.path else ""
     resident.name, resident.away = given.name.strip(), given.away
+    resident.away_consent, resident.household = given.away_consent, given.household.strip()
     resident.region_code, resident.region_path = region.code, region.path
     session.flush()
     subject = f"resident:{resident.id}"
@@ -230,16 +237,6 @@ def block(session: Session, index: bytes, reason: BlockReason, *, now: datetime)
     session.flush()
 
 
-def welcome_back(session: Session, index: bytes) -> bool:
-    """Undo an opting-out because the resident asked for it by message; return whether there was one."""
-    blocked = session.get(BlockedNumber, index)
-    if blocked is None or blocked.reason is not BlockReason.OPTED_OUT:
-        return False
-    session.delete(blocked)
-    session.flush()
-    return True
-
-
 def visible_region(session: Session, actor: Actor, code: str) -> Region:
     """Return the region if the actor may see residents there, else NotFound."""
     region = session.get(Region, code.strip())
@@ -269,6 +266,26 @@ def check_tags(tags: Sequence[str]) -> None:
         raise BadInput("resident_too_many_tags", field="tags", limit=MAX_TAGS)
 
 
+def check_household(text: str) -> None:
+    """BadInput unless it can name a household."""
+    if len(text.strip()) > NAME_LENGTH:
+        raise BadInput("resident_household_too_long", field="household", limit=NAME_LENGTH)
+
+
+def household_of(session: Session, actor: Actor, resident: Resident) -> list[Resident]:
+    """Return who else lives in somebody's household: same village, same name for it."""
+    if not resident.household:
+        return []
+    village = "".join(f"{code}/" for code in codes_in(resident.region_path)[:3])
+    query = select(Resident).where(
+        Resident.household == resident.household,
+        Resident.region_path.like(like_below(village)),
+        Resident.id != resident.id,
+    )
+    found = session.scalars(query.order_by(Resident.name, Resident.id).limit(MOST_IN_HOUSEHOLD))
+    return [one for one in found if actor.may(Permission.SEE_RESIDENTS, one.region_path)]
+
+
 def check_phone_count(count: int) -> None:
     """BadInput when somebody has more numbers than anybody has."""
     if count > MAX_PHONES:
@@ -282,6 +299,7 @@ def _checked(given: ResidentInput) -> list[Number]:
         partial(check_name, given.name),
         partial(check_tags, given.tags),
         partial(check_phone_count, len(given.phones)),
+        partial(check_household, given.household),
     )
     for check in checks:
         try:

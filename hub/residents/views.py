@@ -10,7 +10,7 @@ from hub.core.actor import Permission
 from hub.core.errors import BadInput, NotFound, NotSignedIn
 from hub.core.runtime import Runtime, runtime
 from hub.regions.lookup import places_for
-from hub.residents import importing, intake, listing, service
+from hub.residents import importing, intake, listing, service, topics
 from hub.residents.forms import Filter, ResidentForm, sent_file
 from hub.residents.importing import CellProblem, ImportPlan
 from hub.residents.models import BlockReason, Resident
@@ -170,12 +170,16 @@ def _page(resident_id: UUID, form: ResidentForm | None, errors: dict[str, str]) 
         resident, blocked = service.get_with_blocks(session, actor(), resident_id)
         homes, tags = listing.homes(session, actor()), service.tags_in_use(session, actor())
         place = listing.places(session, [resident])[resident.region_path]
+        household = service.household_of(session, actor(), resident)
+        left = topics.left_by(session, (phone.index for phone in resident.phones))
         form = form or ResidentForm.of(resident)
     return render_template(
         "hub/residents/one.html",
         resident=resident,
         place=place,
         blocked=blocked,
+        left=left,
+        household=household,
         form=form,
         errors=errors,
         homes=homes,

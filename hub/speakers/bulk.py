@@ -13,9 +13,12 @@ from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode
 READ_AT_ONCE: Final = 65_536
 LARGEST_PACKET: Final = 1_048_576
 LENGTH_BYTES: Final = 4
-GATHER_S: Final = 0.002
-"""What a receipt, or a command that is just being sent, may wait. Read one by one as they trickle in, receipts cost
-several times as much, and the processor has better things to do while a county is being told."""
+GATHER_S: Final = (0.002, 0.016)
+"""What a receipt, or a command that is just being sent, may wait: the first while little comes, up to the second while
+much does. Read one by one as they trickle in, receipts cost several times as much, and the processor has better things
+to do while a county is being told."""
+MUCH: Final = 2048
+"""So many bytes at once, about ten receipts."""
 
 Heard = Callable[[bytes, bytes, int], None]
 """Topic, payload, and the number to acknowledge; 0 where there is none. Must not raise, and must not wait."""
@@ -39,6 +42,8 @@ class BulkClient(mqtt.Client):
         self._half = b""
         self._rest = b""
         self._at = 0
+        self._came = 0
+        self._gather_s = GATHER_S[0]
 
     def reconnect(self) -> MQTTErrorCode:
         """As paho's; what the old connection has left unread, and unacknowledged, is forgotten."""
@@ -52,7 +57,10 @@ class BulkClient(mqtt.Client):
         code = super().loop_read(max_packets)
         while code == MQTTErrorCode.MQTT_ERR_SUCCESS and self._at < len(self._rest):
             code = super().loop_read(max_packets)
-        time.sleep(GATHER_S)
+        least, most = GATHER_S
+        self._gather_s = min(most, self._gather_s * 2) if self._came >= MUCH else least
+        self._came = 0
+        time.sleep(self._gather_s)
         return code
 
     def acknowledge(self, mids: Sequence[int], line: int) -> None:
@@ -68,6 +76,7 @@ class BulkClient(mqtt.Client):
             data = super()._sock_recv(READ_AT_ONCE)
             if not data:
                 return b""
+            self._came += len(data)
             self._rest, self._at = self._sift(self._half + data), 0
         piece = self._rest[self._at : self._at + bufsize]
         self._at += len(piece)

@@ -13,15 +13,19 @@ from apilab import check_described
 from carelab import fault, plugged, watch
 from conftest import SetClock, open_hub
 from flask_openapi3.openapi import OpenAPI
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 import cunxiang
+from broadcasts.sms import inbound
 from broadcasts.sms.expansion import expand_next
+from broadcasts.sms.reports import Inbound
 from broadcasts.sms.states import Lane
 from hub.app import build
 from hub.core.runtime import Runtime
 from hub.demo import seeding
+from hub.residents.models import NumberKind, Phone, Resident
+from hub.residents.phones import PhoneSafe
 from hub.speakers.joining import desk
 from hub.speakers.joining.claims import Device
 from hub.speakers.joining.codes import claim_id
@@ -211,6 +215,7 @@ def test_every_example_works_and_answers_what_the_page_says(demo: Runtime) -> No
     plugged(demo)
     watch(demo).faults([fault("cx-121", "mains_lost")])
     desk.announce(demo, Device(claim_id(WAITING), "SN-7", "horn-2", "1.0"), "10.0.0.7")
+    wrote(demo, "我家屋后在滑坡")
     shell = Shell(app, demo)
     problems = []
     refused: list[str] = []
@@ -226,6 +231,17 @@ def test_every_example_works_and_answers_what_the_page_says(demo: Runtime) -> No
             problems += [f"{shell.answer.request.path}{d}" for d in differences(shown, shell.answer.json)]
     assert problems + refused == [], "\n".join(problems + refused)
     assert uncalled(app, shell.called) == [], "a verb without an example"
+
+
+def wrote(demo: Runtime, text: str) -> None:
+    """Let a resident of the clerk's township write to the hub."""
+    with demo.sessions.begin() as session:
+        safe = demo.get(PhoneSafe)
+        mobile = select(Phone).join(Resident, Resident.id == Phone.resident_id).where(Phone.kind == NumberKind.MOBILE)
+        phone = session.scalars(mobile.order_by(Resident.region_path).limit(1)).one()
+        inbound.receive(
+            session, safe, "local", [Inbound(safe.open(phone.sealed), text, "m1", demo.now())], now=demo.now()
+        )
 
 
 def refusal_of(shell: Shell, statement: str) -> str:

@@ -21,7 +21,7 @@ KEYWORDS = {**DEFAULT_KEYWORDS, "lazy_gettext": None}
 BLANK = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 SHOWN_AS_THEY_ARE = re.compile(
-    r"[（(]?[\u4e00-\u9fff]+\{|㙟\{|退订|救命|行长|姓名|电话|村\)|出错原因|^六安$|手机应用|怎么读"
+    r"[（(]?[\u4e00-\u9fff]+\{|㙟\{|退订|救命|行长|姓名|电话|村\)|出错原因|^六安$|手机应用|怎么读|村干部|请回复1"
 )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import cunxiang
+from broadcasts.announcements import catalogue
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.models import When
 from broadcasts.announcements.timing import Timetable
@@ -118,7 +119,7 @@ def test_with_hours_set_to_nothing_nothing_is_sent_ahead(town: Township) -> None
 def test_what_is_for_telephones_only_is_not_sent_ahead(town: Township) -> None:
     town.book(sms=True)
     with town.runtime.sessions.begin() as session:
-        found = announcements.page(session, the_actor(session, "clerk"))[0]
+        found = catalogue.page(session, the_actor(session, "clerk"), after=None, limit=20)[0]
         found.audio_sha256 = ""
     assert town.lay() == 0
 
@@ -126,7 +127,7 @@ def test_what_is_for_telephones_only_is_not_sent_ahead(town: Township) -> None:
 def test_what_changed_after_its_approval_is_not_sent_ahead(town: Township) -> None:
     town.book()
     with town.runtime.sessions.begin() as session:
-        announcements.page(session, the_actor(session, "clerk"))[0].title = "另一件事"
+        catalogue.page(session, the_actor(session, "clerk"), after=None, limit=20)[0].title = "另一件事"
     assert town.lay() == 0
 
 
@@ -194,7 +195,7 @@ def test_a_crash_in_the_middle_of_the_release_leaves_the_sheet_and_the_next_try_
             announcements.release(
                 session,
                 the_actor(session, "clerk"),
-                announcements.page(session, the_actor(session, "clerk"))[0],
+                catalogue.page(session, the_actor(session, "clerk"), after=None, limit=20)[0],
                 source="x",
                 starts_at=EVENING,
                 rules=town.runtime.get(Rules),
@@ -247,7 +248,7 @@ def test_what_may_not_be_released_at_its_time_is_stopped_on_the_loudspeakers_too
     town.lay()
     town.radio.step()
     with town.runtime.sessions.begin() as session:
-        announcements.page(session, the_actor(session, "clerk"))[0].title = "另一件事"
+        catalogue.page(session, the_actor(session, "clerk"), after=None, limit=20)[0].title = "另一件事"
     town.go_to(EVENING - timedelta(seconds=20))
     town.fire()
     assert town.occurrence().state is OccurrenceState.SKIPPED

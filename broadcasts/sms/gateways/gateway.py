@@ -1,26 +1,34 @@
 """What a provider of text messages has to offer. The hub keeps the books; a gateway only translates.
 
 A third party adds one by an entry point in the group `cunxiang.sms_gateways` that names a function
-`open_gateway(context: GatewayContext) -> SmsGateway`. It is loaded only when `[sms] gateway` names it.
+`open_gateway(context: GatewayContext) -> SmsGateway`. It is loaded only when `[sms] gateways` names it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar, runtime_checkable
 from uuid import UUID
+
+from pydantic import SecretStr
 
 from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.segments import Policy
 from broadcasts.sms.settings import SmsSettings
 from hub.core.clock import Clock
+from hub.core.config import ConfigError, Section
 from hub.core.db import Sessions
 from hub.residents.phones import PhoneSafe
 
+K = TypeVar("K", bound=Section)
 
-class GatewayError(Exception):
+
+class GatewayError(ConfigError):
     """A gateway cannot be opened; the message says what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__([message])
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,29 @@ class GatewayContext:
     safe: PhoneSafe
     clock: Clock
     base_url: str
+    sections: Mapping[type[Section], Section] = field(default_factory=dict)
+    """The other tables of the configuration."""
+    hook_token: str = field(default="", repr=False)
+    """The unguessable part of the address under which a provider that signs nothing reports to the hub."""
+
+    def section(self, kind: type[K]) -> K:
+        """Return the gateway's own table of the configuration, the defaults when there is none."""
+        found = self.sections.get(kind)
+        return found if isinstance(found, kind) else kind.model_validate({})
+
+    def need(self, kind: type[K], *keys: str) -> K:
+        """Return that table; GatewayError names the keys without which the gateway cannot work."""
+        found = self.section(kind)
+        missing = [key for key in keys if not _value(found, key)]
+        if missing:
+            named = ", ".join(missing)
+            raise GatewayError(f"[{kind.table}] {named}: needed because [sms] gateways names '{kind.table}'.")
+        return found
+
+
+def _value(section: Section, key: str) -> object:
+    value = getattr(section, key)
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +78,8 @@ class Caps:
     """People per second at most; None: as fast as it answers."""
     policy: Policy = Policy.DOMESTIC
     simulated: bool = False
+    free_text: bool = True
+    """False: only texts that fit a template filed with the provider."""
     hook_answer: str = ""
     """What the provider wants to hear when it has handed something over."""
     hook_type: str = "text/plain"
@@ -70,6 +103,8 @@ class Submission:
     attempt: int
     expires_at: datetime
     submitted_at: datetime
+    urgent: bool = False
+    """An emergency: providers with a queue of their own put it first."""
 
 
 class Refusal(StrEnum):
@@ -121,6 +156,17 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Objection:
+    """Something about a text that a provider will not carry, found without asking it. `code` names the words."""
+
+    code: str
+    blocking: bool
+    """True: this provider cannot send the text at all. False: it may well be refused, or costs more than needed."""
+    found: str = ""
+    """The words in question."""
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookRequest:
     """What a provider sent to the hub. `url` is path and query exactly as they were requested."""
 
@@ -128,6 +174,8 @@ class WebhookRequest:
     headers: Mapping[str, str]
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    token: str = field(default="", repr=False)
+    """The unguessable part of the address, for providers that sign nothing."""
 
     def header(self, name: str) -> str:
         """Return a header whatever the case of its name, empty when it is absent."""
@@ -146,6 +194,9 @@ class SmsGateway(Protocol):
     def caps(self) -> Caps:
         """What it can do."""
 
+    def check(self, text: str) -> Sequence[Objection]:
+        """Say, without the network, what stands against a text as it would go out, signature included."""
+
     def submit(self, submission: Submission) -> SubmitResult:
         """Make exactly ONE attempt over the network, with timeouts that end well before the lease does."""
 
@@ -162,11 +213,36 @@ class SmsGateway(Protocol):
         """Return the residents' messages in a verified request; none when it is something else."""
 
 
-def receipts_path(name: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What was waiting at a provider that does not report by itself. `done` is called once it is safely stored."""
+
+    receipts: Sequence[Receipt]
+    inbound: Sequence[Inbound]
+    done: Callable[[], None]
+
+
+@runtime_checkable
+class PolledGateway(Protocol):
+    """A provider that has to be asked for reports and replies. A loop of its own does that."""
+
+    def poll(self, now: datetime) -> Polled:
+        """Fetch what is new. An exception means: nothing now, ask again later."""
+
+
+@runtime_checkable
+class SteppingGateway(Protocol):
+    """A gateway with a life of its own inside the hub."""
+
+    def step(self) -> float:
+        """Do one round; return the seconds to rest."""
+
+
+def receipts_path(name: str, token: str = "") -> str:
     """Return the path under which a provider reports to the hub."""
-    return f"/hooks/sms/{name}/receipts"
+    return f"/hooks/sms/{name}{f'/{token}' if token else ''}/receipts"
 
 
-def inbound_path(name: str) -> str:
+def inbound_path(name: str, token: str = "") -> str:
     """Return the path under which a provider hands over residents' messages."""
-    return f"/hooks/sms/{name}/inbound"
+    return f"/hooks/sms/{name}{f'/{token}' if token else ''}/inbound"

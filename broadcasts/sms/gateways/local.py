@@ -12,12 +12,14 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.sms import inbound, receipts
+from broadcasts.sms.gateways import content
 from broadcasts.sms.gateways.gateway import (
     Accepted,
     Addressee,
     Caps,
     Found,
     GatewayContext,
+    Objection,
     Refusal,
     Refused,
     Submission,
@@ -84,6 +86,10 @@ class LocalGateway:
         self._off_percent = context.settings.local_switched_off_percent
         self._policy = context.settings.counting
         self._price = int(context.settings.fen_per_part * 100)
+
+    def check(self, text: str) -> Sequence[Objection]:
+        """Simulated phones take what a carrier takes."""
+        return content.objections(text, topics=(), strict=False)
 
     def submit(self, submission: Submission) -> SubmitResult:
         """Put the message on the phones."""

@@ -15,11 +15,13 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
+from broadcasts.sms.gateways import content
 from broadcasts.sms.gateways.gateway import (
     Accepted,
     Caps,
     Found,
     GatewayContext,
+    Objection,
     Refusal,
     Refused,
     Submission,
@@ -28,6 +30,7 @@ from broadcasts.sms.gateways.gateway import (
     WebhookRequest,
     receipts_path,
 )
+from broadcasts.sms.gateways.sections import TwilioSettings
 from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.segments import Policy
 from broadcasts.sms.settings import SmsSettings
@@ -76,16 +79,16 @@ _SILENT.disabled = True
 
 def open_gateway(context: GatewayContext) -> "TwilioGateway":
     """Open the gateway with the account in the settings."""
-    return TwilioGateway(context.settings, context.base_url)
+    return TwilioGateway(context)
 
 
 class OneAttemptClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no types
     """The SDK's HTTP client with another origin if wanted, both timeouts, no second try, no redirect and no log."""
 
-    def __init__(self, settings: SmsSettings) -> None:
+    def __init__(self, settings: SmsSettings, base_url: str) -> None:
         super().__init__(logger=_SILENT)
         self.timeouts = (settings.connect_timeout_s, settings.answer_timeout_s)
-        self._origin = urlsplit(settings.twilio_base_url) if settings.twilio_base_url else None
+        self._origin = urlsplit(base_url) if base_url else None
         # Proxies and .netrc of the environment must not change where numbers go.
         self.session.trust_env = False
         for scheme in ("http://", "https://"):
@@ -139,15 +142,25 @@ class TwilioGateway:
         hook_type="text/xml",
     )
 
-    def __init__(self, settings: SmsSettings, base_url: str) -> None:
-        token = settings.twilio_auth_token.get_secret_value()
-        self._client = Client(settings.twilio_account_sid, token, http_client=OneAttemptClient(settings))
+    def __init__(self, context: GatewayContext) -> None:
+        own = context.need(TwilioSettings, "account_sid", "auth_token", "sender")
+        token = own.auth_token.get_secret_value()
+        http = OneAttemptClient(context.settings, own.base_url)
+        self._client = Client(own.account_sid, token, http_client=http)
         self._validator = RequestValidator(token)
-        self._base_url = base_url
-        sender = settings.twilio_from
-        self._sender = {"messaging_service_sid" if sender.startswith("MG") else "from_": sender}
-        loopback = urlsplit(base_url).hostname in {"localhost", "127.0.0.1", "::1", "0.0.0.0", None}  # noqa: S104 - compared
-        self._reports = not loopback or bool(settings.twilio_base_url)
+        self._base_url = context.base_url
+        self._sender = {"messaging_service_sid" if own.sender.startswith("MG") else "from_": own.sender}
+        loopback = urlsplit(self._base_url).hostname in {"localhost", "127.0.0.1", "::1", "0.0.0.0", None}  # noqa: S104 - compared
+        self._reports = not loopback or bool(own.base_url)
+
+    def check(self, text: str) -> Sequence[Objection]:
+        """Twilio's guideline for China: no links, nothing about politics or money; 1,600 characters anywhere."""
+        topics = (*content.POLITICS, *content.FINANCE)
+        return [
+            *content.too_long(text, 1600),
+            *content.links(text, blocking=False),
+            *content.objections(text, topics=topics, strict=False),
+        ]
 
     def submit(self, submission: Submission) -> SubmitResult:
         """Post one message, once."""

@@ -23,6 +23,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Colour
+from broadcasts.loudspeaker import listing
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.states import PlayState
 from broadcasts.sms.models import SmsRun
@@ -99,6 +100,7 @@ def the_alert(runtime: Runtime) -> Alert:
 
 
 def report(runtime: Runtime, state: PlayState, *speaker_ids: str, clock: SetClock) -> None:
+    listing.write_all(runtime.sessions, now=clock())
     with runtime.sessions.begin() as session:
         for speaker_id in speaker_ids:
             delivery = session.scalars(select(SpeakerDelivery).where(SpeakerDelivery.speaker_id == speaker_id)).one()

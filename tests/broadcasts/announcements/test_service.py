@@ -10,10 +10,10 @@ from conftest import NOON
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.announcements import service
+from broadcasts.announcements import catalogue, service
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import FOLLOWS, State, step
 from broadcasts.announcements.models import Announcement, When
-from broadcasts.announcements.service import Spoken
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.quiet import QuietHours
@@ -128,7 +128,7 @@ def test_to_a_stranger_it_does_not_exist(session: Session) -> None:
     with pytest.raises(NotFound):
         service.get(session, stranger, notice.id)
     assert service.waiting(session, stranger) == []
-    assert service.page(session, stranger) == []
+    assert catalogue.page(session, stranger, after=None, limit=20) == []
     assert service.count_waiting(session, stranger) == 0
 
 

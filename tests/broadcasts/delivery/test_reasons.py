@@ -18,6 +18,7 @@ SOURCES = {
     "hub/speakers/device/audio.py": r"(?:return|Failed\() ?\"([a-z_]+)\"",
     "hub/speakers/device/playing.py": r"return \"([a-z_]+)\"|_KEPT: Final = \"([a-z_]+)\"",
     "hub/speakers/device/player.py": r"\"(playback)\"",
+    "broadcasts/loudspeaker/listing.py": r"reason=\"([a-z_]+)\"",
     "broadcasts/loudspeaker/orders.py": r"(?:return|else|reason=) ?\"([a-z_]+)\"|\"(no_receipt)\"",
 }
 KNOWN = {"offline", "no_receipt", "no_end", "power_lost", "fetch_failed", "quiet_hours", "busy", "called_off", "stuck"}

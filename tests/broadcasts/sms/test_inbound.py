@@ -4,7 +4,7 @@ import pytest
 from smslab import COUNTY, EAST, NOON, WEST, lab_actor, lab_safe, mobile, somebody
 from sqlalchemy import select
 
-from broadcasts.sms import inbound
+from broadcasts.sms import inbound, inbox
 from broadcasts.sms.models import SmsInbound
 from broadcasts.sms.reports import Inbound
 from hub.core.db import Sessions
@@ -22,7 +22,7 @@ def test_a_message_that_says_nothing_but_no_opts_out(sms_sessions: Sessions, tex
     wrote(sms_sessions, text)
     with sms_sessions.read() as session:
         assert session.scalars(select(BlockedNumber.reason)).all() == [BlockReason.OPTED_OUT]
-        assert inbound.inbox(session, lab_actor()) == []
+        assert inbox.inbox(session, lab_actor()) == []
 
 
 @pytest.mark.parametrize("text", ["不要停水", "退订多少钱", "救命 T", "", "好的"])
@@ -30,7 +30,7 @@ def test_anything_else_is_kept_for_somebody_to_read(sms_sessions: Sessions, text
     wrote(sms_sessions, text)
     with sms_sessions.read() as session:
         assert session.scalars(select(BlockedNumber.reason)).all() == []
-        assert [kept.text for kept in inbound.inbox(session, lab_actor())] == [text]
+        assert [kept.text for kept in inbox.inbox(session, lab_actor())] == [text]
 
 
 def test_coming_back_undoes_opting_out_but_not_a_wrong_number(sms_sessions: Sessions) -> None:
@@ -63,10 +63,10 @@ def test_only_those_responsible_see_a_message(sms_sessions: Sessions) -> None:
     wrote(sms_sessions, "你是谁", number=mobile(9), ref="m2")
     wrote(sms_sessions, "验证码", number="10690000", ref="m3")
     with sms_sessions.begin() as session:
-        assert len(inbound.inbox(session, lab_actor(COUNTY))) == 3
-        (mine,) = inbound.inbox(session, lab_actor(EAST))
-        assert inbound.inbox(session, lab_actor(WEST)) == []
+        assert len(inbox.inbox(session, lab_actor(COUNTY))) == 3
+        (mine,) = inbox.inbox(session, lab_actor(EAST))
+        assert inbox.inbox(session, lab_actor(WEST)) == []
         with pytest.raises(NotFound):
-            inbound.handled(session, lab_actor(WEST), mine.id, now=NOON)
-        inbound.handled(session, lab_actor(EAST), mine.id, now=NOON)
-        assert inbound.inbox(session, lab_actor(EAST)) == []
+            inbox.handled(session, lab_actor(WEST), mine.id, now=NOON)
+        inbox.handled(session, lab_actor(EAST), mine.id, now=NOON)
+        assert inbox.inbox(session, lab_actor(EAST)) == []

@@ -12,6 +12,7 @@ from smslab import (
     LabClock,
     crowd,
     lab_actor,
+    lab_routes,
     lab_run,
     lab_safe,
     lab_settings,
@@ -54,7 +55,9 @@ class LocalLab:
                 set_switches(session, switches)
             run = lab_run(session, priority=priority)
         lane = Lane.EMERGENCY if priority is Priority.EMERGENCY else Lane.ORDINARY
-        pump = SmsPump(self.sessions, lab_safe(), self.gateway, self.clock, lab_settings(), zone=SHANGHAI, lane=lane)
+        pump = SmsPump(
+            self.sessions, lab_safe(), lab_routes(self.gateway), self.clock, lab_settings(), zone=SHANGHAI, lane=lane
+        )
         self.pumps.append(pump)
         for _ in range(int(seconds * 2)):
             while pump.step() == 0:

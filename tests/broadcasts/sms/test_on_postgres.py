@@ -16,6 +16,7 @@ from smslab import (
     crowd,
     fill_small_county,
     lab_actor,
+    lab_routes,
     lab_run,
     lab_safe,
     lab_settings,
@@ -56,7 +57,7 @@ def test_several_workers_at_once_write_to_everybody_once(pg_lab: Lab) -> None:
         SmsPump(
             pg_lab.sessions,
             lab_safe(),
-            pg_lab.gateway,
+            lab_routes(pg_lab.gateway),
             pg_lab.clock,
             pg_lab.settings,
             zone=SHANGHAI,
@@ -119,7 +120,13 @@ def test_the_built_in_gateway_and_the_lists_work_there_too(pg_lab: Lab) -> None:
     with pg_lab.sessions.begin() as session:
         lab_run(session)
     pump = SmsPump(
-        pg_lab.sessions, lab_safe(), gateway, pg_lab.clock, pg_lab.settings, zone=SHANGHAI, lane=Lane.ORDINARY
+        pg_lab.sessions,
+        lab_safe(),
+        lab_routes(gateway),
+        pg_lab.clock,
+        pg_lab.settings,
+        zone=SHANGHAI,
+        lane=Lane.ORDINARY,
     )
     for _ in range(10):
         while pump.step() == 0 or gateway.step() == 0:

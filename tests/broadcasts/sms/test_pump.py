@@ -136,14 +136,20 @@ def test_an_emergency_is_repeated_although_the_provider_cannot_say(lab: Lab) -> 
     assert counts(lab, run) == {S.SENT: 2}
 
 
-def test_an_emergency_is_not_repeated_for_ever(lab: Lab) -> None:
+def test_an_emergency_is_tried_until_it_expires_with_growing_pauses(lab: Lab) -> None:
     crowd(lab.sessions, 2)
     lab.gateway.answer = always(Unknown("timeout"))
     run = planned(lab, Priority.EMERGENCY)
     lab.work_on(3600, Lane.EMERGENCY, stride=60)
-    assert len(lab.gateway.calls) == 4
+    assert 5 <= len(lab.gateway.calls) <= 8
+    assert now_at(lab, run).state is RunState.GOING, "an emergency was abandoned"
+    lab.work_on(6 * 3600, Lane.EMERGENCY, stride=300)
+    assert 12 <= len(lab.gateway.calls) <= 20
     assert counts(lab, run) == {S.UNKNOWN: 2}
     assert now_at(lab, run).state is RunState.DONE
+    last = len(lab.gateway.calls)
+    lab.work_on(3600, Lane.EMERGENCY, stride=300)
+    assert len(lab.gateway.calls) == last, "it was sent after its end"
 
 
 def test_throttling_slows_everything_down_and_nobody_is_lost(lab: Lab) -> None:

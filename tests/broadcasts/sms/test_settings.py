@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
-from smslab import LabClock, lab_safe, lab_settings
+from smslab import lab_context, lab_settings
 
-from broadcasts.sms.gateways.finding import find_gateway, names
+from broadcasts.sms.gateways.finding import find_gateways, names
 from broadcasts.sms.gateways.gateway import GatewayContext, GatewayError
+from broadcasts.sms.gateways.sections import SECTIONS, TwilioSettings
 from broadcasts.sms.settings import SmsSettings
-from hub.core.config import ConfigError, load
+from hub.core.config import ConfigError, Section, load
 from hub.core.db import Sessions
 
 
@@ -17,7 +18,7 @@ def test_every_key_says_what_it_is_for() -> None:
 
 
 def test_the_defaults_are_a_working_configuration() -> None:
-    assert SmsSettings.model_validate({}).gateway == "local"
+    assert SmsSettings.model_validate({}).ranks == ((("local", 1),),)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,10 @@ def test_the_defaults_are_a_working_configuration() -> None:
         ({"signature": "【镇】"}, "brackets"),
         ({"window_from": "22:00"}, "before"),
         ({"lease_s": 10}, "lease_s"),
-        ({"gateway": "twilio"}, "twilio_account_sid"),
+        ({"gateways": ["kannel:0"]}, "'kannel:0' must be a name"),
+        ({"gateways": ["kannel", "local kannel"]}, "names kannel twice"),
+        ({"gateways": []}, "at least one"),
+        ({"gateway": "local"}, "Did you mean 'gateways'?"),
         ({"fen_per_part": -1}, "price of one part"),
         ({"signiture": "镇"}, "Did you mean 'signature'?"),
         ({"window_from": "morning"}, "routine messages"),
@@ -39,7 +43,7 @@ def test_a_mistake_is_answered_with_what_to_do(tmp_path: Path, table: dict[str, 
 
 
 def test_the_token_is_not_shown() -> None:
-    settings = lab_settings(twilio_auth_token="very secret")
+    settings = TwilioSettings.model_validate({"auth_token": "very secret"})
     assert "very secret" not in repr(settings) + str(settings)
 
 
@@ -55,13 +59,25 @@ def test_a_gateway_of_a_third_party_is_found_by_its_entry_point(
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert "pigeon" in names()
-    assert find_gateway(_context("pigeon", sms_sessions)).name == "pigeon"
+    assert find_gateways(_context("pigeon", sms_sessions), str)["pigeon"].name == "pigeon"
     with pytest.raises(GatewayError, match="Did you mean 'pigeon'"):
-        find_gateway(_context("pidgeon", sms_sessions))
+        find_gateways(_context("pidgeon", sms_sessions), str)
 
 
-def _context(gateway: str, sessions: Sessions) -> GatewayContext:
-    return GatewayContext(lab_settings(gateway=gateway), sessions, lab_safe(), LabClock(), "")
+@pytest.mark.parametrize("kind", SECTIONS, ids=lambda kind: str(kind.table))
+def test_a_provider_without_its_settings_says_which_are_missing(kind: type[Section], sms_sessions: Sessions) -> None:
+    with pytest.raises(GatewayError, match=rf"^\[{kind.table}\] \w+.*: needed because"):
+        find_gateways(_context(kind.table, sms_sessions), str)
+
+
+def test_order_and_weight_are_read() -> None:
+    ranks = lab_settings(gateways=["aliyun:7 tencent:3", "kannel"]).ranks
+    assert ranks == ((("aliyun", 7), ("tencent", 3)), (("kannel", 1),))
+    assert lab_settings(gateways="aliyun:7 tencent:3, kannel").ranks == ranks
+
+
+def _context(gateways: str, sessions: Sessions) -> GatewayContext:
+    return lab_context(sessions, lab_settings(gateways=gateways))
 
 
 def _empty(tmp_path: Path) -> Path:

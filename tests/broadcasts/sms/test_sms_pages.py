@@ -68,7 +68,7 @@ def work(runtime: Runtime, clock: SetClock) -> None:
     pump = SmsPump(
         runtime.sessions,
         runtime.get(PhoneSafe),
-        gateway,
+        runtime.get(SmsProvider).routes,
         clock,
         rules.sms,
         zone=rules.zone,
@@ -334,7 +334,14 @@ ROUTES = (
     ("GET", "/sms/{run}/summary"),
     ("POST", "/sms/{run}/resume"),
     ("POST", "/sms/{run}/resend"),
+    ("GET", "/sms/inbox/{letter}"),
+    ("POST", "/sms/inbox/{letter}/take"),
+    ("POST", "/sms/inbox/{letter}/call"),
+    ("POST", "/sms/inbox/{letter}/text"),
+    ("POST", "/sms/inbox/{letter}/pass-on"),
     ("POST", "/sms/inbox/{letter}/handled"),
+    ("POST", "/sms/inbox/{letter}/reopen"),
+    ("GET", "/sms/{run}/answers"),
     ("GET", "/sms/phones/{phone}"),
     ("POST", "/sms/phones/{phone}/reply"),
 )
@@ -371,9 +378,33 @@ def test_strangers_see_and_change_nothing(runtime: Runtime, addresses: dict[str,
 @pytest.mark.parametrize("login", ["viewer", "duty"])
 def test_whoever_may_not_see_residents_sees_none_of_it(addresses: dict[str, str], sign_in: SignIn, login: str) -> None:
     browser = sign_in(login)
+    answers = login == "duty"
     for method, path in (*ROUTES, *OPEN):
-        assert browser.open(path.format(**addresses), method=method).status_code == 403, path
-    assert "短信收件" not in browser.get("/", follow_redirects=True).text
+        if not (answers and ("/inbox" in path or path.endswith("/answers"))):
+            assert browser.open(path.format(**addresses), method=method).status_code == 403, path
+    assert ("短信收件" in browser.get("/", follow_redirects=True).text) == answers
+
+
+def test_the_duty_officer_sees_a_cry_for_help_and_deals_with_it(addresses: dict[str, str], sign_in: SignIn) -> None:
+    duty = sign_in("duty")
+    assert "救命" in duty.get("/").text, "an alarm on the overview"
+    where = "/sms/inbox/" + addresses["letter"]
+    assert "还没有人接手" in duty.get(where).text
+    shown = duty.post(f"{where}/call")
+    assert "13800001111" in shown.text
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert "13800001111" not in duty.get(where).text, "shown once, to who asked"
+    assert "北镇值班员在处理" in duty.get(where).text
+    assert "北镇值班员" in duty.get("/").text, "others see that somebody takes care of it"
+    refused = duty.post(f"{where}/pass-on")
+    assert (refused.status_code, "先给村干部加上标签" in refused.text) == (422, True)
+    assert duty.post(f"{where}/text", data={"text": ""}).status_code == 422
+    assert duty.post(f"{where}/text", data={"text": "人先离开屋子"}).status_code == 302
+    assert duty.post(f"{where}/handled", data={"note": "已派人接走"}).status_code == 302
+    page = duty.get(where).text
+    assert "已派人接走" in page
+    assert "人先离开屋子" in page
+    assert "救命" not in duty.get("/").text
 
 
 def test_nobody_signed_in_is_sent_to_sign_in(app: OpenAPI, addresses: dict[str, str]) -> None:
@@ -394,11 +425,11 @@ def twilio_hub(tmp_path: Path, runtime: Runtime, clock: SetClock) -> Iterator[tu
         "hub": {"data_dir": runtime.config.data_dir, "public_url": PUBLIC},
         "speech": {"engines": ("tone",)},
         "mqtt": {"engine": "embedded", "port": 0},
-        "sms": {
-            "gateway": "twilio",
-            "twilio_account_sid": "AC00000000000000000000000000000000",
-            "twilio_auth_token": TOKEN,
-            "twilio_from": "+15005550006",
+        "sms": {"gateways": ("twilio",)},
+        "twilio": {
+            "account_sid": "AC00000000000000000000000000000000",
+            "auth_token": TOKEN,
+            "sender": "+15005550006",
         },
     }
     opened = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides), clock=clock)

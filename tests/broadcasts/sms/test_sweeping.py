@@ -42,8 +42,7 @@ def test_what_was_not_sent_in_time_expires(lab: Lab) -> None:
 def test_calls_that_were_taken_but_never_made_go_back(lab: Lab) -> None:
     crowd(lab.sessions, 7)
     run = planned(lab)
-    lab.pump().step()
-    lab.pump().step()
+    lab.work()
     with lab.sessions.begin() as session:
         session.execute(update(SmsMessage).values(state="leased"))
         session.execute(update(SmsSubmission).values(state="leased", lease_until=lab.clock.now))

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from faultserver import FaultServer, fault_server
-from smslab import NOON, mobile
+from smslab import NOON, lab_context, lab_settings, mobile
 from twilio.request_validator import RequestValidator
 from uuid6 import uuid7
 
@@ -24,9 +24,9 @@ from broadcasts.sms.gateways.gateway import (
     Unknown,
     WebhookRequest,
 )
+from broadcasts.sms.gateways.sections import TwilioSettings
 from broadcasts.sms.gateways.twilio import REFUSAL_OF, TwilioGateway
 from broadcasts.sms.reports import Receipt, message_ref
-from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import MessageState
 
 BROADCAST = uuid7()
@@ -41,20 +41,10 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-def gateway_at(address: str, **given: object) -> TwilioGateway:
-    settings = SmsSettings.model_validate(
-        {
-            "gateway": "twilio",
-            "twilio_account_sid": "AC" + "0" * 32,
-            "twilio_auth_token": TOKEN,
-            "twilio_from": "+15005550006",
-            "twilio_base_url": address,
-            "connect_timeout_s": 0.5,
-            "answer_timeout_s": 0.6,
-            **given,
-        }
-    )
-    return TwilioGateway(settings, PUBLIC)
+def gateway_at(address: str, sender: str = "+15005550006", **given: object) -> TwilioGateway:
+    settings = lab_settings(**{"connect_timeout_s": 0.5, "answer_timeout_s": 0.6, **given})
+    account = {"account_sid": "AC" + "0" * 32, "auth_token": TOKEN, "sender": sender, "base_url": address}
+    return TwilioGateway(lab_context(None, settings, TwilioSettings.model_validate(account), base_url=PUBLIC))
 
 
 def one(i: int = 1) -> Submission:
@@ -111,7 +101,7 @@ def test_the_post_says_what_twilio_wants_to_hear(server: FaultServer) -> None:
 
 
 def test_a_messaging_service_can_be_the_sender(server: FaultServer) -> None:
-    gateway_at(server.address, twilio_from="MG" + "1" * 32).submit(one())
+    gateway_at(server.address, sender="MG" + "1" * 32).submit(one())
     assert server.posts[0]["MessagingServiceSid"] == "MG" + "1" * 32
     assert "From" not in server.posts[0]
 

@@ -63,6 +63,9 @@ def test_a_message_reaches_as_many_as_the_count_says(clerk: Program) -> None:
         "landlines": 0,
         "opted_out": 1,
         "wrong_numbers": 0,
+        "away_unasked": 0,
+        "away_refused": 0,
+        "without_phone": 0,
         "routine": 1,
         "emergency": 2,
     }
