@@ -7,7 +7,7 @@ from broadcasts.alerts import service as alerts
 from broadcasts.alerts.pack import Packer
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.relaying import RelayCheck
-from broadcasts.bulletins.polling import Poller
+from broadcasts.bulletins.polling import FeedReader
 from broadcasts.bulletins.settings import WarningSettings
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
@@ -186,7 +186,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("relays", RelayCheck(runtime.sessions).step)
     pumps.add("closing", settle)
     most = runtime.config.section(WarningSettings).largest_document_kb * 1000
-    pumps.add("warning-feeds", Poller(runtime.sessions, runtime.clock, most_bytes=most).step)
+    pumps.add("warning-feeds", FeedReader(runtime.sessions, runtime.clock, most_bytes=most).step)
     pumps.add("joining", lambda: joining.expire(runtime))
     runtime.get(Packer).recall()
     pumps.add("emergency-pack", runtime.get(Packer).step)

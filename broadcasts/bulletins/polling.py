@@ -26,7 +26,7 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 _SLACK = timedelta(minutes=10)
 
 
-class Poller:
+class FeedReader:
     """Looks at one feed a step."""
 
     def __init__(
