@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from broadcasts.alerts import service as alerts
 from broadcasts.alerts.api import AlertOut
-from broadcasts.alerts.service import Spoken
 from broadcasts.alerts.voice import speak
+from broadcasts.alerts.wishes import Spoken
 from broadcasts.bulletins import deciding, intake, listing
 from broadcasts.bulletins.deciding import Passing
 from broadcasts.bulletins.intake import Received, Source
@@ -26,7 +26,7 @@ from hub.core.actor import Permission
 from hub.core.errors import BadInput
 from hub.core.runtime import runtime
 from hub.regions import service as regions
-from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, room, say, takes
+from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, room, say, takes, takes_up_to
 from hub.web.errors import problem
 from hub.web.guards import permission_required
 from hub.web.i18n import language
@@ -170,7 +170,8 @@ def _largest() -> int:
 
 
 @bp.post("/warnings/cap", responses=answers(Handed, 403, 404, 409, status=201))
-@takes(XML_TYPES, _largest)
+@takes(*XML_TYPES)
+@takes_up_to(_largest)
 @permission_required(Permission.DELIVER_WARNINGS)
 def hand_in_cap(raw: CapDocument, query: HandIn) -> Response:
     """Hand in a CAP 1.2 document. It becomes a proposal for whoever is on duty, or takes back or replaces another.

@@ -18,11 +18,13 @@ from broadcasts.bulletins.policy import MOST_REFERENCES
 from broadcasts.bulletins.reach import within
 from broadcasts.cap.document import CapAlert
 from broadcasts.cap.findings import Finding, Stage
-from broadcasts.kinds import Colour
+from broadcasts.kinds import Colour, Mode
 from hub.core.actor import SYSTEM
 
 TOLD_FOR: Final = timedelta(hours=2)
 """So long people count as told. What comes later is put before somebody again."""
+TELLING: Final = (AlertState.PROPOSED, AlertState.ARMED, AlertState.FIRED)
+NOTHING_SENT: Final = (AlertState.CANCELLED, AlertState.MISSED)
 _GRAVEST = tuple(Colour)
 _WHERE = "/alert/references"
 
@@ -113,7 +115,8 @@ def told_by(session: Session, bulletin: Bulletin, codes: Sequence[str], *, now: 
     rows = session.scalars(
         select(Alert).where(
             Alert.incident_id == bulletin.incident_id,
-            Alert.state.in_([AlertState.ARMED, AlertState.FIRED]),
+            Alert.state.in_(TELLING),
+            Alert.mode == Mode.LIVE,
             Alert.armed_at > now - TOLD_FOR,
         )
     )
@@ -133,6 +136,11 @@ def made_from(session: Session, bulletin: Bulletin) -> list[Alert]:
         Alert.incident_id == bulletin.incident_id, Alert.issuer_ref == bulletin.identifier[:120]
     )
     return list(session.scalars(query.order_by(Alert.armed_at)))
+
+
+def told_of(session: Session, bulletin: Bulletin) -> list[Alert]:
+    """Return those emergencies made of it that were sent, or are about to be."""
+    return [alert for alert in made_from(session, bulletin) if alert.state not in NOTHING_SENT]
 
 
 def close_empty(session: Session, incident_ids: Iterable[UUID | None], *, now: datetime) -> None:
@@ -159,5 +167,5 @@ def _backed(session: Session, bulletin: Bulletin) -> bool:
 
 def _silence(session: Session, bulletin: Bulletin, now: datetime) -> None:
     for alert in made_from(session, bulletin):
-        if alert.state in (AlertState.ARMED, AlertState.FIRED):
+        if alert.state in TELLING:
             alerts.stop(session, SYSTEM, alert.id, now=now)

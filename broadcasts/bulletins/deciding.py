@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 from broadcasts.alerts import service as alerts
 from broadcasts.alerts.hazards import Hazard, Words, hazards, wording
 from broadcasts.alerts.incidents.models import Incident, IncidentSource, IncidentState
-from broadcasts.alerts.models import Alert, Authority
-from broadcasts.alerts.service import Spoken, Wish
+from broadcasts.alerts.models import Alert, AlertState, Authority
+from broadcasts.alerts.plans.words import with_endings
+from broadcasts.alerts.wishes import Spoken, Wish
 from broadcasts.audience.selection import Audience
 from broadcasts.bulletins import chains, placing
 from broadcasts.bulletins.gist import Gist
-from broadcasts.bulletins.models import Bulletin, BulletinState
+from broadcasts.bulletins.models import Bulletin, BulletinState, TrustedSender
 from broadcasts.bulletins.reach import meets, part_of, within
 from broadcasts.bulletins.words import words_of
 from broadcasts.cap.document import MsgType, Scope, Status
@@ -123,8 +124,17 @@ def wish_of(session: Session, actor: Actor, bulletin: Bulletin, passing: Passing
     if not own:
         raise NotAllowed("not_allowed", permission=Permission.EMERGENCY.value)
     words = words_for(session, bulletin, passing.colour, own)
-    audience = Audience(own, sms=passing.sms)
-    return Wish(passing.form_key, hazard_of(bulletin), passing.colour, words, audience, passing.speakers_typed)
+    return Wish(
+        passing.form_key,
+        hazard_of(bulletin),
+        passing.colour,
+        with_endings(words, bulletin.title),
+        Audience(own, sms=passing.sms),
+        passing.speakers_typed,
+        place=place_of(session, own),
+        issuer=bulletin.issuer,
+        issuer_ref=bulletin.identifier[:120],
+    )
 
 
 def require_waiting(session: Session, actor: Actor, bulletin: Bulletin, *, now: datetime) -> None:
@@ -147,12 +157,10 @@ def take(
     require_waiting(session, actor, bulletin, now=now)
     alert = alerts.arm(session, actor, wish_of(session, actor, bulletin, passing), spoken, rules=rules, now=now)
     alert.title = bulletin.title
-    alert.issuer, alert.issuer_ref = bulletin.issuer, bulletin.identifier[:120]
-    alert.authority = Authority.ISSUED
-    alert.expires_at = min(alert.expires_at, bulletin.ends)
+    _authorise(session, alert, bulletin, rules, now)
     bulletin.alert_id = alert.id
     session.flush()
-    reached = [code for one in chains.made_from(session, bulletin) for code in one.audience["regions"]]
+    reached = [code for one in chains.told_of(session, bulletin) for code in one.audience["regions"]]
     if within(_villages(session, bulletin.regions), reached):
         _settle(bulletin, BulletinState.TAKEN, actor, now)
     for other in chains.others(session, bulletin.incident_id):
@@ -161,6 +169,29 @@ def take(
             other.alert_id = alert.id
     _record(session, actor, "bulletin.take", bulletin, now)
     return alert
+
+
+def _authorise(session: Session, alert: Alert, bulletin: Bulletin, rules: Rules, now: datetime) -> None:
+    """Let a known authority's warning go out by one person: the words are not theirs. Others wait for a second."""
+    known = session.scalar(select(TrustedSender.id).where(TrustedSender.sender == bulletin.sender))
+    if known is not None and alert.state is AlertState.PROPOSED:
+        alert.authority, alert.state = Authority.ISSUED, AlertState.ARMED
+        alert.fires_at = now + rules.countdown
+        alert.expires_at = alert.fires_at + rules.emergency_valid
+    alert.expires_at = min(alert.expires_at, bulletin.ends)
+
+
+def reopen(session: Session, *, now: datetime) -> int:
+    """Put a warning before somebody again when what was made of it was called off or never fired; return how many."""
+    query = select(Bulletin).where(Bulletin.state.in_([BulletinState.TAKEN, BulletinState.JOINED]), Bulletin.ends > now)
+    count = 0
+    for bulletin in session.scalars(query):
+        alert = session.get(Alert, bulletin.alert_id) if bulletin.alert_id else None
+        if alert is not None and alert.state in chains.NOTHING_SENT and not chains.told_of(session, bulletin):
+            bulletin.state, bulletin.decided_at, bulletin.alert_id = BulletinState.PROPOSED, None, None
+            count += 1
+    session.flush()
+    return count
 
 
 def told_by(session: Session, actor: Actor, bulletin: Bulletin, *, now: datetime) -> Alert | None:

@@ -46,6 +46,7 @@ class FeedReader:
         now = self._clock()
         with self._sessions.begin() as session:
             deciding.lapse(session, now=now)
+            deciding.reopen(session, now=now)
             feed = _claim(session, now)
         if feed is None:
             return REST_S

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -107,11 +107,11 @@ def answers(model: type[BaseModel], *problems: int, status: int = 200) -> dict[s
     return found
 
 
-def takes(kinds: Sequence[str], most_bytes: Callable[[], int]) -> Callable[[V], V]:
-    """Let a verb take a body that is no JSON: of these media types, and no larger than that."""
+def takes(*kinds: str) -> Callable[[V], V]:
+    """Let a verb take a body that is no JSON, of these media types."""
 
     def marked(view: V) -> V:
-        view.__dict__["takes"] = (frozenset(kinds), most_bytes)
+        view.__dict__["takes"] = frozenset(kinds)
         return view
 
     return marked
@@ -121,6 +121,16 @@ def open_to_all(view: V) -> V:
     """Let everybody call this verb, key or not."""
     view.__dict__["open_to_all"] = True
     return view
+
+
+def takes_up_to(most: Callable[[], int]) -> Callable[[V], V]:
+    """Let this verb take a larger body than others; `most` says how many bytes."""
+
+    def marked(view: V) -> V:
+        view.__dict__["largest_body"] = most
+        return view
+
+    return marked
 
 
 def register(app: Flask, bp: APIBlueprint) -> None:
@@ -188,16 +198,13 @@ def _guard() -> None:
     if not getattr(view, "open_to_all", False):
         _know_the_caller()
     if request.method in WITH_BODY:
-        kinds, most_bytes = getattr(view, "takes", (None, _most_json))
-        request.max_content_length = most_bytes()
+        most = getattr(view, "largest_body", None)
+        request.max_content_length = most() if most else runtime().config.section(ApiSettings).largest_body_kb * 1024
+        kinds = getattr(view, "takes", None)
         if kinds is None:
             _check_body(view)
         elif request.mimetype not in kinds:
             raise UnsupportedMediaType
-
-
-def _most_json() -> int:
-    return runtime().config.section(ApiSettings).largest_body_kb * 1024
 
 
 def _know_the_caller() -> None:

@@ -29,9 +29,11 @@ from caplab import (
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.alerts import service as alerts
+from broadcasts.alerts.firing import fire_due
 from broadcasts.alerts.incidents.models import Incident, IncidentSource, IncidentState
 from broadcasts.alerts.models import Alert, AlertState, Authority
-from broadcasts.alerts.service import Spoken, fire_due
+from broadcasts.alerts.wishes import Spoken
 from broadcasts.bulletins import deciding
 from broadcasts.bulletins.deciding import Passing
 from broadcasts.bulletins.models import Bulletin, BulletinState, Door, Envelope, TrustedSender
@@ -74,7 +76,15 @@ def passing(colour: Colour = Colour.ORANGE, speakers: int = 4) -> Passing:
     return Passing(str(uuid4()), colour, speakers)
 
 
+def know(session: Session, sender: str) -> None:
+    """Let the hub know a sender."""
+    if session.scalar(select(TrustedSender).where(TrustedSender.sender == sender)) is None:
+        session.add(TrustedSender(sender=sender, name="县气象台", home_path=path_of(COUNTY), at=NOW))
+        session.flush()
+
+
 def take(session: Session, bulletin: Bulletin, rules: Rules, *, speakers: int = 4, login: str = "duty") -> Alert:
+    know(session, bulletin.sender)
     wanted = passing(bulletin.colour or Colour.YELLOW, speakers)
     return deciding.take(session, the_actor(session, login), bulletin.id, wanted, VOICE, rules=rules, now=NOW)
 
@@ -585,3 +595,20 @@ def test_without_codes_the_number_says_the_county(session: Session) -> None:
 
 def test_the_sender_is_the_one_in_the_document(session: Session) -> None:
     assert one(session, document()).sender == SENDER
+
+
+def test_a_warning_of_an_unknown_sender_waits_for_a_second_person(session: Session, rules: Rules) -> None:
+    bulletin = one(session, document())
+    duty = the_actor(session, "duty")
+    alert = deciding.take(session, duty, bulletin.id, passing(), VOICE, rules=rules, now=NOW)
+    assert (alert.state, alert.authority) == (AlertState.PROPOSED, Authority.SECOND_PERSON)
+
+
+def test_what_was_called_off_in_the_countdown_waits_again(session: Session, rules: Rules) -> None:
+    bulletin = one(session, document())
+    alert = take(session, bulletin, rules)
+    assert deciding.reopen(session, now=NOW) == 0
+    alerts.cancel(session, the_actor(session, "duty"), alert.id, now=NOW)
+    assert deciding.reopen(session, now=NOW) == 1
+    assert bulletin.state is BulletinState.PROPOSED
+    assert deciding.waiting(session, the_actor(session, "duty"), now=NOW) == 1
