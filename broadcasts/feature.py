@@ -13,6 +13,7 @@ from broadcasts.alerts.settings import EmergencySettings
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.relaying import RelayCheck
+from broadcasts.bulletins.notices import Issuer, Publisher, load_key
 from broadcasts.bulletins.polling import FeedReader
 from broadcasts.bulletins.settings import WarningSettings
 from broadcasts.delivery import service as delivery
@@ -206,8 +207,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     _call_people(runtime, rules, pumps)
     pumps.add("relays", RelayCheck(runtime.sessions).step)
     pumps.add("closing", settle)
-    most = runtime.config.section(WarningSettings).largest_document_kb * 1000
-    pumps.add("warning-feeds", FeedReader(runtime.sessions, runtime.clock, most_bytes=most).step)
+    _exchange_warnings(runtime, pumps)
     pumps.add("joining", lambda: joining.expire(runtime))
     runtime.get(Packer).recall()
     pumps.add("emergency-pack", runtime.get(Packer).step)
@@ -283,6 +283,19 @@ def _call_people(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
 
     pumps.add("calls", call)
     pumps.add("late-hearers", look_back)
+
+
+def _exchange_warnings(runtime: Runtime, pumps: Pumps) -> None:
+    warnings = runtime.config.section(WarningSettings)
+    publisher = Publisher(
+        runtime.sessions,
+        Issuer(warnings.sender, warnings.sender_name),
+        lambda: load_key(runtime.config.data_dir, warnings.sender, now=runtime.now()),
+    )
+    if warnings.feed != "off":
+        pumps.add("cap-documents", lambda: publisher.step(runtime.now()))
+    most = warnings.largest_document_kb * 1000
+    pumps.add("warning-feeds", FeedReader(runtime.sessions, runtime.clock, most_bytes=most).step)
 
 
 class _Threads:

@@ -14,6 +14,7 @@ from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
 from broadcasts.announcements import views as announcements
 from broadcasts.bulletins import api as bulletin_api
+from broadcasts.bulletins import outlet_views as outlet
 from broadcasts.bulletins import source_views as sources
 from broadcasts.bulletins import views as bulletins
 from broadcasts.delivery import api as delivery_api
@@ -90,3 +91,4 @@ def install_pages(app: Flask, runtime: Runtime) -> None:
         room.add_to_menu(runtime)
     app.register_blueprint(muting_pages.bp)
     app.register_blueprint(sources.bp)
+    app.register_blueprint(outlet.bp)

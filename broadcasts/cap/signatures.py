@@ -7,6 +7,7 @@ to the hub beforehand. A certificate that only comes inside the document proves 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -108,6 +109,23 @@ def signatures_in(root: etree._Element) -> list[etree._Element]:
     return list(root.iterchildren(f"{{{SIGNATURE_NS}}}Signature"))
 
 
+class _Verifier(XMLVerifier):
+    """signxml, and right where a default namespace is declared twice: by the document and again by its signature.
+
+    libxml2 copies both to a part that is canonicalised by itself, and the wrong one wins. Exclusive canonicalisation
+    that is told to keep every prefix in scope comes to the same and is right.
+    """
+
+    def _c14n(
+        self, nodes: Any, algorithm: CanonicalizationMethod, inclusive_ns_prefixes: list[str] | None = None
+    ) -> bytes:
+        plain = algorithm in (CanonicalizationMethod.CANONICAL_XML_1_0, CanonicalizationMethod.CANONICAL_XML_1_1)
+        if plain and isinstance(nodes, etree._Element) and local(nodes) == "SignedInfo":
+            prefixes = [prefix for prefix in nodes.nsmap if prefix]
+            return bytes(etree.tostring(nodes, method="c14n", exclusive=True, inclusive_ns_prefixes=prefixes))
+        return bytes(super()._c14n(nodes, algorithm, inclusive_ns_prefixes=inclusive_ns_prefixes))
+
+
 def verify(root: etree._Element, certificate_pem: str, *, now: datetime) -> Signed:
     """Return whether the document is signed by the owner of a certificate, as a whole and in this very form."""
     found = signatures_in(root)
@@ -126,7 +144,7 @@ def verify(root: etree._Element, certificate_pem: str, *, now: datetime) -> Sign
         certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
         if not certificate.not_valid_before_utc <= now.astimezone(UTC) <= certificate.not_valid_after_utc:
             return Signed.BAD
-        result = XMLVerifier().verify(root, x509_cert=certificate, expect_config=config)
+        result = _Verifier().verify(root, x509_cert=certificate, expect_config=config)
     except (InvalidSignature, InvalidDigest, InvalidCertificate, InvalidInput, SignXMLException):
         return Signed.BAD
     except (ValueError, TypeError, KeyError, LookupError, UnsupportedAlgorithm, etree.LxmlError):
