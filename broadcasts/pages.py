@@ -24,6 +24,7 @@ from broadcasts.sms import api as sms_api
 from broadcasts.sms import inbox_api as letters_api
 from broadcasts.sms import inbox_views as sms_inbox
 from broadcasts.sms import views as sms
+from broadcasts.sms import wording_views as sms_wording
 from broadcasts.studio import Studio
 from broadcasts.voices import api as voices_api
 from broadcasts.voices import views as voices
@@ -32,7 +33,7 @@ from hub.regions.facts import Silencing
 from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
-ROOMS = (delivery, announcements, alerts, shout, materials, sms, sms_inbox, voices, lexicon, wording)
+ROOMS = (delivery, announcements, alerts, shout, materials, sms, sms_inbox, sms_wording, voices, lexicon, wording)
 VERBS = (
     announcement_api,
     delivery_api,
