@@ -8,10 +8,14 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.accounts import api as account_api
+from hub.accounts import duty_views, own_views, staff_views
 from hub.accounts import service as accounts
 from hub.accounts import views as account_pages
 from hub.accounts.identity import IDENTITY
 from hub.accounts.keys import key_store
+from hub.accounts.second import Vault
+from hub.accounts.sessions import SESSION_LENGTH
+from hub.accounts.throttle import Marks
 from hub.audit import api as audit_api
 from hub.audit import views as audit_pages
 from hub.audit.places import PlaceNames
@@ -57,6 +61,9 @@ VERSION = "0.1.0"
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 ROOMS = (
     account_pages,
+    own_views,
+    duty_views,
+    staff_views,
     region_pages,
     resident_pages,
     speaker_pages,
@@ -100,6 +107,8 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(Menu, Menu())
     runtime.provide(Identity, IDENTITY)
     runtime.provide(KeyStore, key_store(runtime.secrets))
+    runtime.provide(Vault, Vault(runtime.secrets))
+    runtime.provide(Marks, Marks(runtime.secrets))
     api.provide_limits(runtime)
     runtime.provide(JoinsPerMinute, JoinsPerMinute(joining_pages.JOINS_PER_MINUTE))
     runtime.provide(Uploads, Uploads(runtime.config.data_dir / "uploads"))
@@ -132,7 +141,7 @@ def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=runtime.settings.public_url.startswith("https://"),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
-        WTF_CSRF_TIME_LIMIT=int(accounts.SESSION_LENGTH.total_seconds()),
+        WTF_CSRF_TIME_LIMIT=int(SESSION_LENGTH.total_seconds()),
         WTF_CSRF_SSL_STRICT=False,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.drafting import Draft
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.models import When
-from broadcasts.announcements.service import Spoken
 from broadcasts.announcements.sounding import as_spoken, record
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
@@ -18,7 +18,7 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Theme
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
-from hub.accounts import service as accounts
+from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.core.actor import Actor
 from hub.core.runtime import Runtime
@@ -75,4 +75,4 @@ def _submit(runtime: Runtime, clerk: Actor, draft: Draft, approver: Actor | None
 
 def _person(session: Session, login: str) -> Actor:
     account = session.scalars(select(Account).where(Account.login == login)).one()
-    return accounts.actor_for(account, origin="demo")
+    return actor_for(session, account, origin="demo")

@@ -14,9 +14,14 @@ from hub.core.feature import Feature
 from hub.core.runtime import Runtime
 from hub.web.api import register
 from schedules import api, examples, timetable, views, week
+from schedules.campaigns import api as campaigns_api
+from schedules.campaigns import texts as campaign_texts
+from schedules.campaigns import views as campaigns
+from schedules.campaigns.turns import CampaignTurns
 from schedules.firing import Firing
 from schedules.housekeeping import tidy
 from schedules.laying import Laying
+from schedules.models import SlotKind
 from schedules.playing import usual
 from schedules.runner import Runner
 from schedules.sources import Sources
@@ -24,7 +29,8 @@ from schedules.sources import Sources
 
 def provide(runtime: Runtime) -> None:
     """Open the timetable's doors to announcements and to the overview."""
-    runtime.provide(Sources, usual())
+    sources = runtime.provide(Sources, usual())
+    sources.add(SlotKind.CAMPAIGN, CampaignTurns())
     runtime.provide(Timetable, timetable.doors(runtime.zone))
     runtime.provide(Upcoming, week.upcoming())
 
@@ -34,6 +40,10 @@ def plug_in(app: Flask, runtime: Runtime) -> None:
     register(app, api.bp)
     app.register_blueprint(views.bp)
     views.add_to_menu(runtime)
+    register(app, campaigns_api.bp)
+    app.register_blueprint(campaigns.bp)
+    app.register_blueprint(campaign_texts.bp)
+    campaigns.add_to_menu(runtime)
 
 
 def start(runtime: Runtime) -> list[Background]:

@@ -17,9 +17,10 @@ from broadcasts.materials.models import Material
 from broadcasts.settings import SpeechSettings
 from broadcasts.shout.models import Shout
 from broadcasts.studio import Studio
-from hub.accounts import keys, service
+from hub.accounts import inviting, keys, sessions, throttle
 from hub.audit import anchoring
 from hub.core.runtime import Runtime
+from schedules.campaigns.models import Campaign, CampaignState, CampaignText
 
 log = logging.getLogger(__name__)
 HOUR_S = 3600.0
@@ -33,7 +34,8 @@ def tidy(runtime: Runtime) -> float:
     anchoring.daily(runtime)
     with runtime.sessions.begin() as session:
         forgotten = sheet.forget(session, now=now)
-        forgotten += keys.purge(session, now=now) + service.forget_sign_ins(session, now=now)
+        forgotten += keys.purge(session, now=now) + sessions.forget(session, now=now)
+        forgotten += throttle.forget(session, now=now) + inviting.forget(session, now=now)
     with runtime.sessions.read() as session:
         wanted = sounds_wanted(session, now) | runtime.get(Packer).wanted()
     limit = runtime.config.section(SpeechSettings).cache_mb * 1_000_000
@@ -52,5 +54,6 @@ def sounds_wanted(session: Session, now: datetime) -> set[str]:
     voices = select(Shout.voice_sha256).where(Shout.made_at > now - RECENT)
     kept = select(Material.audio_sha256).where(Material.state != MaterialState.WITHDRAWN)
     played = select(Announcement.recording_sha256).where(Announcement.state != State.WITHDRAWN)
-    queries = (announcements, broadcasts, alerts, shouts, voices, kept, played)
+    campaigns = select(CampaignText.audio_sha256).join(Campaign).where(Campaign.state != CampaignState.STOPPED)
+    queries = (announcements, broadcasts, alerts, shouts, voices, kept, played, campaigns)
     return {sha for query in queries for sha in session.scalars(query) if sha}

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from hub.accounts import service as accounts
+from hub.accounts import tokens
 from hub.audit.models import AuditEntry
 from hub.core.runtime import Runtime
 
@@ -69,7 +69,7 @@ class Program:
 def program(app: OpenAPI, runtime: Runtime, login: str) -> Program:
     """Return a program that acts for one of the PEOPLE."""
     with runtime.sessions.begin() as session:
-        key = accounts.issue_token(session, builders.the_actor(session, login), name="test", days=30, now=runtime.now())
+        key = tokens.issue_token(session, builders.the_actor(session, login), name="test", days=30, now=runtime.now())
     return Program(app, app.test_client(), key)
 
 

@@ -13,6 +13,7 @@ from broadcasts.announcements.models import Announcement, When
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Theme
 from hub.accounts import service as accounts
+from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.accounts.roles import PERMISSIONS_OF, Role
 from hub.core.actor import SYSTEM, Actor, Scope
@@ -75,7 +76,7 @@ def an_actor(role: Role = Role.CLERK, region: str = NORTH, name: str = "clerk", 
 def the_actor(session: Session, login: str) -> Actor:
     """Return the Actor of one of the PEOPLE."""
     account = session.scalars(select(Account).where(Account.login == login)).one()
-    return accounts.actor_for(account, origin="test")
+    return actor_for(session, account, origin="test")
 
 
 def a_speaker(session: Session, speaker_id: str, *, region: str = BRIDGE, online: bool = True) -> Speaker:

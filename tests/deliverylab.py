@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from uuid6 import uuid7
 
 from broadcasts.announcements import service as announcements
-from broadcasts.announcements.service import Spoken
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service

@@ -20,13 +20,14 @@ from hub.core.actor import Permission
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, WrongState
 from hub.core.runtime import Runtime, runtime
 from hub.web.errors import is_fragment
-from hub.web.guards import permission_required, signed_in
+from hub.web.guards import permission_required, signed_in, urgent
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu, lazy_gettext
 from hub.web.words import explain
 from hub.web.work import actor, now, reading, work
 
 bp = Blueprint("alerts", __name__)
+urgent(bp)
 SOUNDING_S, QUIET_S = 2, 10
 """How often the page asks while loudspeakers sound, and when only late ones may still come back."""
 

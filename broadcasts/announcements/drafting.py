@@ -151,6 +151,8 @@ class Draft:
 
     def _time_problems(self, now: datetime, today: date) -> list[BadInput]:
         match self.when:
+            case When.CALLED:
+                return []
             case When.NOW:
                 return self._until_problems(now)
             case When.ONCE:

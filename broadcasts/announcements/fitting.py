@@ -54,6 +54,8 @@ def first_time(draft: Draft, zone: ZoneInfo, now: datetime) -> datetime | None:
             return draft.at
         case When.DAILY:
             return _first_daily(draft, zone, now)
+        case When.CALLED:
+            return None
 
 
 def _first_daily(draft: Draft, zone: ZoneInfo, now: datetime) -> datetime | None:

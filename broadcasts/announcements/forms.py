@@ -153,7 +153,7 @@ def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> For
     reader = _Reader()
     only, without = horns_of(values)
     regions = tuple(code for code in values.regions if reader.region(code, actor))
-    when = reader.choice(When, values.when, "when_unknown", "when")
+    when = reader.choice(_chosen_when, values.when, "when_unknown", "when")
     day, at = reader.day(values.day, "day"), reader.clock(values.at)
     draft = Draft(
         title=values.title.strip(),
@@ -187,6 +187,12 @@ def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> For
         else None,
     )
     return Form(id=uuid7(), values=values, draft=draft, mistakes=tuple(reader.about(draft)))
+
+
+def _chosen_when(value: str) -> When:
+    if value == When.CALLED:
+        raise ValueError(value)
+    return When(value)
 
 
 def horns_of(values: Values) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -307,7 +313,7 @@ class _Reader:
             When.NOW: {"day", "at", "first_day", "last_day"},
             When.ONCE: {"first_day", "last_day"},
             When.DAILY: {"day"},
-        }[draft.when]
+        }.get(draft.when, set())
         return [m for m in self.mistakes if m.field not in idle]
 
     def region(self, code: str, actor: Actor) -> bool:

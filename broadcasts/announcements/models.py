@@ -20,6 +20,8 @@ class When(StrEnum):
     NOW = "now"
     ONCE = "once"
     DAILY = "daily"
+    CALLED = "called"
+    """Whenever something that was approved with it calls for it: a campaign, in turn with its other texts."""
 
 
 class Announcement(Base):

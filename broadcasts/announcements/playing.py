@@ -51,8 +51,8 @@ def in_time(session: Session, draft: Draft, zone: ZoneInfo) -> list[BadInput]:
     material = session.get(Material, draft.recording.material_id) if draft.recording else None
     if material is None or material.valid_until is None:
         return []
-    last = {When.NOW: None, When.ONCE: draft.at and draft.at.astimezone(zone).date(), When.DAILY: draft.last_day}
-    day = last[draft.when]
+    last = {When.ONCE: draft.at and draft.at.astimezone(zone).date(), When.DAILY: draft.last_day}
+    day = last.get(draft.when)
     field = "last_day" if draft.when is When.DAILY else "at"
     if day is None or not material.is_over(day):
         return []

@@ -1,6 +1,6 @@
 """Draft, submit, approve, return, withdraw: the life of an announcement."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from broadcasts.announcements import horns, playing, wording
+from broadcasts.announcements import filling, horns, playing, wording
 from broadcasts.announcements.drafting import Draft, content_hash
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.fitting import first_time
 from broadcasts.announcements.lifecycle import State, step
 from broadcasts.announcements.models import Announcement, When
@@ -21,7 +22,7 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon import service as lexicon
 from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.orders import Sound
-from broadcasts.relay.addresses import LONGEST_ADDRESS, Relay
+from broadcasts.relay.addresses import Relay
 from broadcasts.speech.engine import Language
 from hub.audit import log
 from hub.core.actor import Actor, Permission
@@ -31,15 +32,6 @@ from hub.regions import service as regions
 from hub.regions.tree import common
 
 REASON_LENGTH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A finished rendering: the recording, who spoke it, and the words as they were read."""
-
-    sound: Sound
-    engine: str
-    spoken: str
 
 
 def create(
@@ -98,7 +90,7 @@ def submit(
     playing.require_playable(session, announcement, now, rules.zone)
     announcement.state = step(announcement.state, State.SUBMITTED)
     announcement.audience = draft.audience.checked().as_json()
-    _take_sound(announcement, spoken)
+    filling.take_sound(announcement, spoken)
     _check_quiet(announcement, rules, announcement.at or now)
     announcement.submitted_by, announcement.submitted_by_name = actor.id, actor.name
     announcement.submitted_at = announcement.changed_at = now
@@ -326,36 +318,8 @@ def _fill(session: Session, announcement: Announcement, draft: Draft, actor: Act
     paths = audience.paths
     for path in paths:
         actor.require(Permission.COMPOSE, path)
-    settled = replace(draft, audience=audience).settled
-    announcement.title = settled.title
-    announcement.text = settled.text
-    announcement.sms_text = settled.sms_text
-    announcement.sms_until = settled.sms_until
-    announcement.theme = settled.theme
-    announcement.audience = settled.audience.as_json()
-    announcement.home_path = common(list(paths)) or actor.paths(Permission.COMPOSE)[0]
-    announcement.voice = settled.language.value if settled.language is not Language.MANDARIN else ""
-    announcement.speed = settled.speed
-    announcement.repeats = settled.repeats
-    announcement.volume = settled.volume
-    announcement.when = settled.when
-    announcement.at = settled.at
-    announcement.daily_at = settled.daily_at
-    announcement.first_day = settled.first_day
-    announcement.last_day = settled.last_day
-    playing.keep(announcement, settled)
-    relay = settled.relay or Relay("", 0)
-    if relay.url != announcement.relay_url:
-        announcement.relay_found, announcement.relay_level_db = "", None
-    announcement.relay_url, announcement.relay_minutes = relay.url[:LONGEST_ADDRESS], relay.minutes
-
-
-def _take_sound(announcement: Announcement, spoken: Spoken | None) -> None:
-    announcement.audio_sha256 = spoken.sound.sha256 if spoken else ""
-    announcement.audio_ms = spoken.sound.ms if spoken else 0
-    announcement.audio_bytes = spoken.sound.bytes if spoken else 0
-    announcement.engine = spoken.engine if spoken else ""
-    announcement.spoken = spoken.spoken if spoken else ""
+    home = common(list(paths)) or actor.paths(Permission.COMPOSE)[0]
+    filling.fill(announcement, replace(draft, audience=audience).settled, home)
 
 
 def _check_quiet(announcement: Announcement, rules: Rules, start: datetime) -> None:

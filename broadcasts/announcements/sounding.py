@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from broadcasts.announcements.drafting import MOST_REPEATS, SPEEDS, TEXT_LENGTH, Chosen, Draft
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.models import Announcement
-from broadcasts.announcements.service import Spoken
 from broadcasts.lexicon.entries import marked
 from broadcasts.loudspeaker.orders import Sound
 from broadcasts.speech.audio import around_s

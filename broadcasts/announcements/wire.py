@@ -1,7 +1,7 @@
 """Announcements as programs send and get them."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictInt
@@ -65,7 +65,7 @@ class AnnouncementIn(Input):
     speed: str = Field("normal", pattern=SPEED, description="slow, normal or fast")
     repeats: StrictInt = Field(2, ge=1, le=MOST_REPEATS)
     volume: StrictInt | None = Field(None, ge=1, le=100, description="null = each loudspeaker at its own")
-    when: When = Field(When.NOW, description="now = as soon as it is approved")
+    when: Literal[When.NOW, When.ONCE, When.DAILY] = Field(When.NOW, description="now = as soon as it is approved")
     at: Moment | None = Field(None, description="the moment in milliseconds since 1970 UTC, for `once`")
     daily_at: str = Field("", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="local time HH:MM, for `daily`")
     first_day: date | None = Field(None, description="YYYY-MM-DD, for `daily`; null = today")

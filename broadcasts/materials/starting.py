@@ -1,22 +1,35 @@
-"""Words to start with, from `templates/messages/library/starter.toml`: to be checked locally before use."""
+"""Words to start with: some of the texts that come with the program, to be checked locally before use."""
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.kinds import Theme
 from broadcasts.materials import service
 from broadcasts.materials.drafting import MaterialDraft
-from hub.accounts import service as accounts
+from broadcasts.texts import shelf
+from broadcasts.texts.filling import Filled
+from broadcasts.texts.shelf import Text
+from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.core.actor import Actor
 from hub.core.runtime import Runtime
 
-FILE = Path(__file__).resolve().parents[2] / "templates" / "messages" / "library" / "starter.toml"
+KEYS = (
+    "flood",
+    "landslide",
+    "forest_fire",
+    "house_fire",
+    "ebike",
+    "gas",
+    "drowning",
+    "road",
+    "fraud_police",
+    "fraud_service",
+    "fraud_health",
+    "electricity",
+)
 WRITER = "editor"
 """Who brings them in the demo: the county's editor, so that every township may use what is agreed to."""
 
@@ -31,21 +44,20 @@ class Starter:
 
 @cache
 def starters() -> tuple[Starter, ...]:
-    """Return them in the order of the file."""
-    raw = tomllib.loads(FILE.read_text(encoding="utf-8"))
-    source = str(raw.pop("source"))
-    return tuple(
-        Starter(
-            key,
-            MaterialDraft(
-                title=item["title"],
-                theme=Theme(item["theme"]),
-                text=item["text"],
-                source=source,
-                tags=tuple(item["tags"]),
-            ),
-        )
-        for key, item in raw.items()
+    """Return them in order."""
+    found = [text for key in KEYS if (text := shelf.find(key))]
+    return tuple(Starter(text.key, as_material(text, Filled(text.title, text.text, text.sms))) for text in found)
+
+
+def as_material(text: Text, filled: Filled) -> MaterialDraft:
+    """Return a text as the library keeps it."""
+    return MaterialDraft(
+        title=filled.title,
+        theme=text.theme,
+        text=filled.text,
+        sms_text=filled.sms,
+        source=shelf.source(),
+        tags=text.tags,
     )
 
 
@@ -62,4 +74,4 @@ def seed(runtime: Runtime) -> None:
     """Put them on the demo's desk."""
     with runtime.sessions.begin() as session:
         account = session.scalars(select(Account).where(Account.login == WRITER)).one()
-        load(session, accounts.actor_for(account, origin="demo"), runtime)
+        load(session, actor_for(session, account, origin="demo"), runtime)

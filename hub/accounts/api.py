@@ -5,11 +5,11 @@ from uuid import UUID
 from flask import Response
 from pydantic import Field, StrictInt
 
-from hub.accounts import service
-from hub.accounts.issuing import issue_for_password
+from hub.accounts import service, tokens
+from hub.accounts.issuing import Wish, issue_for_password
 from hub.accounts.models import Account, ApiToken
-from hub.accounts.roles import Role
-from hub.accounts.service import SignInRefused
+from hub.accounts.second import Vault
+from hub.accounts.signing_in import SignInRefused
 from hub.core.actor import Actor, Permission
 from hub.core.errors import HubError, NotSignedIn, TooMany
 from hub.core.runtime import runtime
@@ -30,6 +30,11 @@ class NewKey(Input):
     password: str = Field(max_length=200)
     name: str = Field(min_length=1, max_length=40, description="what the key is for, to know it again later")
     days: StrictInt = Field(90, ge=1, le=366, description="how many days it is good for")
+    code: str = Field("", max_length=20, description="of the second factor, for an account that has one")
+    permissions: list[Permission] = Field(
+        [], max_length=len(Permission), description="what it may do; leave out for all that the account may"
+    )
+    test: bool = Field(False, description="a key for trying out: everything is checked and answered, nothing is done")
 
 
 class IssuedKey(Output):
@@ -42,7 +47,7 @@ class IssuedKey(Output):
 class Grant(Output):
     """One role, and the region it holds for with everything below."""
 
-    role: Role
+    role: str = Field(description="one of the program's roles, or `own_…` for one of the county's own")
     region: str
 
 
@@ -62,8 +67,11 @@ class KeyOut(Output):
 
     id: UUID
     name: str
+    permissions: list[str] = Field(description="what it may do; empty: all that the account may")
+    test: bool
     created_at: int
     expires_at: int | None
+    used_at: int | None
     revoked_at: int | None
 
     @classmethod
@@ -72,8 +80,11 @@ class KeyOut(Output):
         return cls(
             id=token.id,
             name=token.name,
+            permissions=token.permissions,
+            test=token.test,
             created_at=ms(token.created_at),
             expires_at=ms_or_none(token.expires_at),
+            used_at=ms_or_none(token.used_at),
             revoked_at=ms_or_none(token.revoked_at),
         )
 
@@ -96,9 +107,8 @@ def issue_key(body: NewKey) -> Response:
     """Get a key for name and password."""
     runtime().get(SignInsPerMinute).take(client(), now())
     with work() as session:
-        found = issue_for_password(
-            session, body.login, body.password, name=body.name, days=body.days, origin=origin(), now=now()
-        )
+        wish = Wish(**body.model_dump())
+        found = issue_for_password(session, wish, vault=runtime().get(Vault), origin=origin(), now=now())
     if isinstance(found, SignInRefused):  # raised out here, so that the failure stays counted
         raise _refusal(found)
     return say(IssuedKey(token=found.token, expires_at=ms(found.expires_at)), 201)
@@ -115,15 +125,15 @@ def me() -> Response:
 def list_keys() -> Response:
     """List the account's own keys."""
     with reading() as session:
-        return say(Keys(items=[KeyOut.of(token) for token in service.tokens_of(session, actor())]))
+        return say(Keys(items=[KeyOut.of(token) for token in tokens.tokens_of(session, actor())]))
 
 
 @bp.delete("/me/tokens/<uuid:key_id>", responses=answers(KeyOut, 404))
 def revoke_key(path: KeyPath) -> Response:
     """Switch one of the account's own keys off."""
     with work() as session:
-        service.revoke_token(session, actor(), path.key_id, now=now())
-        found = next(token for token in service.tokens_of(session, actor()) if token.id == path.key_id)
+        tokens.revoke_token(session, actor(), path.key_id, now=now())
+        found = next(token for token in tokens.tokens_of(session, actor()) if token.id == path.key_id)
         return say(KeyOut.of(found))
 
 

@@ -3,8 +3,9 @@
 from flask import request
 from sqlalchemy.orm import Session
 
-from hub.accounts import service
-from hub.accounts.models import Account
+from hub.accounts import service, sessions, tokens
+from hub.accounts.actors import actor_for, home_of
+from hub.accounts.models import Account, ApiToken, SessionKind, SignIn
 from hub.core.actor import Actor
 from hub.core.runtime import runtime
 from hub.regions import service as regions
@@ -16,24 +17,32 @@ def by_cookie(token: str) -> Visitor | None:
     """Return who a session cookie stands for; prolong the session when it was last noted a while ago."""
     now = runtime().now()
     with runtime().sessions.read() as session:
-        found = service.find_session(session, token, now=now)
+        found = sessions.find_session(session, token, now=now)
         if found is None:
             return None
         account, sign_in = found
-        visitor = _visitor(session, account, via="web")
-        stale = now - sign_in.seen_at > service.TOUCH_EVERY
+        visitor = _visitor(session, account, via="web", sign_in=sign_in)
+        stale = now - sign_in.seen_at > sessions.TOUCH_EVERY and not sessions.is_locked(sign_in, now=now)
     # A page that polls all night must not keep the session alive for whoever sits down next.
     if stale and request.headers.get("HX-Request") != "true":
         with runtime().sessions.begin() as session:
-            service.touch(session, token, now=now)
+            sessions.touch(session, token, now=now)
     return visitor
 
 
 def by_token(token: str) -> Visitor | None:
-    """Return who an API token stands for."""
+    """Return who an API token stands for; note its use when that was last done a while ago."""
+    now = runtime().now()
     with runtime().sessions.read() as session:
-        account = service.account_by_token(session, token, now=runtime().now())
-        return _visitor(session, account, via="api") if account else None
+        found = tokens.by_token(session, token, now=now)
+        if found is None:
+            return None
+        account, row = found
+        visitor = _visitor(session, account, via="api", token=row)
+    if tokens.is_stale(row, now=now):
+        with runtime().sessions.begin() as session:
+            tokens.note_use(session, row.id, origin=origin(), now=now)
+    return visitor
 
 
 def remember_language(actor: Actor, language: str) -> None:
@@ -48,9 +57,13 @@ def remember_theme(actor: Actor, theme: str) -> None:
         service.set_theme(session, actor, theme)
 
 
-def _visitor(session: Session, account: Account, *, via: str) -> Visitor:
-    actor = service.actor_for(account, origin=origin(), via=via)
-    home = min((scope.path for scope in actor.scopes), key=len, default="")
+def _visitor(
+    session: Session, account: Account, *, via: str, sign_in: SignIn | None = None, token: ApiToken | None = None
+) -> Visitor:
+    now = runtime().now()
+    only = token.permissions if token else ()
+    actor = actor_for(session, account, origin=origin(), via=via, now=now, only=only)
+    home = home_of(account)
     codes = codes_in(home)
     names = regions.names(session, set(codes))
     return Visitor(
@@ -61,7 +74,19 @@ def _visitor(session: Session, account: Account, *, via: str) -> Visitor:
         home_path=home,
         county_name=names.get(codes[0], "") if codes else "",
         unit_name=names.get(codes[-1], "") if codes else "",
+        held_at=_held_at(account, sign_in) if sign_in else "",
+        on_duty=sign_in is not None and sign_in.kind is SessionKind.DUTY,
+        trial=token is not None and token.test,
     )
+
+
+def _held_at(account: Account, sign_in: SignIn) -> str:
+    if sessions.is_locked(sign_in, now=runtime().now()):
+        return "duty.locked"
+    if account.must_change:
+        return "own.renew"
+    unset = sign_in.kind is SessionKind.DUTY and not account.pin_hash
+    return "duty.choose_pin" if unset else ""
 
 
 IDENTITY = Identity(

@@ -1,14 +1,16 @@
 """Accounts as their pages show them: with the names of the places they answer for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from hub.accounts import service
+from hub.accounts import inviting, role_book, service, throttle
 from hub.accounts.models import Account
-from hub.accounts.roles import Role
+from hub.accounts.role_book import RoleLine
 from hub.core.actor import Actor, Permission
+from hub.core.errors import NotFound
 from hub.regions import service as regions
 from hub.regions.tree import Level
 
@@ -18,11 +20,13 @@ ANSWERABLE = frozenset({Level.COUNTY, Level.TOWNSHIP, Level.VILLAGE})
 
 @dataclass(frozen=True, slots=True)
 class AccountLine:
-    """One account. `posts` are its roles, each with the place it holds for."""
+    """One account. `posts` are its roles, each with its place; `own_names` what the county calls its own roles."""
 
     account: Account
-    posts: tuple[tuple[Role, str], ...]
-    locked: bool
+    posts: tuple[tuple[str, str], ...]
+    own_names: Mapping[str, str]
+    locked_until: datetime | None
+    invited_until: datetime | None
 
 
 def accounts_of(session: Session, actor: Actor, *, now: datetime) -> list[AccountLine]:
@@ -34,10 +38,23 @@ def accounts_of(session: Session, actor: Actor, *, now: datetime) -> list[Accoun
 def line(session: Session, account: Account, *, now: datetime) -> AccountLine:
     """Return an account with the names of its places."""
     grants = sorted(account.grants, key=lambda grant: (grant.region_path, grant.role))
-    posts = tuple((grant.role, regions.full_name(session, grant.region_path, without_county=True)) for grant in grants)
-    return AccountLine(account, posts, locked=account.locked_until is not None and account.locked_until > now)
+    return AccountLine(
+        account=account,
+        posts=tuple((one.role, regions.full_name(session, one.region_path, without_county=True)) for one in grants),
+        own_names=role_book.names(session),
+        locked_until=throttle.locked(session, account.login, now=now),
+        invited_until=inviting.waiting_until(session, account.id, now=now),
+    )
 
 
 def places_to_staff(session: Session, actor: Actor) -> list[tuple[str, str]]:
     """Return (code, name) of the places where the actor may hand out roles."""
     return regions.choices(session, actor, Permission.EDIT_ACCOUNTS, levels=ANSWERABLE)
+
+
+def role_line(session: Session, key: str) -> RoleLine:
+    """Return one role."""
+    found = next((line for line in role_book.every(session) if line.key == key), None)
+    if found is None:
+        raise NotFound("role_unknown")
+    return found

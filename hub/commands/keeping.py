@@ -121,7 +121,7 @@ def user_list(frame: Frame) -> None:
     """List the accounts."""
     with frame.runtime().sessions.read() as session:
         for account in accounts.list_accounts(session, SYSTEM):
-            roles = ", ".join(f"{g.role.value} {g.region_path}" for g in account.grants)
+            roles = ", ".join(f"{g.role} {g.region_path}" for g in account.grants)
             state = "" if account.active else "  (off)"
             click.echo(f"{account.login:20} {account.name:16} {roles}{state}")
 

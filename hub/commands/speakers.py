@@ -15,6 +15,7 @@ from hub.commands.frame import Frame, guarded, pass_frame
 from hub.core.actor import SYSTEM
 from hub.core.logs import configure
 from hub.core.runtime import Runtime
+from hub.core.typed import shown
 from hub.regions.tree import codes_in
 from hub.speakers import registry
 from hub.speakers.device.client import SpeakerSettings, run_speaker
@@ -22,7 +23,6 @@ from hub.speakers.device.device_file import DeviceFile
 from hub.speakers.device.simulator import Crowd, SimulationOptions, run_simulation
 from hub.speakers.joining import desk, device
 from hub.speakers.joining.claims import MOST_CODES, Place
-from hub.speakers.joining.codes import shown
 from hub.speakers.joining.labels import address_of
 from hub.speakers.settings import MqttSettings
 from hub.speakers.settings_book import SettingsBook

@@ -30,10 +30,15 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A set of permissions that holds below one node of the tree (`path` ends in a slash)."""
+    """A set of permissions that holds below one node of the tree (`path` ends in a slash).
+
+    `for_id` is set where somebody who is away has left it to the actor.
+    """
 
     path: str
     permissions: frozenset[Permission]
+    for_id: UUID | None = None
+    for_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,11 @@ class Actor:
     def may(self, permission: Permission, path: str) -> bool:
         """Return whether `permission` holds at `path` or somewhere above it."""
         return any(path.startswith(s.path) and permission in s.permissions for s in self.scopes)
+
+    def in_place_of(self, permission: Permission, path: str) -> list[tuple[UUID | None, str]]:
+        """Return for whom the actor may: (None, '') for themselves, then whoever left it to them."""
+        held = [s for s in self.scopes if path.startswith(s.path) and permission in s.permissions]
+        return sorted({(s.for_id, s.for_name) for s in held}, key=lambda who: (who[0] is not None, who[1]))
 
     def may_somewhere(self, permission: Permission) -> bool:
         """Return whether `permission` holds anywhere at all (for menus)."""

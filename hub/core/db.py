@@ -15,6 +15,8 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import JSON, TypeDecorator
 
+from hub.core import trial
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -124,8 +126,12 @@ class Sessions:
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """Open a session that may write; commit at the end of the block, roll back on an exception."""
-        with self._write() as session, session.begin():
+        with self._write() as session, session.begin() as transaction:
             yield session
+            if trial.is_on():
+                session.flush()  # what the tables would refuse is refused
+                session.expunge_all()  # whoever still holds a row may read it
+                transaction.rollback()
 
     def tidy_up(self) -> None:
         """Move what was written lately from SQLite's log into its file; nobody waits for it. Call it now and then."""

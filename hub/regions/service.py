@@ -177,6 +177,11 @@ def require_known(session: Session, codes: Sequence[str]) -> None:
         raise BadInput("region_unknown", field="region", code_given=min(unknown))
 
 
+def roots(session: Session) -> list[str]:
+    """Return the paths of the topmost regions: of the county, as a rule."""
+    return list(session.scalars(select(Region.path).where(Region.parent_code.is_(None)).order_by(Region.path)))
+
+
 def names(session: Session, codes: set[str]) -> dict[str, str]:
     """Return the names of some codes, for showing; no permission is asked because a name alone tells nothing."""
     if not codes:

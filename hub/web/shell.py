@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 
 from hub.core.runtime import runtime
+from hub.web.guards import never_held
 from hub.web.i18n import COOKIE, day, language
 from hub.web.menu import Menu
 from hub.web.work import Identity, now, reading, visitor
@@ -35,6 +36,7 @@ def install(app: Flask) -> None:
 
 
 @bp.get("/healthz")
+@never_held
 def health() -> ResponseReturnValue:
     """Say whether the database answers."""
     with reading() as session:
@@ -43,6 +45,7 @@ def health() -> ResponseReturnValue:
 
 
 @bp.post("/language")
+@never_held
 def switch_language() -> ResponseReturnValue:
     """Switch between Chinese and English and go back to where the person was."""
     chosen = "en" if request.form.get("language") == "en" else "zh"
@@ -55,6 +58,7 @@ def switch_language() -> ResponseReturnValue:
 
 
 @bp.post("/theme")
+@never_held
 def switch_theme() -> ResponseReturnValue:
     """Switch to light, dark, or as the device is (empty), and go back to where the person was."""
     wanted = request.form.get("theme", "")
@@ -122,8 +126,9 @@ def _shell() -> dict[str, Any]:
         "active": "",
     }
     if person is not None:
-        frame["account_href"] = url_for("accounts.own")
+        frame["account_href"] = url_for("own.account")
         frame["sign_out_url"] = url_for("accounts.sign_out")
+        frame["lock_url"] = url_for("duty.lock") if person.on_duty else ""
     if person is not None and request.headers.get("HX-Request") != "true":
         with reading() as session:
             frame["menu"] = runtime().get(Menu).shown_to(session, person.actor)

@@ -8,6 +8,7 @@ from datetime import datetime
 from flask import g, request
 from sqlalchemy.orm import Session
 
+from hub.core import trial
 from hub.core.actor import Actor
 from hub.core.errors import NotSignedIn
 from hub.core.runtime import runtime
@@ -26,6 +27,12 @@ class Visitor:
     home_path: str
     county_name: str
     unit_name: str
+    held_at: str = ""
+    """The endpoint where this person has to do something first, such as choosing a password; empty as a rule."""
+    on_duty: bool = False
+    """A session on duty, whose screen can be locked."""
+    trial: bool = False
+    """A program with a test key: nothing it asks for is done."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,10 @@ def _identify() -> Visitor | None:
     identity = runtime().get(Identity)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return identity.by_token(token.strip())
+        found = identity.by_token(token.strip())
+        if found is not None and found.trial:
+            trial.begin()
+        return found
     # The cookie never speaks for the JSON API: a page of another site could send it along.
     cookie = request.cookies.get(COOKIE, "")
     if not cookie or is_api():

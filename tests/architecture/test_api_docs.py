@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from carelab import fault, plugged, watch
 from conftest import SetClock, open_hub
 from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select, update
+from uploadlab import a_recording
 from werkzeug.test import TestResponse
 
 import cunxiang
@@ -101,6 +103,8 @@ class Shell:
             self.variables[name] = str(found)
         elif later:
             self.variables[name] = str(int(self.runtime.now().timestamp() + int(later[1])) * 1000)
+        elif "base64" in value:
+            self.variables[name] = b64encode(a_recording(1)).decode()
         else:
             self.variables[name] = value
 

@@ -16,8 +16,8 @@ from sqlalchemy import select
 
 import cunxiang
 from broadcasts.announcements import service as announcements
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.models import When
-from broadcasts.announcements.service import Spoken
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, BroadcastState
 from broadcasts.feature import rules_of

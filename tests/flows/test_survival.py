@@ -10,13 +10,13 @@ from sqlalchemy import select
 import cunxiang
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.drafting import Draft
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.models import When
-from broadcasts.announcements.service import Spoken
 from broadcasts.audience.selection import Audience
 from broadcasts.feature import open_studio, rules_of
 from broadcasts.kinds import Theme
 from broadcasts.loudspeaker.orders import Sound
-from hub.accounts import service as accounts
+from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.app import open_runtime
 from hub.commands.frame import sections
@@ -40,7 +40,7 @@ def inside(folder: Path) -> Runtime:
 def person(runtime: Runtime, login: str) -> Actor:
     with runtime.sessions.read() as session:
         account = session.scalars(select(Account).where(Account.login == login)).one()
-        return accounts.actor_for(account, origin="test")
+        return actor_for(session, account, origin="test")
 
 
 def approve(runtime: Runtime, *, when: When = When.NOW, at: datetime | None = None) -> None:

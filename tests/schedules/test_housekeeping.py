@@ -7,8 +7,9 @@ from conftest import NOON
 from sqlalchemy import select
 
 from broadcasts.announcements.lifecycle import State
-from hub.accounts import service as accounts
+from hub.accounts import sessions, signing_in
 from hub.accounts.models import SignIn
+from hub.accounts.throttle import Door
 from hub.core.runtime import Runtime
 from schedules.housekeeping import sounds_wanted
 
@@ -25,7 +26,7 @@ def test_recordings_of_announcements_stay_until_they_are_withdrawn(runtime: Runt
 
 def test_sessions_are_forgotten_a_week_after_their_end(runtime: Runtime) -> None:
     with runtime.sessions.begin() as session:
-        accounts.sign_in(session, "clerk", "correct-horse-7", origin="", now=NOON)
-        assert accounts.forget_sign_ins(session, now=NOON + timedelta(days=7)) == 0
-        assert accounts.forget_sign_ins(session, now=NOON + timedelta(days=8)) == 1
+        signing_in.sign_in(session, "clerk", "correct-horse-7", door=Door(), now=NOON)
+        assert sessions.forget(session, now=NOON + timedelta(days=7)) == 0
+        assert sessions.forget(session, now=NOON + timedelta(days=8)) == 1
         assert session.scalars(select(SignIn)).all() == []

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements import service as announcements
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.models import Announcement, When
-from broadcasts.announcements.service import Spoken
 from broadcasts.delivery.models import Broadcast
 from broadcasts.feature import rules_of
 from broadcasts.loudspeaker.orders import Sound

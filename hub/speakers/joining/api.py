@@ -7,10 +7,10 @@ from pydantic import Field, StrictInt
 
 from hub.core.actor import Permission
 from hub.core.runtime import runtime
+from hub.core.typed import shown
 from hub.speakers import registry
 from hub.speakers.joining import claims, desk, following, lists
 from hub.speakers.joining.claims import MOST_CODES, Place
-from hub.speakers.joining.codes import shown
 from hub.speakers.joining.models import Claim
 from hub.speakers.models import Speaker, SpeakerState
 from hub.web.api import Input, Output, RegionCode, answers, ms, ms_or_none, room, say

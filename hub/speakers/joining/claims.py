@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 from hub.audit import log
 from hub.core.actor import SYSTEM, Actor, Permission
 from hub.core.errors import BadInput, NotFound, TooMany, WrongState
+from hub.core.typed import new_code, read_code
 from hub.regions.tree import codes_in
 from hub.speakers import registry
 from hub.speakers.broker.accounts import new_secret
-from hub.speakers.joining.codes import claim_id, new_code, read_code
+from hub.speakers.joining.codes import claim_id
 from hub.speakers.joining.lists import may_see_quarantine
 from hub.speakers.joining.models import Claim, ClaimState
 from hub.speakers.joining.papers import Issuer, seal_papers

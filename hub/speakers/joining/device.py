@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError as Urllib3Error
 
-from hub.speakers.joining.codes import claim_id, new_code, read_code
+from hub.core.typed import new_code, read_code
+from hub.speakers.joining.codes import claim_id
 from hub.speakers.joining.papers import Papers, open_papers
 
 log = logging.getLogger(__name__)

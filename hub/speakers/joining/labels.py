@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import segno
 from markupsafe import Markup
 
+from hub.core.typed import shown
 from hub.speakers.joining.claims import PAPERS_WAIT, Label
-from hub.speakers.joining.codes import shown
-
-PIXELS = 4
-QUIET_ZONE = 4
+from hub.web.qr import picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +40,3 @@ def print_labels(labels: list[Label], hub_url: str, now: datetime) -> list[Print
         )
         for label in labels
     ]
-
-
-def picture(text: str) -> Markup:
-    """Return the QR code as SVG without styles, which the page's policy would refuse."""
-    code = segno.make_qr(text, error="m")
-    plain = {"omitsize": True, "light": "#fff", "svgclass": "qr", "lineclass": None}
-    return Markup(code.svg_inline(scale=PIXELS, border=QUIET_ZONE, **plain))  # noqa: S704 - made of numbers alone

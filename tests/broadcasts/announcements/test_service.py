@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements import catalogue, service
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import FOLLOWS, State, step
 from broadcasts.announcements.models import Announcement, When
-from broadcasts.announcements.service import Spoken
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.quiet import QuietHours

@@ -12,7 +12,7 @@ from shoutlab import a_tone, a_wav, tone_seconds
 from sqlalchemy import select
 
 from broadcasts.announcements import service
-from broadcasts.announcements.service import Spoken
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules

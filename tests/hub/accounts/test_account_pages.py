@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select
 
-from hub.accounts import service
+from hub.accounts import service, tokens
 from hub.accounts.models import Account, ApiToken
 from hub.accounts.roles import Role
+from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
 
@@ -152,7 +153,7 @@ def test_an_administrator_of_the_south_cannot_staff_the_north(sign_in: SignIn, r
     with runtime.sessions.begin() as session:
         service.create_account(
             session,
-            builders.the_actor(session, "county"),
+            SYSTEM,
             login="south_admin",
             name="南镇管理员",
             password=PASSWORD,
@@ -233,9 +234,9 @@ def test_a_key_is_shown_once_and_works(sign_in: SignIn, runtime: Runtime) -> Non
     assert "雨量站" in again
     assert found[0] not in again
     with runtime.sessions.read() as session:
-        holder = service.account_by_token(session, found[0], now=runtime.now())
+        holder = tokens.by_token(session, found[0], now=runtime.now())
     assert holder is not None
-    assert holder.login == "clerk"
+    assert holder[0].login == "clerk"
 
 
 @pytest.mark.parametrize(
@@ -274,5 +275,5 @@ def test_a_revoked_key_no_longer_works(sign_in: SignIn, runtime: Runtime) -> Non
         key = session.scalars(select(ApiToken)).one()
     client.post(f"/settings/keys/{key.id}/revoke")
     with runtime.sessions.read() as session:
-        assert service.account_by_token(session, token[0], now=runtime.now()) is None
+        assert tokens.by_token(session, token[0], now=runtime.now()) is None
     assert "已停用" in client.get("/settings/keys").text

@@ -11,10 +11,11 @@ from conftest import NOON
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.accounts import service
+from hub.accounts import service, sessions, signing_in, throttle, tokens
 from hub.accounts.models import Account
 from hub.accounts.roles import Role
-from hub.accounts.service import SignedIn, SignInRefused
+from hub.accounts.signing_in import SignedIn, SignInRefused
+from hub.accounts.throttle import FREE_FAILURES, Door
 from hub.audit.models import AuditEntry
 from hub.core.actor import SYSTEM, Actor
 from hub.core.errors import BadInput, NotAllowed, NotFound, Problems, WrongState
@@ -30,7 +31,7 @@ def county(runtime: Runtime) -> Iterator[Session]:
 
 
 def try_to_sign_in(session: Session, password: str = PASSWORD, *, after: timedelta = timedelta()) -> object:
-    return service.sign_in(session, "clerk", password, origin="here", now=NOON + after)
+    return signing_in.sign_in(session, "clerk", password, door=Door("here"), now=NOON + after)
 
 
 def an_admin(region: str = COUNTY) -> Actor:
@@ -51,7 +52,7 @@ def make(session: Session, actor: Actor = SYSTEM, **given: object) -> Account:
 def test_the_right_password_opens_a_session_that_names_its_account(county: Session) -> None:
     signed_in = try_to_sign_in(county)
     assert isinstance(signed_in, SignedIn)
-    found = service.find_session(county, signed_in.token, now=NOON)
+    found = sessions.find_session(county, signed_in.token, now=NOON)
     assert found is not None
     assert found[0].login == "clerk"
 
@@ -66,12 +67,12 @@ def test_the_token_itself_is_stored_nowhere(county: Session) -> None:
 
 def test_a_wrong_password_and_an_unknown_name_look_the_same(county: Session) -> None:
     wrong = try_to_sign_in(county, "nonsense")
-    nobody = service.sign_in(county, "nobody", PASSWORD, origin="", now=NOON)
+    nobody = signing_in.sign_in(county, "nobody", PASSWORD, door=Door(), now=NOON)
     assert wrong == nobody == SignInRefused("sign_in_wrong")
 
 
 def test_five_failures_lock_and_even_the_right_password_has_to_wait(county: Session) -> None:
-    for _ in range(service.FREE_FAILURES):
+    for _ in range(FREE_FAILURES):
         try_to_sign_in(county, "nonsense")
     locked = try_to_sign_in(county, after=timedelta(seconds=29))
     assert isinstance(locked, SignInRefused)
@@ -80,7 +81,7 @@ def test_five_failures_lock_and_even_the_right_password_has_to_wait(county: Sess
 
 
 def test_four_failures_do_not_lock(county: Session) -> None:
-    for _ in range(service.FREE_FAILURES - 1):
+    for _ in range(FREE_FAILURES - 1):
         try_to_sign_in(county, "nonsense")
     assert isinstance(try_to_sign_in(county), SignedIn)
 
@@ -89,14 +90,13 @@ def test_four_failures_do_not_lock(county: Session) -> None:
 def test_each_further_failure_doubles_the_wait_up_to_fifteen_minutes(
     county: Session, failures: int, seconds: int
 ) -> None:
-    account = county.scalars(select(Account).where(Account.login == "clerk")).one()
-    account.failures = failures - 1
-    try_to_sign_in(county, "nonsense")
-    assert account.locked_until == NOON + timedelta(seconds=seconds)
+    for _ in range(failures):
+        throttle.note_failure(county, "clerk", Door("here"), now=NOON)
+    assert throttle.locked(county, "clerk", now=NOON) == NOON + timedelta(seconds=seconds)
 
 
 def test_success_forgives_earlier_failures(county: Session) -> None:
-    for _ in range(service.FREE_FAILURES - 1):
+    for _ in range(FREE_FAILURES - 1):
         try_to_sign_in(county, "nonsense")
     try_to_sign_in(county)
     try_to_sign_in(county, "nonsense")
@@ -113,35 +113,35 @@ def test_a_failed_sign_in_is_logged_without_the_password(county: Session) -> Non
 def test_a_session_ends_after_twelve_hours_and_use_prolongs_it(county: Session) -> None:
     signed_in = try_to_sign_in(county)
     assert isinstance(signed_in, SignedIn)
-    service.touch(county, signed_in.token, now=NOON + timedelta(hours=11))
-    assert service.find_session(county, signed_in.token, now=NOON + timedelta(hours=22)) is not None
-    assert service.find_session(county, signed_in.token, now=NOON + timedelta(hours=23)) is None
+    sessions.touch(county, signed_in.token, now=NOON + timedelta(hours=11))
+    assert sessions.find_session(county, signed_in.token, now=NOON + timedelta(hours=22)) is not None
+    assert sessions.find_session(county, signed_in.token, now=NOON + timedelta(hours=23)) is None
 
 
 def test_signing_out_ends_only_that_session(county: Session) -> None:
     one, other = try_to_sign_in(county), try_to_sign_in(county)
     assert isinstance(one, SignedIn)
     assert isinstance(other, SignedIn)
-    service.sign_out(county, one.token, now=NOON)
-    assert service.find_session(county, one.token, now=NOON) is None
-    assert service.find_session(county, other.token, now=NOON) is not None
+    sessions.sign_out(county, one.token, now=NOON)
+    assert sessions.find_session(county, one.token, now=NOON) is None
+    assert sessions.find_session(county, other.token, now=NOON) is not None
 
 
 def test_an_account_that_is_switched_off_is_out_at_once_and_cannot_come_back(county: Session) -> None:
     signed_in = try_to_sign_in(county)
     assert isinstance(signed_in, SignedIn)
     service.set_active(county, an_admin(), "clerk", False, now=NOON)
-    assert service.find_session(county, signed_in.token, now=NOON) is None
+    assert sessions.find_session(county, signed_in.token, now=NOON) is None
     assert try_to_sign_in(county) == SignInRefused("sign_in_wrong")
 
 
 def test_a_new_password_ends_all_sessions_and_lifts_the_lock(county: Session) -> None:
     signed_in = try_to_sign_in(county)
     assert isinstance(signed_in, SignedIn)
-    for _ in range(service.FREE_FAILURES):
+    for _ in range(FREE_FAILURES):
         try_to_sign_in(county, "nonsense")
     service.set_password(county, an_admin(), "clerk", "another-good-one", now=NOON)
-    assert service.find_session(county, signed_in.token, now=NOON) is None
+    assert sessions.find_session(county, signed_in.token, now=NOON) is None
     assert isinstance(try_to_sign_in(county, "another-good-one"), SignedIn)
 
 
@@ -221,37 +221,37 @@ def test_making_an_account_is_logged_with_its_roles(county: Session) -> None:
 
 def test_a_key_acts_as_its_account_until_it_is_revoked(county: Session) -> None:
     actor = builders.the_actor(county, "clerk")
-    token = service.issue_token(county, actor, name="气象", days=30, now=NOON)
-    account = service.account_by_token(county, token, now=NOON)
-    assert account is not None
-    assert account.login == "clerk"
-    service.revoke_token(county, actor, service.tokens_of(county, actor)[0].id, now=NOON)
-    assert service.account_by_token(county, token, now=NOON) is None
+    token = tokens.issue_token(county, actor, name="气象", days=30, now=NOON)
+    found = tokens.by_token(county, token, now=NOON)
+    assert found is not None
+    assert found[0].login == "clerk"
+    tokens.revoke_token(county, actor, tokens.tokens_of(county, actor)[0].id, now=NOON)
+    assert tokens.by_token(county, token, now=NOON) is None
 
 
 def test_a_key_ends_with_its_days_and_with_its_account(county: Session) -> None:
     actor = builders.the_actor(county, "clerk")
-    token = service.issue_token(county, actor, name="气象", days=30, now=NOON)
-    assert service.account_by_token(county, token, now=NOON + timedelta(days=30)) is None
+    token = tokens.issue_token(county, actor, name="气象", days=30, now=NOON)
+    assert tokens.by_token(county, token, now=NOON + timedelta(days=30)) is None
     service.set_active(county, an_admin(), "clerk", False, now=NOON)
-    assert service.account_by_token(county, token, now=NOON) is None
+    assert tokens.by_token(county, token, now=NOON) is None
 
 
 def test_nobody_revokes_the_key_of_another(county: Session) -> None:
     owner, other = builders.the_actor(county, "clerk"), builders.the_actor(county, "county")
-    service.issue_token(county, owner, name="气象", days=30, now=NOON)
+    tokens.issue_token(county, owner, name="气象", days=30, now=NOON)
     with pytest.raises(NotFound):
-        service.revoke_token(county, other, service.tokens_of(county, owner)[0].id, now=NOON)
-    assert service.tokens_of(county, owner)[0].revoked_at is None
+        tokens.revoke_token(county, other, tokens.tokens_of(county, owner)[0].id, now=NOON)
+    assert tokens.tokens_of(county, owner)[0].revoked_at is None
 
 
 def test_ones_own_password_needs_the_old_one_and_guessing_it_locks(county: Session) -> None:
     actor = builders.the_actor(county, "clerk")
 
     def change(old: str) -> SignInRefused | None:
-        return service.change_own_password(county, actor, old=old, new="another-good-one", origin="", now=NOON)
+        return service.change_own_password(county, actor, old=old, new="another-good-one", door=Door(), now=NOON)
 
-    for _ in range(service.FREE_FAILURES):
+    for _ in range(FREE_FAILURES):
         assert change("nonsense") == SignInRefused("password_wrong")
     locked = change(PASSWORD)
     assert locked is not None

@@ -10,7 +10,8 @@ import cunxiang
 from hub.commands.top import command_line
 from hub.core.runtime import Runtime
 from hub.core.secrets import read_signing
-from hub.speakers.joining.codes import claim_id, new_code, read_code, shown
+from hub.core.typed import new_code, read_code, shown
+from hub.speakers.joining.codes import claim_id
 from hub.speakers.joining.device import CannotJoin, code_for
 from hub.speakers.joining.models import Claim, ClaimState
 from hub.speakers.models import Speaker, SpeakerState

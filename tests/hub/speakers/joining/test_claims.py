@@ -14,12 +14,13 @@ from hub.audit.models import AuditEntry
 from hub.core.actor import SYSTEM
 from hub.core.errors import BadInput, NotAllowed, NotFound, TooMany, WrongState
 from hub.core.runtime import Runtime
+from hub.core.typed import new_code, shown
 from hub.speakers import registry
 from hub.speakers.broker.accounts import check_password
 from hub.speakers.envelope import SigningKey
 from hub.speakers.joining import claims, lists
 from hub.speakers.joining.claims import Device, Place
-from hub.speakers.joining.codes import claim_id, new_code, shown
+from hub.speakers.joining.codes import claim_id
 from hub.speakers.joining.models import Claim, ClaimState
 from hub.speakers.joining.papers import Issuer, open_papers
 from hub.speakers.models import Speaker, SpeakerState

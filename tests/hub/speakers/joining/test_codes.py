@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.core.typed import ALPHABET, new_code, read_code, shown
 from hub.speakers.envelope import SigningKey
-from hub.speakers.joining.codes import ALPHABET, claim_id, new_code, papers_key, read_code, shown
+from hub.speakers.joining.codes import claim_id, papers_key
 from hub.speakers.joining.papers import NO_NUMBER_YET, Issuer, Papers, open_papers, seal_papers
 
 CODE = "0123456789ABCDEF"

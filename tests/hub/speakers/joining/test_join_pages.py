@@ -12,8 +12,9 @@ from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select
 
 from hub.core.runtime import Runtime
+from hub.core.typed import new_code, read_code, shown
 from hub.speakers.joining.arrivals import Arrivals
-from hub.speakers.joining.codes import claim_id, new_code, read_code, shown
+from hub.speakers.joining.codes import claim_id
 from hub.speakers.joining.models import Claim
 from hub.speakers.joining.papers import open_papers
 from hub.speakers.joining.views import JOINS_PER_MINUTE

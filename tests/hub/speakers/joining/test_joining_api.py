@@ -7,9 +7,10 @@ from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select
 
 from hub.core.runtime import Runtime
+from hub.core.typed import new_code, read_code, shown
 from hub.speakers.joining import desk
 from hub.speakers.joining.claims import Device
-from hub.speakers.joining.codes import claim_id, new_code, read_code, shown
+from hub.speakers.joining.codes import claim_id
 from hub.speakers.joining.papers import open_papers
 from hub.speakers.models import Speaker, SpeakerState
 from hub.speakers.station import Station

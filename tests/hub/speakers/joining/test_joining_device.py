@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hub.core.typed import new_code
 from hub.speakers.device.device_file import DeviceFile
 from hub.speakers.envelope import SigningKey
-from hub.speakers.joining.codes import claim_id, new_code
+from hub.speakers.joining.codes import claim_id
 from hub.speakers.joining.device import Applicant, CannotJoin, join
 from hub.speakers.joining.papers import Issuer, seal_papers
 

@@ -19,13 +19,13 @@ from hub.core.actor import SYSTEM
 from hub.core.clock import utc_now
 from hub.core.config import load
 from hub.core.runtime import Runtime
+from hub.core.typed import new_code, shown
 from hub.speakers.broker.authority import make
 from hub.speakers.broker.process import find_mosquitto
 from hub.speakers.device.client import ReferenceSpeaker, SpeakerSettings
 from hub.speakers.device.device_file import DeviceFile
 from hub.speakers.joining import desk, device
 from hub.speakers.joining.claims import Place
-from hub.speakers.joining.codes import new_code, shown
 from hub.speakers.models import Speaker, SpeakerState
 from hub.speakers.settings_book import SettingsBook
 from hub.speakers.station import Station

@@ -1,0 +1,60 @@
+"""From a form to a campaign that waits: kept, every text recorded with no session open, handed in, approved as seen."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from broadcasts.announcements.filling import Spoken
+from broadcasts.announcements.sounding import as_spoken, record
+from broadcasts.studio import Studio
+from hub.core.actor import Actor
+from hub.core.errors import WrongState
+from hub.core.runtime import Runtime
+from schedules.campaigns import service
+from schedules.campaigns.drafting import CampaignDraft, as_draft
+from schedules.campaigns.models import Campaign
+from schedules.campaigns.outlook import Desk
+
+
+def keep(session: Session, actor: Actor, campaign_id: UUID | None, draft: CampaignDraft, *, now: datetime) -> Campaign:
+    """Save a draft, starting it if there is none."""
+    if campaign_id is None:
+        return service.create(session, actor, draft, now=now)
+    return service.save(session, actor, campaign_id, draft, now=now)
+
+
+def keep_and_hand_in(
+    runtime: Runtime, actor: Actor, campaign_id: UUID | None, draft: CampaignDraft, *, desk: Desk, now: datetime
+) -> Campaign:
+    """Keep it and hand it in. What is refused is kept too, unless it was new: then nothing stays behind."""
+    with runtime.sessions.read() as session:
+        service.check_draft(session, draft.settled, desk, now)
+    with runtime.sessions.begin() as session:
+        kept = keep(session, actor, campaign_id, draft, now=now)
+    return hand_in(runtime, actor, kept.id, desk=desk, now=now)
+
+
+def hand_in(runtime: Runtime, actor: Actor, campaign_id: UUID, *, desk: Desk, now: datetime) -> Campaign:
+    """Record every text of what was kept, then hand it in. SpeechFailed when nobody can speak."""
+    with runtime.sessions.read() as session:
+        campaign = service.own_seen(session, actor, campaign_id)
+        service.check_draft(session, as_draft(campaign), desk, now)
+        draft = as_draft(campaign)
+        wanted = {text.id: draft.spoken(words) for text, words in zip(campaign.texts, draft.texts, strict=True)}
+    studio = runtime.get(Studio)
+    spoken: dict[UUID, Spoken] = {text_id: as_spoken(record(studio, one)) for text_id, one in wanted.items()}
+    with runtime.sessions.begin() as session:
+        return service.submit(session, actor, campaign_id, spoken, desk=desk, now=now)
+
+
+def approve_as_seen(
+    runtime: Runtime, actor: Actor, campaign_id: UUID, seen_hash: str, *, desk: Desk, now: datetime
+) -> Campaign:
+    """Approve what the approver had before them, if loudspeakers can still fetch its recordings."""
+    library = runtime.get(Studio).library
+    with runtime.sessions.begin() as session:
+        campaign = service.get(session, actor, campaign_id)
+        if any(library.path_of(text.audio_sha256) is None for text in campaign.texts if text.audio_sha256):
+            raise WrongState("sound_lost")
+        return service.approve(session, actor, campaign_id, seen_hash=seen_hash, desk=desk, now=now)

@@ -1,0 +1,214 @@
+"""What the campaign pages show, read in one go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from broadcasts.announcements import choosing
+from broadcasts.announcements.choosing import Branch
+from broadcasts.announcements.sounding import order_for
+from broadcasts.audience.selection import Audience
+from broadcasts.delivery import records
+from broadcasts.delivery.records import Places
+from broadcasts.delivery.visibility import may_see, near
+from broadcasts.sms.segments import Length, measure, signed
+from broadcasts.studio import Studio
+from hub.core.actor import Actor, Permission
+from hub.regions import service as regions
+from hub.residents.reach import Reach, reach_of
+from schedules.campaigns import progress, service
+from schedules.campaigns.drafting import CampaignDraft, as_draft
+from schedules.campaigns.models import Campaign, CampaignState
+from schedules.campaigns.outlook import Desk, foresee, over_budget
+from schedules.campaigns.plan import Plan
+from schedules.campaigns.progress import Progress
+
+MOST = 200
+BEFORE = (CampaignState.DRAFT, CampaignState.RETURNED, CampaignState.SUBMITTED)
+
+
+class Tab(StrEnum):
+    """Which campaigns a list shows."""
+
+    NOW = "now"
+    WAITING = "waiting"
+    MINE = "mine"
+    PAST = "past"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One campaign in a list."""
+
+    campaign: Campaign
+    over: bool
+    own: bool
+    places: Places
+    progress: Progress | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a campaign would add, before it is agreed to. Minutes are for a village that hears all of it."""
+
+    plan: Plan
+    lengths_ms: tuple[int, ...]
+    exact: bool
+    most_minutes: float
+    total_minutes: float
+    budget: int
+    over_days: int
+    texts: tuple[Length, ...]
+    reach: Reach | None
+
+    @property
+    def moved(self) -> int:
+        """Plays that wait some minutes because something else sounds."""
+        return sum(play.moved for play in self.plan.plays)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One campaign with what may be done with it."""
+
+    campaign: Campaign
+    home: str
+    places: Places
+    over: bool
+    own: bool
+    may_edit: bool
+    may_approve: bool
+    may_stop: bool
+    may_copy: bool
+    outlook: Outlook | None
+    progress: Progress | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the form offers."""
+
+    tree: tuple[Branch, ...]
+    groups: list[str]
+
+
+def rows(session: Session, actor: Actor, tab: Tab, *, today: date) -> list[Row]:
+    """Return the campaigns of one list that touch the actor's part, those that end last first."""
+    found = [
+        c for c in _found(session, actor, tab, today) if may_see(actor, c.home_path, Audience.from_json(c.audience))
+    ]
+    places = records.places_of(session, [Audience.from_json(c.audience).regions for c in found])
+    return [
+        Row(
+            campaign=c,
+            over=is_over(c, today),
+            own=c.written_by == actor.id,
+            places=place,
+            progress=progress.of(session, actor, c) if c.approved_at else None,
+        )
+        for c, place in zip(found, places, strict=True)
+    ]
+
+
+def page(
+    session: Session, actor: Actor, *, states: Sequence[CampaignState], after: tuple[date, UUID] | None, limit: int
+) -> list[Campaign]:
+    """Return campaigns for programs, newest first."""
+    query = select(Campaign).where(near(actor, Campaign.home_path), _not_others_drafts(actor))
+    if states:
+        query = query.where(Campaign.state.in_(states))
+    query = query.order_by(Campaign.written_at.desc(), Campaign.id.desc()).options(selectinload(Campaign.texts))
+    seen = [c for c in session.scalars(query) if may_see(actor, c.home_path, Audience.from_json(c.audience))]
+    start = next((n + 1 for n, c in enumerate(seen) if after and c.id == after[1]), 0)
+    return seen[start : start + limit]
+
+
+def is_over(campaign: Campaign, today: date) -> bool:
+    """Whether its last day has gone by."""
+    return campaign.last_day is not None and campaign.last_day < today
+
+
+def detail(session: Session, actor: Actor, campaign_id: UUID, studio: Studio, *, desk: Desk, now: datetime) -> Detail:
+    """Return one campaign."""
+    c = service.get(session, actor, campaign_id)
+    own = c.written_by == actor.id
+    today = now.astimezone(desk.rules.zone).date()
+    before = c.approved_at is None and c.state is not CampaignState.STOPPED
+    places = records.places_of(session, [Audience.from_json(c.audience).regions])[0]
+    approves = actor.may(Permission.APPROVE, c.home_path)
+    return Detail(
+        campaign=c,
+        home=regions.full_name(session, c.home_path),
+        places=places,
+        over=is_over(c, today),
+        own=own,
+        may_edit=own and c.state in (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.RETURNED),
+        may_approve=c.state is CampaignState.SUBMITTED and approves and not own,
+        may_stop=own or actor.may(Permission.STOP, c.home_path),
+        may_copy=actor.may_somewhere(Permission.COMPOSE),
+        outlook=outlook(session, studio, as_draft(c), desk, now, kept=c) if before else None,
+        progress=progress.of(session, actor, c) if c.approved_at else None,
+    )
+
+
+def outlook(
+    session: Session, studio: Studio, draft: CampaignDraft, desk: Desk, now: datetime, *, kept: Campaign | None = None
+) -> Outlook:
+    """Return what a draft would add; lengths are estimates until its recordings are there."""
+    recorded = [t.audio_ms for t in kept.texts] if kept else []
+    exact = bool(recorded) and all(recorded)
+    lengths = recorded if exact else [studio.estimate_ms(order_for(studio, draft.spoken(w))) for w in draft.texts]
+    found = foresee(session, draft, lengths, desk, now, but=kept.id if kept else None)
+    minutes = found.minutes_a_day(lengths, desk.rules.zone)
+    sms = desk.rules.sms
+    texts = tuple(measure(signed(w.sms_text or w.text, sms.signature), sms.counting) for w in draft.texts)
+    paths = draft.audience.paths
+    reach = reach_of(session, draft.audience.wanted, topic=draft.theme.value) if draft.sms_at and paths else None
+    return Outlook(
+        plan=found,
+        lengths_ms=tuple(lengths),
+        exact=exact,
+        most_minutes=max(minutes.values(), default=0),
+        total_minutes=sum(minutes.values()),
+        budget=desk.rules.daily_minutes,
+        over_days=over_budget(found, lengths, desk),
+        texts=texts if draft.sms_at else (),
+        reach=reach,
+    )
+
+
+def choice(session: Session, actor: Actor, draft: CampaignDraft) -> Choice:
+    """Return what the form offers."""
+    chosen = set(draft.audience.regions)
+    return Choice(
+        tree=choosing.tree(session, actor, chosen),
+        groups=choosing.groups(session, actor, draft.audience.tags),
+    )
+
+
+def _not_others_drafts(actor: Actor) -> ColumnElement[bool]:
+    return or_(Campaign.state != CampaignState.DRAFT, Campaign.written_by == actor.id)
+
+
+def _found(session: Session, actor: Actor, tab: Tab, today: date) -> list[Campaign]:
+    over = and_(Campaign.last_day < today, Campaign.approved_at.is_not(None))
+    ended = or_(Campaign.state == CampaignState.STOPPED, over)
+    wanted = {
+        Tab.NOW: [Campaign.state.in_((CampaignState.RUNNING, CampaignState.PAUSED)), ~ended],
+        Tab.WAITING: [Campaign.state == CampaignState.SUBMITTED],
+        Tab.MINE: [Campaign.written_by == actor.id, Campaign.state.in_(BEFORE)],
+        Tab.PAST: [ended],
+    }[tab]
+    query = (
+        select(Campaign)
+        .where(near(actor, Campaign.home_path), _not_others_drafts(actor), *wanted)
+        .options(selectinload(Campaign.texts))
+        .order_by(Campaign.last_day.desc(), Campaign.id.desc())
+        .limit(MOST)
+    )
+    return list(session.scalars(query))

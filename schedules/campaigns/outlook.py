@@ -1,0 +1,50 @@
+"""What a campaign would add to the timetable, before anybody agrees to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from broadcasts.announcements.timing import Timetable
+from broadcasts.delivery.rules import Rules
+from schedules.campaigns import booking
+from schedules.campaigns.drafting import CampaignDraft, as_draft
+from schedules.campaigns.models import Campaign
+from schedules.campaigns.plan import Plan, plan
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every step needs of the hub: the county's rules, and the timetable's door."""
+
+    rules: Rules
+    timetable: Timetable
+
+
+def outlook(session: Session, campaign: Campaign, desk: Desk, now: datetime) -> Plan:
+    """Return what the timetable would hold of it were it approved now; nothing while days or times are missing."""
+    return foresee(session, as_draft(campaign), [t.audio_ms for t in campaign.texts], desk, now, but=campaign.id)
+
+
+def foresee(
+    session: Session, draft: CampaignDraft, lengths_ms: list[int], desk: Desk, now: datetime, *, but: UUID | None = None
+) -> Plan:
+    """Return the plan of a draft whose texts are so long."""
+    period, rules = draft.period, desk.rules
+    if period is None or not lengths_ms or not draft.audience.regions:
+        return Plan(())
+    today = now.astimezone(rules.zone).date()
+    first = max(period.first_day, today)
+    if period.last_day < first:
+        return Plan(())
+    known = booking.taken(
+        session, draft.audience.paths, first=first, last=period.last_day, zone=rules.zone, apart_from=but
+    )
+    return plan(period, lengths_ms, quiet=rules.quiet, taken=known, after=now)
+
+
+def over_budget(found: Plan, lengths_ms: list[int], desk: Desk) -> int:
+    """Return on how many days the campaign alone would sound longer than a village may hear in a day."""
+    minutes = found.minutes_a_day(lengths_ms, desk.rules.zone)
+    return sum(1 for each in minutes.values() if each > desk.rules.daily_minutes)
