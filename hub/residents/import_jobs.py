@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from hub.accounts import service as accounts
+from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.core.actor import Actor, Permission
 from hub.core.clock import Clock
@@ -268,7 +268,7 @@ def _owner(session: Session, job: ImportJob) -> Actor:
     account = session.get(Account, job.owner_id)
     if account is None or not account.active:
         raise NotFound("upload_gone")
-    return accounts.actor_for(account, origin="", via="web")
+    return actor_for(session, account, origin="")
 
 
 def _stored(layout: Layout) -> dict[str, Any]:

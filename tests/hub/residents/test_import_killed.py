@@ -17,6 +17,7 @@ from smslab import PINE, lab_safe, lab_sessions
 from sqlalchemy import func, select, update
 
 from hub.accounts import service as accounts
+from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.accounts.roles import Role
 from hub.core.actor import SYSTEM
@@ -87,7 +88,7 @@ def test_killed_again_and_again_nothing_is_half_done(tmp_path: Path, phase: JobS
         accounts.create_account(
             session, SYSTEM, login="clerk", name="广播员", password=PASSWORD, grants=grants, now=now
         )
-        clerk = accounts.actor_for(session.scalars(select(Account)).one(), origin="")
+        clerk = actor_for(session, session.scalars(select(Account)).one(), origin="")
         job_id = import_jobs.begin(session, clerk, data, uploads=uploads, language="zh", now=now).id
     here = ImportWork(sessions, uploads, lab_safe(), clock=lambda: datetime.now(UTC))
     if phase is JobState.WRITING:
