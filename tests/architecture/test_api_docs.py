@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from apilab import check_described
+from builders import signed_plans
 from carelab import fault, plugged, watch
 from conftest import SetClock, open_hub
 from flask_openapi3.openapi import OpenAPI
@@ -53,6 +54,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     runtime = open_hub(tmp_path_factory.mktemp("demo") / "var", SetClock())
     seeding.seed(runtime, silently)
     with runtime.sessions.begin() as session:
+        signed_plans(session)
         session.execute(update(Speaker).values(online=True, seen_at=runtime.now(), online_since=runtime.now()))
     yield runtime
     runtime.sessions.engine.dispose()
