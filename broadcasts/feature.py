@@ -30,6 +30,7 @@ from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
 from broadcasts.sms.answering import Answers, LastSaid
+from broadcasts.sms.forgetting import Forgetting, forget_numbers
 from broadcasts.sms.gateways.finding import find_gateways
 from broadcasts.sms.gateways.gateway import GatewayContext, PolledGateway, SteppingGateway
 from broadcasts.sms.gateways.sections import SECTIONS
@@ -55,6 +56,7 @@ from hub.core.checks import Checks
 from hub.core.feature import Feature
 from hub.core.gauges import Gauges
 from hub.core.runtime import Runtime
+from hub.residents.erasing import Erasure
 from hub.residents.import_jobs import ImportWork
 from hub.residents.phones import PhoneSafe
 from hub.speakers.care.awaited import Awaited
@@ -87,6 +89,7 @@ def provide(runtime: Runtime) -> None:
     safe = runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
     imports = ImportWork(runtime.sessions, runtime.get(Uploads), safe, clock=runtime.clock)
     runtime.provide(ImportWork, imports)
+    runtime.provide(Erasure, Erasure()).add(forget_numbers)
     studio = runtime.provide(Studio, open_studio(runtime))
     uploads = runtime.config.section(UploadSettings)
     runtime.provide(Workshop, Workshop(runtime.config.data_dir / "decoding", uploads))
@@ -216,6 +219,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("presence", sweep)
     pumps.add("database", tidy_up)
     pumps.add("imports", runtime.get(ImportWork).step)
+    pumps.add("forgetting", Forgetting(runtime.sessions, rules.sms, clock=runtime.clock).step)
     _look_after_loudspeakers(runtime, pumps)
     return (station, texting, *pumps.loops, runtime.get(LiveDesk), *_fetching(runtime))
 

@@ -2,14 +2,15 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 
 from hub.core.actor import Permission
 from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
-from hub.residents import import_views, listing, service, topics
+from hub.residents import exporting, import_views, listing, service, topics
+from hub.residents.erasing import Erasure
 from hub.residents.forms import Filter, ResidentForm
 from hub.residents.models import BlockReason, Resident
 from hub.residents.phones import PhoneSafe
@@ -131,11 +132,43 @@ def update(resident_id: UUID) -> ResponseReturnValue:
 @bp.post("/residents/<uuid:resident_id>/remove")
 @permission_required(Permission.EDIT_RESIDENTS)
 def remove(resident_id: UUID) -> ResponseReturnValue:
-    """Take somebody off the list."""
+    """Take somebody off the list; when they ask for it, out of every record."""
+    everywhere = request.form.get("everywhere") == "1"
     with work() as session:
-        service.remove_resident(session, actor(), resident_id, now=now())
-    flash(gettext("删掉了，名字、电话和标签都没了。"), "ok")
+        if everywhere:
+            runtime().get(Erasure).erase(session, actor(), resident_id, now=now())
+        else:
+            service.remove_resident(session, actor(), resident_id, now=now())
+    flash(
+        gettext("全抹掉了，短信记录里的号码和来信也没了。")
+        if everywhere
+        else gettext("删掉了，名字、电话和标签都没了。"),
+        "ok",
+    )
     return redirect(url_for("residents.every"))
+
+
+@bp.post("/residents/export")
+@permission_required(Permission.SEE_RESIDENTS)
+def export() -> ResponseReturnValue:
+    """Hand the list out as a file. Why is asked and written into the log."""
+    form = request.form
+    try:
+        with work() as session:
+            data = exporting.export(
+                session,
+                actor(),
+                region=form.get("region", ""),
+                tag=form.get("tag", ""),
+                whole_numbers=form.get("whole_numbers") == "1",
+                reason=form.get("reason", ""),
+                safe=_safe(),
+                now=now(),
+            )
+    except BadInput as error:
+        return _list_page(Filter.read(form), mistakes(error)), 422
+    headers = {"Content-Disposition": 'attachment; filename="residents.csv"', "Cache-Control": "no-store"}
+    return Response(data, mimetype="text/csv", headers=headers)
 
 
 @bp.post("/residents/<uuid:resident_id>/phones/<uuid:phone_id>/block")
