@@ -30,14 +30,9 @@ from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
 from broadcasts.sms.answering import Answers, LastSaid
-<<<<<<< HEAD
-from broadcasts.sms.forgetting import Forgetting, forget_numbers
-from broadcasts.sms.gateways.finding import find_gateways
-from broadcasts.sms.gateways.gateway import GatewayContext, PolledGateway, SteppingGateway
-=======
 from broadcasts.sms.command_line import sms
+from broadcasts.sms.forgetting import Forgetting, forget_numbers
 from broadcasts.sms.gateways.gateway import PolledGateway, SteppingGateway
->>>>>>> main
 from broadcasts.sms.gateways.sections import SECTIONS
 from broadcasts.sms.opening import open_provider
 from broadcasts.sms.polling import Poller

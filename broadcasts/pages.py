@@ -51,11 +51,8 @@ ROOMS = (
     materials,
     sms,
     sms_inbox,
-<<<<<<< HEAD
     sms_wording,
-=======
     provider_pages,
->>>>>>> main
     voices,
     lexicon,
     wording,
