@@ -34,6 +34,7 @@ from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
 from broadcasts.sms.answering import Answers, LastSaid
 from broadcasts.sms.command_line import sms
+from broadcasts.sms.forgetting import Forgetting, forget_numbers
 from broadcasts.sms.gateways.gateway import PolledGateway, SteppingGateway
 from broadcasts.sms.gateways.sections import SECTIONS
 from broadcasts.sms.opening import open_provider
@@ -58,6 +59,8 @@ from hub.core.checks import Checks
 from hub.core.feature import Feature
 from hub.core.gauges import Gauges
 from hub.core.runtime import Runtime
+from hub.residents.erasing import Erasure
+from hub.residents.import_jobs import ImportWork
 from hub.residents.phones import PhoneSafe
 from hub.speakers.care.awaited import Awaited
 from hub.speakers.care.patrol import Patrol
@@ -67,6 +70,7 @@ from hub.speakers.joining import desk as joining
 from hub.speakers.joining.arrivals import Arrivals
 from hub.speakers.settings_book import SettingsBook
 from hub.speakers.station import Station
+from hub.web.uploads import Uploads
 
 ALERT_TICK_S = 0.1
 CALL_S = 1.0
@@ -85,7 +89,10 @@ def provide(runtime: Runtime) -> None:
     pumps = runtime.provide(Pumps, Pumps())
     add_gauges(runtime.get(Gauges), runtime.clock)
     runtime.get(Checks).add("loops", lambda _: pumps.look())
-    runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
+    safe = runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
+    imports = ImportWork(runtime.sessions, runtime.get(Uploads), safe, clock=runtime.clock)
+    runtime.provide(ImportWork, imports)
+    runtime.provide(Erasure, Erasure()).add(forget_numbers)
     studio = runtime.provide(Studio, open_studio(runtime))
     uploads = runtime.config.section(UploadSettings)
     runtime.provide(Workshop, Workshop(runtime.config.data_dir / "decoding", uploads))
@@ -215,6 +222,8 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("speaker-settings", runtime.get(SettingsBook).step)
     pumps.add("presence", sweep)
     pumps.add("database", tidy_up)
+    pumps.add("imports", runtime.get(ImportWork).step)
+    pumps.add("forgetting", Forgetting(runtime.sessions, rules.sms, clock=runtime.clock).step)
     _look_after_loudspeakers(runtime, pumps)
     return (station, texting, *pumps.loops, runtime.get(LiveDesk), *_fetching(runtime))
 

@@ -34,6 +34,7 @@ from broadcasts.sms import inbox_api as letters_api
 from broadcasts.sms import inbox_views as sms_inbox
 from broadcasts.sms import provider_pages
 from broadcasts.sms import views as sms
+from broadcasts.sms import wording_views as sms_wording
 from broadcasts.studio import Studio
 from broadcasts.voices import api as voices_api
 from broadcasts.voices import views as voices
@@ -55,6 +56,7 @@ ROOMS = (
     materials,
     sms,
     sms_inbox,
+    sms_wording,
     provider_pages,
     voices,
     lexicon,

@@ -10,7 +10,7 @@ from flask import Response
 from flask_babel import gettext
 from pydantic import Field
 
-from broadcasts.announcements import catalogue, handing_in, horns, listing, playing, service, sounding
+from broadcasts.announcements import catalogue, handing_in, horns, listing, playing, service, sounding, telephones
 from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import State
@@ -21,6 +21,7 @@ from broadcasts.announcements.wire import AnnouncementIn, AnnouncementOut, Previ
 from broadcasts.audience.selection import MOST_NUMBERS
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
+from broadcasts.sms.provider import SmsProvider
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
 from hub.core.actor import Permission
@@ -156,6 +157,7 @@ def submit_announcement(path: AnnouncementPath) -> Response:
     with reading() as session:
         draft = service.as_draft(listing.editable(session, actor(), path.announcement_id))
     with _our_fields():
+        telephones.require_carried(runtime().get(SmsProvider), draft, rules.sms)
         spoken = _spoken(draft, rules)
         with work() as session:
             found = handing_in.hand_in(session, actor(), path.announcement_id, draft, spoken, rules=rules, now=now())

@@ -11,6 +11,8 @@ from broadcasts.announcements.forms import Form
 from broadcasts.delivery.rules import Rules
 from broadcasts.sms import outbox
 from broadcasts.sms.choices import choices_in
+from broadcasts.sms.objecting import carried_by_nobody
+from broadcasts.sms.provider import SmsProvider
 from broadcasts.sms.segments import measure, signed
 from broadcasts.sms.settings import SmsSettings
 from hub.core.errors import BadInput, Problems
@@ -96,3 +98,9 @@ def typed_in(session: Session, form: Form, *, safe: PhoneSafe, now: datetime) ->
     audience = form.draft.audience
     both = tuple(dict.fromkeys((*audience.numbers, *typed)))
     return replace(form, draft=replace(form.draft, audience=replace(audience, numbers=both)))
+
+
+def require_carried(provider: SmsProvider, draft: Draft, settings: SmsSettings) -> None:
+    """BadInput when no provider would carry the text message: better said now than when it is needed."""
+    if draft.audience.sms and draft.message and carried_by_nobody(provider, draft.message, settings):
+        raise BadInput("sms_carried_by_nobody", field="sms_text")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 
 from broadcasts.announcements import choosing, desk, forms, handing_in, listing, picking, service, telephones, wording
 from broadcasts.announcements.forms import Form
@@ -19,6 +19,9 @@ from broadcasts.announcements.timing import Timetable
 from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon.book import WordBook
 from broadcasts.pumps import Pumps
+from broadcasts.sms import trying
+from broadcasts.sms.objecting import objected
+from broadcasts.sms.provider import SmsProvider
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.speech.library import Rendering
 from broadcasts.studio import Studio
@@ -159,6 +162,21 @@ def listen() -> ResponseReturnValue:
     return _listened(form, made=made)
 
 
+@bp.post("/compose/try")
+@permission_required(Permission.COMPOSE)
+def try_texts() -> ResponseReturnValue:
+    """Send the text to the unit's own telephones, marked as a test."""
+    form = _form()
+    try:
+        with work() as session:
+            people = trying.send(session, actor(), form.draft.message, settings=runtime().get(Rules).sms, now=now())
+    except (BadInput, WrongState) as error:
+        return _page(form, errors=_errors(error), status=error.status)
+    runtime().get(Pumps).kick()
+    flash(ngettext("发到了 %(num)s 部试发手机，村民收不到。", "发到了 %(num)s 部试发手机，村民收不到。", people), "ok")
+    return _page(form)
+
+
 @bp.post("/compose/mend")
 @permission_required(Permission.COMPOSE)
 def mend() -> ResponseReturnValue:
@@ -296,6 +314,7 @@ def _submit(form: Form) -> ResponseReturnValue:
         raise Problems(problems)
     if unfit := wording.unfit(form.draft, runtime().get(WordBook).watched()):
         raise Problems(unfit)
+    telephones.require_carried(runtime().get(SmsProvider), form.draft, rules.sms)
     # The recording takes seconds and is made before any session is open.
     spoken = as_spoken(record(runtime().get(Studio), form.draft)) if form.draft.speaks else None
     with work() as session:
@@ -319,7 +338,17 @@ def _context(form: Form, made: Rendering | None = None) -> dict[str, Any]:
         )
     stands_in = studio.speaker(sound.recording.stands_in) if sound.recording and sound.recording.stands_in else None
     speaking = studio.speaking(form.draft.language)
-    return {"page": page, "speaking": speaking, "languages": studio.languages(), "stands_in": stands_in}
+    settings = runtime().get(Rules).sms
+    against = (
+        objected(runtime().get(SmsProvider), form.draft.message, settings, language()) if page.outlook.texting else []
+    )
+    return {
+        "page": page,
+        "speaking": speaking,
+        "languages": studio.languages(),
+        "stands_in": stands_in,
+        "objected": against,
+    }
 
 
 def _page(

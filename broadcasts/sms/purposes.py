@@ -28,6 +28,7 @@ class About:
 
 ANYTHING = About()
 ANSWER = About(purpose=Purpose.ANSWER)
+TEST = About(purpose=Purpose.TEST)
 
 
 class StepKind(StrEnum):

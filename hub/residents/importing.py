@@ -8,10 +8,21 @@ from functools import partial
 from hub.core.errors import BadInput
 from hub.regions.lookup import Place, Places
 from hub.residents import service
+from hub.residents.models import AwayConsent
 from hub.residents.phones import Number, normalise
 from hub.web.spreadsheets import ERROR_COLUMN, bad_file, plain_heading, read_table, write_csv
 
-NAME, PHONE, VILLAGE, GROUP, TAGS, AWAY = COLUMNS = ("姓名", "电话", "村", "组", "标签", "外出")
+NAME, PHONE, VILLAGE, GROUP, TAGS, AWAY, CONSENT, HOUSEHOLD = COLUMNS = (
+    "姓名",
+    "电话",
+    "村",
+    "组",
+    "标签",
+    "外出",
+    "外出收短信",
+    "哪一户",
+)
+NEEDED = (NAME, PHONE, VILLAGE)
 _ALSO = {
     NAME: ("name", "居民姓名", "户主姓名"),
     PHONE: ("phone", "手机", "手机号", "手机号码", "电话号码", "联系电话", "联系方式"),
@@ -19,11 +30,26 @@ _ALSO = {
     GROUP: ("group", "小组", "村民小组", "组别"),
     TAGS: ("tags", "分组", "人群"),
     AWAY: ("away", "外出务工", "是否外出"),
+    CONSENT: ("consent", "外出同意", "是否收短信"),
+    HOUSEHOLD: ("household", "户", "户号", "户编号", "家庭编号", "户主"),
 }
 _COLUMN_OF = {alias: column for column, also in _ALSO.items() for alias in (column, *also)}
 _SPLIT = re.compile(r"[、/,，;；|\n]+")
-_YES = frozenset({"是", "有", "外出", "在外", "√", "✓", "y", "yes", "true", "1"})
-_NO = frozenset({"", "否", "无", "没有", "在家", "不", "×", "n", "no", "false", "0"})
+_BEHIND = re.compile(r"[（(]([^()（）]*)[)）]\s*$")
+"""Something in brackets behind a name or a number: 13800001122(儿子), 李秀英（户主）."""
+_TWO_MOBILES = re.compile(r"(1[3-9]\d{9})(1[3-9]\d{9})")
+_YES = frozenset({"是", "有", "外出", "在外", "要", "同意", "√", "✓", "y", "yes", "true", "1"})
+_NO = frozenset({"否", "无", "没有", "在家", "不", "不要", "不同意", "×", "n", "no", "false", "0"})
+MOST_ROWS = 100_000
+MOST_BYTES = 25 * 1024 * 1024
+HEAD = 15
+"""Rows that are looked at to find the headings and to show what stands below them."""
+Step = Callable[[int, int], None]
+"""Told how many rows are done, and of how many."""
+
+
+def quietly(done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +71,10 @@ class ImportRow:
     numbers: tuple[Number, ...]
     place: Place | None
     tags: tuple[str, ...]
-    away: bool
+    away: bool | None
+    """None: the file does not say."""
+    consent: AwayConsent | None = None
+    household: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +98,50 @@ class ImportPlan:
         return len({problem.row for problem in self.problems})
 
 
-def read(data: bytes, places: Places) -> ImportPlan:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a file's heading row stands, what it says, and which of our columns stands where.
+
+    `village` is the code of a village that every row belongs to, for files that do not name one.
+    """
+
+    at: int
+    header: tuple[str, ...]
+    columns: Mapping[str, int]
+    village: str = ""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The columns that are needed and not yet found."""
+        return tuple(c for c in NEEDED if c not in self.columns and not (c == VILLAGE and self.village))
+
+
+def layout_of(head: Sequence[Sequence[str]]) -> Layout:
+    """Return the most likely layout: the row of the top ten that names most of our columns, else the first one."""
+    rows = [(at, row) for at, row in enumerate(head[:10]) if any(row)]
+    if not rows:
+        raise bad_file("import_empty")
+    at, row = max(rows, key=lambda pair: (len(columns_of(pair[1])), -pair[0]))
+    return Layout(at, tuple(row), columns_of(row))
+
+
+def read(data: bytes, places: Places, layout: Layout | None = None, *, step: Step = quietly) -> ImportPlan:
     """Return what the file holds; BadInput when it cannot be read as a list of residents at all."""
-    table = read_table(data)
-    at, header = _find_header(table)
-    columns = columns_of(header)
+    table = read_table(data, most_rows=MOST_ROWS, most_bytes=MOST_BYTES)
+    found = layout or layout_of(table)
+    if found.missing:
+        raise bad_file("import_column_missing", column="、".join(found.missing))
     good: list[ImportRow] = []
     problems: list[CellProblem] = []
     cells: dict[int, tuple[str, ...]] = {}
-    for number, row in enumerate(table[at + 1 :], start=at + 2):
+    below = table[found.at + 1 :]
+    for done, row in enumerate(below):
+        if done % 500 == 0:
+            step(done, len(below))
         if not any(row):
             continue
-        values = {column: row[i] if i < len(row) else "" for column, i in columns.items()}
-        parsed, wrong = _read_row(number, values, places)
+        number = found.at + 2 + done
+        parsed, wrong = _read_row(number, _values(row, found), places)
         if wrong:
             problems += wrong
             cells[number] = tuple(row)
@@ -90,35 +150,25 @@ def read(data: bytes, places: Places) -> ImportPlan:
     if not good and not problems:
         raise bad_file("import_empty")
     people, merged = _merge(good)
-    return ImportPlan(tuple(header), tuple(people), tuple(problems), cells, merged, _shared(people))
+    return ImportPlan(found.header, tuple(people), tuple(problems), cells, merged, _shared(people))
 
 
-def error_file(plan: ImportPlan, explain: Callable[[CellProblem], str]) -> bytes:
-    """Return the wrong rows as CSV for Excel, with one more column that says why, to be corrected and read again."""
-    reasons: dict[int, list[str]] = {}
-    for problem in plan.problems:
-        reasons.setdefault(problem.row, []).append(explain(problem))
-    width = max([len(plan.header), *(len(row) for row in plan.cells.values())])
-    keep = [i for i in range(width) if _at(plan.header, i) != ERROR_COLUMN]
-    header = [*(_at(plan.header, i) for i in keep), ERROR_COLUMN]
-    rows = [[*(_at(row, i) for i in keep), "；".join(reasons[number])] for number, row in plan.cells.items()]
-    return write_csv(header, rows)
+def _values(row: Sequence[str], layout: Layout) -> dict[str, str]:
+    values = {column: row[i] if i < len(row) else "" for column, i in layout.columns.items()}
+    return {**values, VILLAGE: layout.village} if layout.village else values
+
+
+def error_file(header: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> bytes:
+    """Return wrong rows as CSV for Excel, with one more column that says why, to be corrected and read again."""
+    width = max([len(header), *(len(cells) for cells, _ in rows)])
+    keep = [i for i in range(width) if _at(header, i) != ERROR_COLUMN]
+    head = [*(_at(header, i) for i in keep), ERROR_COLUMN]
+    return write_csv(head, [[*(_at(cells, i) for i in keep), why] for cells, why in rows])
 
 
 def example_file() -> bytes:
     """Return a CSV file with the columns and nothing in them."""
     return write_csv(COLUMNS, [])
-
-
-def _find_header(table: list[list[str]]) -> tuple[int, list[str]]:
-    """Return where the heading row stands: the first of the top ten that names both a person and a phone."""
-    for at, row in enumerate(table[:10]):
-        found = set(columns_of(row))
-        if NAME in found and PHONE in found:
-            if VILLAGE not in found:
-                raise bad_file("import_column_missing", column=VILLAGE)
-            return at, row
-    raise bad_file("import_heading_missing", columns=f"{NAME}、{PHONE}、{VILLAGE}")
 
 
 def columns_of(header: Sequence[str]) -> dict[str, int]:
@@ -137,31 +187,61 @@ def _read_row(number: int, values: Mapping[str, str], places: Places) -> tuple[I
     def wrong(column: str, error: BadInput) -> None:
         problems.append(CellProblem(number, column, error.code, error.params))
 
-    name = values[NAME]
+    name, household = _named(values.get(NAME, ""), values.get(HOUSEHOLD, ""))
     tags = tuple(service.clean_tags(_SPLIT.split(values.get(TAGS, ""))))
-    checks = ((NAME, partial(service.check_name, name)), (TAGS, partial(service.check_tags, tags)))
+    checks = (
+        (NAME, partial(service.check_name, name)),
+        (TAGS, partial(service.check_tags, tags)),
+        (HOUSEHOLD, partial(service.check_household, household)),
+    )
     for column, check in checks:
         try:
             check()
         except BadInput as error:
             wrong(column, error)
-    numbers = _numbers(values[PHONE], lambda error: wrong(PHONE, error))
-    place = _place(values[VILLAGE], values.get(GROUP, ""), places, wrong)
-    away = values.get(AWAY, "").lower()
-    if away not in _YES | _NO:
-        wrong(AWAY, bad_file("import_away_unclear"))
-    return ImportRow((number,), name, numbers, place, tags, away in _YES), problems
+    numbers = _numbers(values.get(PHONE, ""), lambda error: wrong(PHONE, error))
+    place = _place(values.get(VILLAGE, ""), values.get(GROUP, ""), places, wrong)
+    away = _yes_or_no(values.get(AWAY, ""), lambda: wrong(AWAY, bad_file("import_away_unclear")))
+    agreed = _yes_or_no(values.get(CONSENT, ""), lambda: wrong(CONSENT, bad_file("import_consent_unclear")))
+    consent = None if agreed is None else AwayConsent.YES if agreed else AwayConsent.NO
+    return ImportRow((number,), name, numbers, place, tags, away, consent, household), problems
+
+
+def _named(cell: str, household: str) -> tuple[str, str]:
+    """Return name and household. What stands in brackets behind a name is no part of it; 户主 says whose household."""
+    behind = _BEHIND.search(cell)
+    name = cell[: behind.start()].strip() if behind and behind.start() else cell
+    head = behind is not None and behind.group(1).strip() == "户主"
+    return name, household.strip() or (name if head else "")
+
+
+def _yes_or_no(cell: str, unclear: Callable[[], None]) -> bool | None:
+    word = cell.strip().lower()
+    if word and word not in _YES | _NO:
+        unclear()
+    return None if not word else word in _YES
+
+
+def numbers_in(cell: str) -> list[str]:
+    """Return the numbers in a cell one by one: between separators, or two mobiles run together."""
+    parts = []
+    for part in _SPLIT.split(cell):
+        # People write whose number it is behind it: 13800001122(儿子).
+        behind = _BEHIND.search(part)
+        bare = part[: behind.start()] if behind and not any(c.isdigit() for c in behind.group(1)) else part
+        two = _TWO_MOBILES.fullmatch(re.sub(r"[\s\-]+", "", bare))
+        parts += list(two.groups()) if two else [bare]
+    return [part for part in parts if part.strip()]
 
 
 def _numbers(cell: str, wrong: Callable[[BadInput], None]) -> tuple[Number, ...]:
-    parts = [part for part in _SPLIT.split(cell) if part.strip()]
+    parts = numbers_in(cell)
     if not parts:
         wrong(BadInput("phone_missing"))
     found: dict[str, Number] = {}
     for part in parts:
         try:
-            # People write whose number it is behind it: 13800001122(儿子).
-            number = normalise(re.sub(r"[（(][^()（）\d]*[)）]\s*$", "", part))
+            number = normalise(part)
         except BadInput as error:
             wrong(error)
         else:
@@ -216,7 +296,9 @@ def _together(one: ImportRow, other: ImportRow) -> ImportRow:
         numbers=tuple(numbers.values()),
         place=one.place,
         tags=tuple(service.clean_tags((*one.tags, *other.tags))),
-        away=one.away or other.away,
+        away=one.away if other.away is None else other.away or bool(one.away),
+        consent=other.consent or one.consent,
+        household=one.household or other.household,
     )
 
 

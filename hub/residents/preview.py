@@ -1,12 +1,12 @@
 """An import before it is made: the wrong rows with the fault in its cell, and a few of the good ones."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.residents.importing import CellProblem, ImportPlan, ImportRow, columns_of
+from hub.residents.import_jobs import Wrong, WrongRow
+from hub.residents.import_models import ImportJob, ImportPerson
 
 SHOWN_FAULTS = 100
-SHOWN_GOOD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +32,28 @@ class Preview:
     header: tuple[str, ...]
     faulty: tuple[FaultyRow, ...]
     faulty_total: int
-    good: tuple[ImportRow, ...]
+    good: tuple[ImportPerson, ...]
     good_total: int
+    known: int
     merged: int
     shared: int
 
 
-def preview(plan: ImportPlan, explain: Callable[[CellProblem], str]) -> Preview:
-    """Return the page's view of a plan."""
-    at = columns_of(plan.header)
-    faults: dict[int, dict[int, list[str]]] = {}
-    for problem in plan.problems:
-        faults.setdefault(problem.row, {}).setdefault(at.get(problem.column, 0), []).append(explain(problem))
-    rows = [
-        FaultyRow(number, _cells(plan.cells[number], len(plan.header), faults[number]))
-        for number in sorted(faults)[:SHOWN_FAULTS]
-    ]
+def preview(job: ImportJob, wrong: Wrong | None, people: Sequence[ImportPerson]) -> Preview:
+    """Return the page's view of a job."""
+    header = wrong.header if wrong else ()
     return Preview(
-        header=plan.header,
-        faulty=tuple(rows),
-        faulty_total=plan.faulty_rows,
-        good=plan.good[:SHOWN_GOOD],
-        good_total=len(plan.good),
-        merged=plan.merged,
-        shared=plan.shared,
+        header=header,
+        faulty=tuple(_shown(row, len(header)) for row in wrong.rows[:SHOWN_FAULTS]) if wrong else (),
+        faulty_total=job.faulty,
+        good=tuple(people),
+        good_total=job.good,
+        known=job.known,
+        merged=job.merged,
+        shared=job.shared,
     )
 
 
-def _cells(row: tuple[str, ...], width: int, faults: dict[int, list[str]]) -> tuple[Cell, ...]:
-    return tuple(Cell(row[i] if i < len(row) else "", tuple(faults.get(i, ()))) for i in range(width))
+def _shown(row: WrongRow, width: int) -> FaultyRow:
+    cells = (Cell(row.cells[i] if i < len(row.cells) else "", tuple(row.faults.get(i, ()))) for i in range(width))
+    return FaultyRow(row.number, tuple(cells))

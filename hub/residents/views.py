@@ -7,25 +7,22 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 
 from hub.core.actor import Permission
-from hub.core.errors import BadInput, NotFound, NotSignedIn
+from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
-from hub.regions.lookup import places_for
-from hub.residents import importing, intake, listing, service, topics
-from hub.residents.forms import Filter, ResidentForm, sent_file
-from hub.residents.importing import CellProblem, ImportPlan
+from hub.residents import exporting, import_views, listing, service, topics
+from hub.residents.erasing import Erasure
+from hub.residents.forms import Filter, ResidentForm
 from hub.residents.models import BlockReason, Resident
 from hub.residents.phones import PhoneSafe
-from hub.residents.preview import preview
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu
-from hub.web.spreadsheets import MAX_ROWS
-from hub.web.uploads import Uploads
-from hub.web.words import explain, sentence
+from hub.web.words import sentence
 from hub.web.work import actor, now, reading, work
 
 bp = Blueprint("residents", __name__)
+bp.register_blueprint(import_views.bp)
 
 
 def add_to_menu(runtime: Runtime) -> None:
@@ -135,11 +132,43 @@ def update(resident_id: UUID) -> ResponseReturnValue:
 @bp.post("/residents/<uuid:resident_id>/remove")
 @permission_required(Permission.EDIT_RESIDENTS)
 def remove(resident_id: UUID) -> ResponseReturnValue:
-    """Take somebody off the list."""
+    """Take somebody off the list; when they ask for it, out of every record."""
+    everywhere = request.form.get("everywhere") == "1"
     with work() as session:
-        service.remove_resident(session, actor(), resident_id, now=now())
-    flash(gettext("删掉了，名字、电话和标签都没了。"), "ok")
+        if everywhere:
+            runtime().get(Erasure).erase(session, actor(), resident_id, now=now())
+        else:
+            service.remove_resident(session, actor(), resident_id, now=now())
+    flash(
+        gettext("全抹掉了，短信记录里的号码和来信也没了。")
+        if everywhere
+        else gettext("删掉了，名字、电话和标签都没了。"),
+        "ok",
+    )
     return redirect(url_for("residents.every"))
+
+
+@bp.post("/residents/export")
+@permission_required(Permission.SEE_RESIDENTS)
+def export() -> ResponseReturnValue:
+    """Hand the list out as a file. Why is asked and written into the log."""
+    form = request.form
+    try:
+        with work() as session:
+            data = exporting.export(
+                session,
+                actor(),
+                region=form.get("region", ""),
+                tag=form.get("tag", ""),
+                whole_numbers=form.get("whole_numbers") == "1",
+                reason=form.get("reason", ""),
+                safe=_safe(),
+                now=now(),
+            )
+    except BadInput as error:
+        return _list_page(Filter.read(form), mistakes(error)), 422
+    headers = {"Content-Disposition": 'attachment; filename="residents.csv"', "Cache-Control": "no-store"}
+    return Response(data, mimetype="text/csv", headers=headers)
 
 
 @bp.post("/residents/<uuid:resident_id>/phones/<uuid:phone_id>/block")
@@ -188,104 +217,5 @@ def _page(resident_id: UUID, form: ResidentForm | None, errors: dict[str, str]) 
     )
 
 
-# ---- import
-
-
-@bp.get("/residents/import")
-@permission_required(Permission.EDIT_RESIDENTS)
-def choose_file() -> ResponseReturnValue:
-    """Show what a file must look like, and ask for one."""
-    return _file_page({})
-
-
-@bp.post("/residents/import")
-@permission_required(Permission.EDIT_RESIDENTS)
-def upload() -> ResponseReturnValue:
-    """Read a file and show what is in it; nothing is written yet."""
-    try:
-        data = sent_file(request.files)
-        _read(data)
-    except BadInput as error:
-        return _file_page(mistakes(error)), 422
-    token = _uploads().keep(_owner(), data, now=now())
-    return redirect(url_for("residents.look", token=token))
-
-
-@bp.get("/residents/import/<token>")
-@permission_required(Permission.EDIT_RESIDENTS)
-def look(token: str) -> ResponseReturnValue:
-    """Show what would be imported and what is wrong."""
-    try:
-        plan = _kept(token)
-    except (NotFound, BadInput) as error:
-        return _file_page({"file": explain(error, language())}), error.status
-    return render_template("hub/residents/preview.html", page=preview(plan, _explain), token=token)
-
-
-@bp.post("/residents/import/<token>")
-@permission_required(Permission.EDIT_RESIDENTS)
-def import_file(token: str) -> ResponseReturnValue:
-    """Write the good rows; keep the wrong ones for the file that says why."""
-    try:
-        plan = _kept(token)
-    except NotFound as error:
-        return _file_page({"file": explain(error, language())}), error.status
-    with work() as session:
-        done = intake.import_rows(session, actor(), plan, safe=_safe(), now=now())
-    _uploads().drop(_owner(), token)
-    rest = ""
-    if plan.problems:
-        rest = _uploads().keep(_owner(), importing.error_file(plan, _explain), now=now())
-    return render_template("hub/residents/imported.html", done=done, token=rest)
-
-
-@bp.get("/residents/import/<token>/errors.csv")
-@permission_required(Permission.EDIT_RESIDENTS)
-def error_file(token: str) -> ResponseReturnValue:
-    """Hand out the wrong rows with a column that says why."""
-    return _download(importing.error_file(_kept(token), _explain), "import-errors.csv")
-
-
-@bp.get("/residents/import/template.csv")
-@permission_required(Permission.EDIT_RESIDENTS)
-def example_file() -> ResponseReturnValue:
-    """Hand out an empty file with the right columns."""
-    return _download(importing.example_file(), "residents.csv")
-
-
-def _file_page(errors: dict[str, str]) -> str:
-    return render_template("hub/residents/import.html", errors=errors, columns=importing.COLUMNS, most=MAX_ROWS)
-
-
-def _kept(token: str) -> ImportPlan:
-    return _read(_uploads().read(_owner(), token, now=now()))
-
-
-def _read(data: bytes) -> ImportPlan:
-    with reading() as session:
-        places = places_for(session, actor(), Permission.EDIT_RESIDENTS)
-    return importing.read(data, places)
-
-
-def _explain(problem: CellProblem) -> str:
-    return sentence(problem.code, language(), **problem.params)
-
-
-def _download(data: bytes, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(data, mimetype="text/csv", headers=headers)
-
-
-def _uploads() -> Uploads:
-    return runtime().get(Uploads)
-
-
 def _safe() -> PhoneSafe:
     return runtime().get(PhoneSafe)
-
-
-def _owner() -> UUID:
-    owner = actor().id
-    if owner is None:
-        raise NotSignedIn("sign_in_needed")
-    return owner

@@ -27,11 +27,18 @@ WIDEST: Final = 40
 _FORMULA = ("=", "@", "\t", "\r")
 
 
-def read_table(data: bytes) -> list[list[str]]:
-    """Return the rows of a file as text; BadInput (field `file`) when it is no table or too large a one."""
-    if len(data) > MAX_BYTES:
-        raise bad_file("import_too_big", limit_mb=MAX_BYTES // 1024**2)
-    return _xlsx(data) if data.startswith(b"PK\x03\x04") else _csv(data)
+def read_table(
+    data: bytes, *, most_rows: int = MAX_ROWS, most_bytes: int = MAX_BYTES, head: int = 0
+) -> list[list[str]]:
+    """Return the rows of a file as text; BadInput (field `file`) when it is no table or too large a one.
+
+    With `head` only so many rows are looked at.
+    """
+    if len(data) > most_bytes:
+        raise bad_file("import_too_big", limit_mb=most_bytes // 1024**2)
+    wanted = head or most_rows + 50
+    rows = _xlsx(data, wanted, most_bytes) if data.startswith(b"PK\x03\x04") else _csv(data, wanted)
+    return rows if head else _bounded(rows, most_rows)
 
 
 def plain_heading(cell: str) -> str:
@@ -80,15 +87,15 @@ def bad_file(code: str, **params: object) -> BadInput:
     return BadInput(code, field="file", **params)
 
 
-def _csv(data: bytes) -> list[list[str]]:
+def _csv(data: bytes, wanted: int) -> list[list[str]]:
     text = _decode(data)
     sample = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",\t;", key=sample.count)
     try:
-        rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), MAX_ROWS + 50))
+        rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), wanted))
     except csv.Error:
         raise bad_file("import_unreadable") from None
-    return _bounded([[_tidy(cell) for cell in row[:MAX_COLUMNS]] for row in rows])
+    return [[_tidy(cell) for cell in row[:MAX_COLUMNS]] for row in rows]
 
 
 def _decode(data: bytes) -> str:
@@ -103,23 +110,23 @@ def _decode(data: bytes) -> str:
     raise bad_file("import_unreadable")
 
 
-def _xlsx(data: bytes) -> list[list[str]]:
+def _xlsx(data: bytes, wanted: int, most_bytes: int) -> list[list[str]]:
     try:
-        return _bounded(_sheet(data))
+        return _sheet(data, wanted, most_bytes)
     except BadInput:
         raise
     except Exception:  # noqa: BLE001 - openpyxl raises whatever it stumbles over in a damaged file
         raise bad_file("import_unreadable") from None
 
 
-def _sheet(data: bytes) -> list[list[str]]:
+def _sheet(data: bytes, wanted: int, most_bytes: int) -> list[list[str]]:
     # A few kilobytes can unpack to gigabytes, so the sizes are looked at before anything is unpacked.
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(item.file_size for item in archive.infolist()) > MAX_UNPACKED:
-            raise bad_file("import_too_big", limit_mb=MAX_BYTES // 1024**2)
+            raise bad_file("import_too_big", limit_mb=most_bytes // 1024**2)
     book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     try:
-        rows = book.worksheets[0].iter_rows(max_row=MAX_ROWS + 50, max_col=MAX_COLUMNS, values_only=True)
+        rows = book.worksheets[0].iter_rows(max_row=wanted, max_col=MAX_COLUMNS, values_only=True)
         return [[_cell(value) for value in row] for row in rows]
     finally:
         book.close()
@@ -137,9 +144,9 @@ def _tidy(cell: str) -> str:
     return "".join(c for c in cell if unicodedata.category(c) != "Cf").strip().removeprefix("'")
 
 
-def _bounded(rows: list[list[str]]) -> list[list[str]]:
-    if sum(1 for row in rows if any(row)) > MAX_ROWS + 1:
-        raise bad_file("import_too_many_rows", limit=MAX_ROWS)
+def _bounded(rows: list[list[str]], most: int) -> list[list[str]]:
+    if sum(1 for row in rows if any(row)) > most + 1:
+        raise bad_file("import_too_many_rows", limit=most)
     return rows
 
 

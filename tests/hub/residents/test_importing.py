@@ -10,16 +10,18 @@ from openpyxl import Workbook
 from smslab import BRIDGE, COUNTY, EAST, NOON, PINE, PINE_3, WEST, lab_actor, mobile, somebody
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from uuid6 import uuid7
 
-from hub.core.actor import Permission
+from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput, NotAllowed
 from hub.regions.lookup import Place, Places, group_key, places_for
 from hub.regions.tree import path_of
-from hub.residents.importing import CellProblem, ImportPlan, error_file, read
-from hub.residents.intake import Imported, import_rows
-from hub.residents.models import Phone, Resident, ResidentTag
+from hub.residents.import_models import ImportJob, JobState
+from hub.residents.importing import MOST_BYTES, MOST_ROWS, ImportPlan, Layout, error_file, numbers_in, read
+from hub.residents.intake import Imported, Known, lay_out, put_in
+from hub.residents.models import AwayConsent, Phone, Resident, ResidentTag
 from hub.residents.phones import PhoneSafe
-from hub.web.spreadsheets import ERROR_COLUMN, MAX_BYTES, MAX_ROWS, MAX_UNPACKED
+from hub.web.spreadsheets import ERROR_COLUMN, MAX_UNPACKED
 
 HEADER = ["姓名", "电话", "村", "组", "标签", "外出"]
 PLACES = Places(
@@ -57,6 +59,32 @@ ROWS = [
 ]
 
 
+def imported(session: Session, actor: Actor, plan: ImportPlan, safe: PhoneSafe, piece: int = 1) -> Imported:
+    """Lay a plan out piece by piece, then put it in."""
+    job = ImportJob(
+        owner_id=uuid7(),
+        language="zh",
+        state=JobState.WRITING,
+        created_at=NOON,
+        faulty=plan.faulty_rows,
+        merged=plan.merged,
+        known=0,
+    )
+    session.add(job)
+    session.flush()
+    before = Known()
+    for start in range(0, len(plan.good), piece):
+        job.known += lay_out(session, actor, job.id, plan.good[start : start + piece], before, safe=safe)
+    return put_in(session, actor, job, now=NOON)
+
+
+def wrong_rows(plan: ImportPlan) -> list[tuple[tuple[str, ...], str]]:
+    why: dict[int, list[str]] = {}
+    for problem in plan.problems:
+        why.setdefault(problem.row, []).append(f"{problem.column}: {problem.code}")
+    return [(plan.cells[row], "；".join(texts)) for row, texts in why.items()]
+
+
 def codes(plan: ImportPlan) -> list[tuple[int, str, str]]:
     return [(problem.row, problem.column, problem.code) for problem in plan.problems]
 
@@ -81,7 +109,7 @@ def test_one_list_in_many_wrappings(data: bytes) -> None:
     assert (one.name, one.tags, one.away) == ("张三", ("沿河户", "独居老人"), True)
     assert one.place == Place(PINE_3, path_of(PINE_3))
     assert [number.masked for number in one.numbers] == ["138****0001", "0871-****456"]
-    assert (two.place, two.away, two.lines) == (Place(PINE, path_of(PINE)), False, (3,))
+    assert (two.place, two.away, two.lines) == (Place(PINE, path_of(PINE)), None, (3,))
 
 
 def test_numbers_that_excel_made_into_numbers_are_read() -> None:
@@ -142,13 +170,9 @@ def test_several_faults_of_one_row_are_all_said() -> None:
     assert plan.faulty_rows == 1
 
 
-def explain(problem: CellProblem) -> str:
-    return f"{problem.column}: {problem.code}"
-
-
 def test_the_error_file_holds_the_wrong_rows_and_can_be_read_again() -> None:
     plan = read(as_csv(five_hundred_with_nine_faults()), PLACES)
-    data = error_file(plan, explain)
+    data = error_file(plan.header, wrong_rows(plan))
     assert data.startswith(b"\xef\xbb\xbf"), "Excel needs the mark"
     rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
     assert rows[0] == [*HEADER, ERROR_COLUMN]
@@ -160,12 +184,12 @@ def test_the_error_file_holds_the_wrong_rows_and_can_be_read_again() -> None:
     rows[1][1] = "13800000777"
     mended = read(as_csv(rows), PLACES)
     assert len(mended.good) == 1
-    assert error_file(mended, explain).decode("utf-8-sig").splitlines()[0].count(ERROR_COLUMN) == 1
+    assert error_file(mended.header, wrong_rows(mended)).decode("utf-8-sig").splitlines()[0].count(ERROR_COLUMN) == 1
 
 
 def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless() -> None:
     plan = read(as_csv([HEADER, ["=HYPERLINK(1)", "+86138", "@村", "-1+1", "", ""]]), PLACES)
-    line = error_file(plan, explain).decode("utf-8-sig").splitlines()[1]
+    line = error_file(plan.header, wrong_rows(plan)).decode("utf-8-sig").splitlines()[1]
     assert line.startswith("'=HYPERLINK(1),+86138,'@村,'-1+1")
 
 
@@ -195,16 +219,16 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (b"", "import_heading_missing"),
+        (b"", "import_empty"),
         (b"\xff\xfe\x00", "import_unreadable"),
         (b"\x00\x01\x02\x80\xff", "import_unreadable"),
         (b"PK\x03\x04nonsense", "import_unreadable"),
         (as_csv([["姓名", "电话"], ["张三", "13800000001"]]), "import_column_missing"),
-        (as_csv([["a", "b"], ["c", "d"]]), "import_heading_missing"),
+        (as_csv([["a", "b"], ["c", "d"]]), "import_column_missing"),
         (as_csv([HEADER]), "import_empty"),
         (as_csv([HEADER, ["", "", ""], []]), "import_empty"),
-        (b"x" * (MAX_BYTES + 1), "import_too_big"),
-        (as_csv([HEADER, *([["a", "1", "b"]] * (MAX_ROWS + 1))]), "import_too_many_rows"),
+        (b"x" * (MOST_BYTES + 1), "import_too_big"),
+        (as_csv([HEADER, *([["a", "1", "b"]] * (MOST_ROWS + 1))]), "import_too_many_rows"),
         (bomb(), "import_too_big"),
         (b'"' + b"a" * 200_000, "import_unreadable"),
     ],
@@ -241,7 +265,7 @@ def test_reading_writes_nothing_and_importing_writes_the_good_rows(people: Sessi
     assert people.scalar(select(func.count()).select_from(Resident)) == 0
     assert [code for _, _, code in codes(plan)][-1] == "import_village_unknown", "another township's village"
 
-    done = import_rows(people, clerk, plan, safe=phone_safe, now=NOON)
+    done = imported(people, clerk, plan, phone_safe)
     assert done == Imported(added=491, updated=0, skipped=9, merged=0)
     assert people.scalar(select(func.count()).select_from(Phone)) == 491
     assert people.scalar(select(func.count()).select_from(ResidentTag)) == 491
@@ -258,7 +282,7 @@ def test_importing_again_adds_only_what_is_new(people: Session, phone_safe: Phon
     ]
     for expected in (Imported(1, 1, 0, 1), Imported(0, 2, 0, 1)):
         plan = read(as_csv(rows), places_for(people, clerk, Permission.EDIT_RESIDENTS))
-        assert import_rows(people, clerk, plan, safe=phone_safe, now=NOON) == expected
+        assert imported(people, clerk, plan, phone_safe) == expected
     people.expire_all()
     again = people.get_one(Resident, known.id)
     assert again.away
@@ -277,7 +301,7 @@ def test_a_known_person_named_twice_with_different_numbers_is_written_once(
         ["张三", "13800000002", "松林村", "", "沿河户", ""],
     ]
     plan = read(as_csv(rows), places_for(people, clerk, Permission.EDIT_RESIDENTS))
-    assert import_rows(people, clerk, plan, safe=phone_safe, now=NOON).updated == 2
+    assert imported(people, clerk, plan, phone_safe).updated == 2
     assert people.scalar(select(func.count()).select_from(ResidentTag)) == 1
 
 
@@ -286,7 +310,7 @@ def test_a_stranger_imports_nobody(people: Session, phone_safe: PhoneSafe) -> No
     for stranger in (lab_actor(WEST), lab_actor(EAST, Permission.SEE_RESIDENTS), lab_actor(BRIDGE)):
         assert places_for(people, stranger, Permission.EDIT_RESIDENTS).by_code.get(PINE) is None
         with pytest.raises(NotAllowed):
-            import_rows(people, stranger, plan, safe=phone_safe, now=NOON)
+            imported(people, stranger, plan, phone_safe)
     assert people.scalar(select(func.count()).select_from(Resident)) == 0
 
 
@@ -297,5 +321,54 @@ def test_places_are_those_one_may_write_to(people: Session) -> None:
 
 
 def test_the_largest_list_is_read_in_a_few_seconds() -> None:
-    rows = [HEADER] + [[f"村民{i}", mobile(i)[3:], "松林村", "", "", ""] for i in range(MAX_ROWS)]
-    assert len(read(as_csv(rows), PLACES).good) == MAX_ROWS
+    rows = [HEADER] + [[f"村民{i}", mobile(i)[3:], "松林村", "", "", ""] for i in range(20_000)]
+    told: list[tuple[int, int]] = []
+    plan = read(as_csv(rows), PLACES, step=lambda done, total: told.append((done, total)))
+    assert len(plan.good) == 20_000
+    assert told[-1] == (19_500, 20_000)
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("13800000001 13800000002", ["13800000001", "13800000002"]),
+        ("1380000000113800000002", ["13800000001", "13800000002"]),
+        ("138 0000 0001/138-0000-0002(儿子)", ["138 0000 0001", "138-0000-0002"]),
+        ("13800000001（本人）；0871-6123456", ["13800000001", "0871-6123456"]),
+        ("0871-6123456", ["0871-6123456"]),
+        ("", []),
+    ],
+)
+def test_numbers_in_one_cell_are_taken_apart(cell: str, found: list[str]) -> None:
+    assert [number.strip() for number in numbers_in(cell)] == found
+
+
+def test_what_stands_in_brackets_behind_a_name_is_no_part_of_it() -> None:
+    rows = [
+        ["姓名", "电话", "村", "户号", "外出", "外出收短信"],
+        ["李秀英（户主）", "13800000001", "松林村", "", "是", "要"],
+        ["王建国(在广东)", "13800000002", "松林村", "12号", "", "不要"],
+        ["陈小满", "13800000003", "松林村", "", "", "看情况"],
+    ]
+    plan = read(as_csv(rows), PLACES)
+    one, two = plan.good
+    assert (one.name, one.household, one.away, one.consent) == ("李秀英", "李秀英", True, AwayConsent.YES)
+    assert (two.name, two.household, two.away, two.consent) == ("王建国", "12号", None, AwayConsent.NO)
+    assert codes(plan) == [(4, "外出收短信", "import_consent_unclear")]
+
+
+def test_columns_can_be_named_by_hand_and_the_village_for_all() -> None:
+    rows = [["花名册"], ["谁", "打哪里", "备注"], ["张三", "13800000001", "x"]]
+    plan = read(as_csv(rows), PLACES, Layout(1, ("谁", "打哪里", "备注"), {"姓名": 0, "电话": 1}, PINE))
+    assert [(one.name, one.place) for one in plan.good] == [("张三", Place(PINE, path_of(PINE)))]
+
+
+def test_what_a_list_does_not_say_stays_as_it_is(people: Session, phone_safe: PhoneSafe) -> None:
+    known = somebody(people, mobile(1), name="张三")
+    known.away, known.away_consent, known.household = True, AwayConsent.YES, "3号"
+    people.flush()
+    plan = read(as_csv([["姓名", "电话", "村"], ["张三", "13800000001", "松林村"]]), PLACES)
+    assert imported(people, lab_actor(EAST), plan, phone_safe).updated == 1
+    people.expire_all()
+    again = people.get_one(Resident, known.id)
+    assert (again.away, again.away_consent, again.household) == (True, AwayConsent.YES, "3号")

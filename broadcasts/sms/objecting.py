@@ -1,0 +1,39 @@
+"""What stands against a text at each provider, in words, while somebody writes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.segments import signed
+from broadcasts.sms.settings import SmsSettings
+from hub.web.words import sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Objected:
+    """One provider's objections. `blocking`: it cannot carry the text at all."""
+
+    gateway: str
+    blocking: bool
+    sentences: Sequence[str]
+
+
+def objected(provider: SmsProvider, text: str, settings: SmsSettings, language: str) -> list[Objected]:
+    """Return which providers object to a text (without signature), and why; nothing when there is no text."""
+    if not text.strip():
+        return []
+    found = provider.check(signed(text.strip(), settings.signature))
+    return [
+        Objected(
+            one.gateway,
+            one.blocking,
+            list(dict.fromkeys(sentence(each.code, language, found=each.found) for each in one.objections)),
+        )
+        for one in found
+        if one.objections
+    ]
+
+
+def carried_by_nobody(provider: SmsProvider, text: str, settings: SmsSettings) -> bool:
+    """Return whether every provider refuses a text before it is sent."""
+    return all(one.blocking for one in provider.check(signed(text.strip(), settings.signature)))
