@@ -23,10 +23,12 @@ from broadcasts.lexicon import views as lexicon
 from broadcasts.lexicon import wording_views as wording
 from broadcasts.materials import api as material_api
 from broadcasts.materials import views as materials
+from broadcasts.reports import views as reports
 from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
 from broadcasts.sms import inbox_api as letters_api
 from broadcasts.sms import inbox_views as sms_inbox
+from broadcasts.sms import provider_pages
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
 from broadcasts.voices import api as voices_api
@@ -48,9 +50,11 @@ ROOMS = (
     materials,
     sms,
     sms_inbox,
+    provider_pages,
     voices,
     lexicon,
     wording,
+    reports,
 )
 VERBS = (
     announcement_api,
