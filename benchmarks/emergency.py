@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
+from uuid import UUID
 
 from sqlalchemy import select
 from uuid6 import uuid7
@@ -47,6 +48,7 @@ from hub.speakers.topics import region_command
 SOUND: Final = orders.Sound("ab" * 32, 92_000, 400_000)
 PATIENCE_S: Final = 120.0
 NOTED_S: Final = 3.0
+LISTED_WITHIN_S: Final = 10.0
 BARE_ROUNDS: Final = 5
 """Before the hub's rounds, and as many again after them."""
 
@@ -179,11 +181,20 @@ class Scene:
             targets = session.scalars(select(PlayOrder.targets).where(PlayOrder.broadcast_id == broadcast_id)).one()
         command_id = str(targets[0]["id"])
         committed = counting.wait(command_id)
-        with self.runtime.sessions.read() as session:
-            found = orders.tally(session, broadcast_id)
-        if found != {PlayState.RECEIVED: self.count}:
-            raise SystemExit(f"the tables say {found}, all {self.count} have answered")
+        self.require_list(broadcast_id)
         return Took(self.farm.arrived(command_id) - begin, committed - begin)
+
+    def require_list(self, broadcast_id: UUID) -> None:
+        """The list of an emergency is written a moment after it went out: it must be there, and right."""
+        deadline = time.monotonic() + LISTED_WITHIN_S
+        while True:
+            with self.runtime.sessions.read() as session:
+                found = orders.tally(session, broadcast_id)
+            if found == {PlayState.RECEIVED: self.count}:
+                return
+            if time.monotonic() > deadline:
+                raise SystemExit(f"the tables say {found}, all {self.count} have answered")
+            time.sleep(0.05)
 
 
 def a_message(key: SigningKey, count: int) -> tuple[str, bytes]:

@@ -13,6 +13,9 @@ from broadcasts.alerts.settings import EmergencySettings
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.relaying import RelayCheck
+from broadcasts.bulletins.notices import Issuer, Publisher, load_key
+from broadcasts.bulletins.polling import FeedReader
+from broadcasts.bulletins.settings import WarningSettings
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
 from broadcasts.delivery.last_said import last_said
@@ -204,6 +207,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     _call_people(runtime, rules, pumps)
     pumps.add("relays", RelayCheck(runtime.sessions).step)
     pumps.add("closing", settle)
+    _exchange_warnings(runtime, pumps)
     pumps.add("joining", lambda: joining.expire(runtime))
     runtime.get(Packer).recall()
     pumps.add("emergency-pack", runtime.get(Packer).step)
@@ -266,6 +270,19 @@ def _call_people(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
     pumps.add("late-hearers", look_back)
 
 
+def _exchange_warnings(runtime: Runtime, pumps: Pumps) -> None:
+    warnings = runtime.config.section(WarningSettings)
+    publisher = Publisher(
+        runtime.sessions,
+        Issuer(warnings.sender, warnings.sender_name),
+        lambda: load_key(runtime.config.data_dir, warnings.sender, now=runtime.now()),
+    )
+    if warnings.feed != "off":
+        pumps.add("cap-documents", lambda: publisher.step(runtime.now()))
+    most = warnings.largest_document_kb * 1000
+    pumps.add("warning-feeds", FeedReader(runtime.sessions, runtime.clock, most_bytes=most).step)
+
+
 class _Threads:
     """The threads of the text-message pumps: let go of after their loops have stopped."""
 
@@ -314,7 +331,15 @@ def _answers(runtime: Runtime, rules: Rules, safe: PhoneSafe) -> Answers:
 
 feature = Feature(
     name="broadcasts",
-    settings=(BroadcastSettings, EmergencySettings, SpeechSettings, SmsSettings, *SECTIONS, UploadSettings),
+    settings=(
+        BroadcastSettings,
+        EmergencySettings,
+        SpeechSettings,
+        SmsSettings,
+        *SECTIONS,
+        UploadSettings,
+        WarningSettings,
+    ),
     provide=provide,
     plug_in=install_pages,
     seed_demo=_seed,

@@ -13,6 +13,10 @@ from broadcasts.alerts.record import views as incidents
 from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
 from broadcasts.announcements import views as announcements
+from broadcasts.bulletins import api as bulletin_api
+from broadcasts.bulletins import outlet_views as outlet
+from broadcasts.bulletins import source_views as sources
+from broadcasts.bulletins import views as bulletins
 from broadcasts.delivery import api as delivery_api
 from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
@@ -42,6 +46,7 @@ ROOMS = (
     delivery,
     announcements,
     alerts,
+    bulletins,
     drills,
     plans,
     incidents,
@@ -61,6 +66,7 @@ VERBS = (
     delivery_api,
     muting_api,
     alert_api,
+    bulletin_api,
     material_api,
     sms_api,
     letters_api,
@@ -88,3 +94,5 @@ def install_pages(app: Flask, runtime: Runtime) -> None:
         app.register_blueprint(room.bp)
         room.add_to_menu(runtime)
     app.register_blueprint(muting_pages.bp)
+    app.register_blueprint(sources.bp)
+    app.register_blueprint(outlet.bp)

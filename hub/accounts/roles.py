@@ -15,6 +15,8 @@ class Role(StrEnum):
     SECRETARY = "secretary"
     DUTY_OFFICER = "duty_officer"
     VIEWER = "viewer"
+    SOURCE = "source"
+    """A programme of an authority that hands in warnings, and may only look besides."""
 
 
 P = Permission
@@ -27,6 +29,7 @@ PERMISSIONS_OF: Mapping[Role, frozenset[Permission]] = {
     Role.SECRETARY: frozenset({P.SEE, P.COMPOSE, P.SHOUT, P.STOP, P.SEE_RESIDENTS, P.ANSWER}),
     Role.DUTY_OFFICER: frozenset({P.SEE, P.SHOUT, P.STOP, P.EMERGENCY, P.DRILL, P.ANSWER}),
     Role.VIEWER: frozenset({P.SEE}),
+    Role.SOURCE: frozenset({P.SEE, P.DELIVER_WARNINGS}),
 }
 """A county administrator runs the system and answers for emergencies, but neither writes nor approves programmes:
 whoever hands out rights must not be able to pass an announcement alone. Whoever answers for a place may speak to it

@@ -18,6 +18,8 @@ class Permission(StrEnum):
     """Speak to a place with one's own voice and under one's own name, without a second pair of eyes."""
     EMERGENCY = "emergency"
     DRILL = "drill"
+    DELIVER_WARNINGS = "deliver_warnings"
+    """Hand in official warnings by programme. They become proposals; nothing sounds by this alone."""
     SEE_RESIDENTS = "see_residents"
     EDIT_RESIDENTS = "edit_residents"
     ANSWER = "answer"

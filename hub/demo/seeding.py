@@ -18,7 +18,7 @@ from hub.core.runtime import Runtime
 from hub.demo import county
 from hub.demo.outlines import outlines, village_seeds
 from hub.regions import service as regions
-from hub.regions.models import Region
+from hub.regions.models import Region, RegionShape
 from hub.regions.tree import path_of
 from hub.residents.models import AwayConsent, NumberKind, Phone, Resident, ResidentTag
 from hub.residents.phones import PhoneSafe, mask
@@ -60,7 +60,9 @@ def _regions(session: Session, now: datetime, step: Step) -> None:
         regions.add_region(session, SYSTEM, code=county.township_code(t), name=township, now=now, position=t)
         for v, village in enumerate(villages):
             code = county.village_code(t, v)
-            regions.add_region(session, SYSTEM, code=code, name=village, now=now, position=v, outline=next(shapes))
+            outline = next(shapes)
+            regions.add_region(session, SYSTEM, code=code, name=village, now=now, position=v, outline=outline)
+            session.add(RegionShape(code=code, geometry=_border(outline), at=now))
             for g, group in enumerate(county.GROUPS):
                 regions.add_region(
                     session, SYSTEM, code=county.group_code(code, g), name=village[:2] + group, now=now, position=g
@@ -83,6 +85,7 @@ def _accounts(session: Session, now: datetime) -> None:
         ("chief", "县广播站站长", Role.APPROVER, whole),
         ("chief2", "县应急局副局长", Role.APPROVER, whole),
         ("viewer", "县督查员", Role.VIEWER, whole),
+        ("weather", "县气象台", Role.SOURCE, whole),
     )
     for login, name, role, path in people:
         accounts.create_account(
@@ -121,6 +124,12 @@ def _speakers(runtime: Runtime, session: Session, now: datetime, step: Step) -> 
                 )
             step("speakers", len(devices), total)
     write_devices(runtime.config.data_dir / DEVICES, devices)
+
+
+def _border(outline: str) -> dict[str, object]:
+    """Return an outline as it lies on the earth, where its loudspeakers hang."""
+    points = [[int(x) / 1000, (700 - int(y)) / 1000] for x, y in (pair.split(",") for pair in outline.split())]
+    return {"type": "MultiPolygon", "coordinates": [[[*points, points[0]]]]}
 
 
 def _hang(speaker: Speaker, middle: tuple[float, float], spot: int) -> None:

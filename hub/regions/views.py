@@ -7,7 +7,7 @@ from flask_babel import gettext, lazy_gettext
 from hub.core.actor import Permission
 from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
-from hub.regions import service
+from hub.regions import geojson, service, shapes
 from hub.regions.facts import LoudspeakerCounts, silencing_of
 from hub.regions.tree import BELOW
 from hub.web.errors import mistakes
@@ -40,7 +40,24 @@ def tree() -> ResponseReturnValue:
     with reading() as session:
         forest = service.forest(session, actor(), Permission.EDIT_REGIONS)
         counts = _counts().by_region(session, actor())
-    return render_template("hub/regions/tree.html", forest=forest, counts=counts)
+        bordered = shapes.count(session, actor())
+    return render_template("hub/regions/tree.html", forest=forest, counts=counts, bordered=bordered)
+
+
+@bp.post("/regions/borders")
+@permission_required(Permission.EDIT_REGIONS)
+def import_borders() -> ResponseReturnValue:
+    """Keep the borders in a GeoJSON file, all of them or none."""
+    sent = request.files.get("file")
+    try:
+        found = geojson.borders(sent.read() if sent is not None else b"")
+        with work() as session:
+            count = shapes.keep(session, actor(), found, now=now())
+    except BadInput as error:
+        flash(mistakes(error)[error.field], "bad")
+    else:
+        flash(gettext("存了 %(num)s 个地方的边界。", num=count), "ok")
+    return redirect(url_for("regions.tree"))
 
 
 @bp.get("/regions/<code>")

@@ -107,6 +107,16 @@ def answers(model: type[BaseModel], *problems: int, status: int = 200) -> dict[s
     return found
 
 
+def takes(*kinds: str) -> Callable[[V], V]:
+    """Let a verb take a body that is no JSON, of these media types."""
+
+    def marked(view: V) -> V:
+        view.__dict__["takes"] = frozenset(kinds)
+        return view
+
+    return marked
+
+
 def open_to_all(view: V) -> V:
     """Let everybody call this verb, key or not."""
     view.__dict__["open_to_all"] = True
@@ -190,7 +200,11 @@ def _guard() -> None:
     if request.method in WITH_BODY:
         most = getattr(view, "largest_body", None)
         request.max_content_length = most() if most else runtime().config.section(ApiSettings).largest_body_kb * 1024
-        _check_body(view)
+        kinds = getattr(view, "takes", None)
+        if kinds is None:
+            _check_body(view)
+        elif request.mimetype not in kinds:
+            raise UnsupportedMediaType
 
 
 def _know_the_caller() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from collections.abc import Mapping
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -40,8 +41,15 @@ def is_fragment() -> bool:
     return request.headers.get("HX-Request") == "true" or request.headers.get("X-Requested-With") == "fetch"
 
 
-def problem(status: int, code: str, detail: str, *, errors: list[dict[str, str]] | None = None) -> Response:
-    """Return an RFC 9457 problem document."""
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: list[dict[str, str]] | None = None,
+    more: Mapping[str, object] | None = None,
+) -> Response:
+    """Return an RFC 9457 problem document. `more`: members of its own that this kind of problem has."""
     body: dict[str, object] = {
         "type": f"urn:cunxiang:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -51,6 +59,7 @@ def problem(status: int, code: str, detail: str, *, errors: list[dict[str, str]]
     }
     if errors:
         body["errors"] = errors
+    body.update(more or {})
     answer = jsonify(body)
     answer.status_code = status
     answer.mimetype = "application/problem+json"

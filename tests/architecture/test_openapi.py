@@ -116,10 +116,11 @@ def test_what_a_program_sends_is_closed(document: dict[str, Any]) -> None:
     bodies = [
         operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         for _, _, operation in operations(document)
-        if "requestBody" in operation
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
     ]
     schemas = document["components"]["schemas"]
-    assert [name for name in bodies if schemas[name].get("additionalProperties") is not False] == []
+    opened = {name for name in bodies if schemas[name].get("additionalProperties") is not False}
+    assert opened == {"NationalMessage"}, "only what others have laid down may hold what nobody here knows"
 
 
 def test_it_is_the_same_every_time(app: OpenAPI, runtime: Runtime, document: dict[str, Any]) -> None:

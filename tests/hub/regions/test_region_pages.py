@@ -1,14 +1,18 @@
 """The pages about regions, as a browser sees them."""
 
+import io
+import json
 from collections.abc import Callable
 
 import pytest
-from builders import BRIDGE, COUNTY, FERRY, NORTH, SOUTH
+from builders import BRIDGE, COUNTY, FERRY, HILL, NORTH, SOUTH
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
+from sqlalchemy import select
 
 from hub.core.runtime import Runtime
 from hub.regions import service
+from hub.regions.models import RegionShape
 
 SignIn = Callable[[str], FlaskClient]
 NEW = "990101001003"
@@ -93,3 +97,25 @@ def test_a_group_offers_nothing_below(sign_in: SignIn) -> None:
     assert "/below" not in client.get(f"/regions/{BRIDGE}01").text
     assert "/below" in client.get(f"/regions/{COUNTY}").text
     assert "/below" in client.get(f"/regions/{SOUTH}").text
+
+
+def test_borders_are_read_from_a_file_all_or_none(sign_in: SignIn, runtime: Runtime) -> None:
+    def sent(*codes: str) -> dict[str, object]:
+        square = [[1, 1], [2, 1], [2, 2], [1, 2], [1, 1]]
+        features = [
+            {"type": "Feature", "properties": {"code": code}, "geometry": {"type": "Polygon", "coordinates": [square]}}
+            for code in codes
+        ]
+        return {
+            "file": (io.BytesIO(json.dumps({"type": "FeatureCollection", "features": features}).encode()), "a.json")
+        }
+
+    county = sign_in("county")
+    wrong = county.post("/regions/borders", data=sent(BRIDGE, "990101009009"), follow_redirects=True)
+    assert "990101009009" in wrong.text
+    with runtime.sessions.read() as session:
+        assert session.scalars(select(RegionShape)).all() == []
+    assert "存了 2 个地方的边界" in county.post("/regions/borders", data=sent(BRIDGE, HILL), follow_redirects=True).text
+    assert "有边界的地方：2 个" in county.get("/regions").text
+    assert sign_in("clerk").post("/regions/borders", data=sent(BRIDGE)).status_code == 403
+    assert "FeatureCollection" in county.post("/regions/borders", data={}, follow_redirects=True).text
