@@ -9,6 +9,7 @@ from broadcasts.delivery.desk import Upcoming
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings
+from broadcasts.studio import Studio
 from hub.core.background import Background, Loop
 from hub.core.feature import Feature
 from hub.core.runtime import Runtime
@@ -21,6 +22,7 @@ from schedules.laying import Laying
 from schedules.models import SlotKind
 from schedules.noise import Limits
 from schedules.playing import usual
+from schedules.preparing import Preparing
 from schedules.rehearsal import Stage
 from schedules.runner import Runner
 from schedules.sheets import api as sheets_api
@@ -37,7 +39,7 @@ def provide(runtime: Runtime) -> None:
     county.listen(runtime)
     limits = Limits(a_day=settings.daily_minutes, a_week=settings.weekly_minutes)
     runtime.provide(Stage, Stage(runtime.get(Rules), sources, limits))
-    runtime.provide(Timetable, timetable.doors(runtime.zone))
+    runtime.provide(Timetable, timetable.doors(runtime.zone, limits))
     runtime.provide(Upcoming, week.upcoming())
 
 
@@ -62,7 +64,15 @@ def start(runtime: Runtime) -> list[Background]:
         sources=runtime.get(Sources),
     )
     laying = Laying(runtime.sessions, runtime.get(Rules), settings.sheet_hours, runtime.get(Sources))
-    runner = Runner(runtime.sessions, firing, clock=runtime.clock, fired=runtime.get(Pumps).kick, laying=laying)
+    preparing = Preparing(runtime.sessions, runtime.get(Sources), runtime.get(Studio).render)
+    runner = Runner(
+        runtime.sessions,
+        firing,
+        clock=runtime.clock,
+        fired=runtime.get(Pumps).kick,
+        laying=laying,
+        preparing=preparing,
+    )
     return [runner, Loop("housekeeping", lambda: tidy(runtime)), *county.start(runtime)]
 
 

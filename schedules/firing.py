@@ -1,6 +1,7 @@
 """What is due goes out, each occurrence exactly once, or it is recorded why it did not."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -41,14 +42,37 @@ class Firing:
 
     def fire_due(self, *, now: datetime) -> int:
         """Release everything that is due, each in a unit of work of its own; return how many went out."""
+        fired = 0
+        seen: set[UUID] = set()
+        while due := [key for key in self._due(now) if key not in seen]:
+            seen.update(due)
+            fired += sum(self._fire(occurrence_id, now) for occurrence_id in due)
+        return fired
+
+    def moments(self, *, now: datetime, until: datetime) -> list[datetime]:
+        """Return the moments up to `until` at which something is to be sent out."""
+        query = (
+            select(Occurrence.due_at)
+            .where(
+                Occurrence.state == OccurrenceState.PLANNED,
+                Occurrence.due_at > now + self.ahead,
+                Occurrence.due_at <= until + self.ahead,
+            )
+            .distinct()
+            .limit(AT_ONCE)
+        )
         with self.sessions.read() as session:
-            due = session.scalars(
-                select(Occurrence.id)
-                .where(Occurrence.state == OccurrenceState.PLANNED, Occurrence.due_at <= now + self.ahead)
-                .order_by(Occurrence.due_at)
-                .limit(AT_ONCE)
-            ).all()
-        return sum(self._fire(occurrence_id, now) for occurrence_id in due)
+            return [due - self.ahead for due in session.scalars(query)]
+
+    def _due(self, now: datetime) -> Sequence[UUID]:
+        query = (
+            select(Occurrence.id)
+            .where(Occurrence.state == OccurrenceState.PLANNED, Occurrence.due_at <= now + self.ahead)
+            .order_by(Occurrence.due_at)
+            .limit(AT_ONCE)
+        )
+        with self.sessions.read() as session:
+            return session.scalars(query).all()
 
     def _fire(self, occurrence_id: UUID, now: datetime) -> bool:
         try:

@@ -21,6 +21,7 @@ from hub.accounts import inviting, keys, sessions, throttle
 from hub.audit import anchoring
 from hub.core.runtime import Runtime
 from schedules.campaigns.models import Campaign, CampaignState, CampaignText
+from schedules.special_days import service as special_days
 
 log = logging.getLogger(__name__)
 HOUR_S = 3600.0
@@ -34,6 +35,7 @@ def tidy(runtime: Runtime) -> float:
     anchoring.daily(runtime)
     with runtime.sessions.begin() as session:
         forgotten = sheet.forget(session, now=now)
+        special_days.fill(session, now=now)
         forgotten += keys.purge(session, now=now) + sessions.forget(session, now=now)
         forgotten += throttle.forget(session, now=now) + inviting.forget(session, now=now)
     with runtime.sessions.read() as session:

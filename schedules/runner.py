@@ -1,31 +1,36 @@
 """The clock: APScheduler's timers in memory over the hub's own tables, which alone decide what fires.
 
 The only importer of apscheduler. No job store: a timer that is lost is made again by the sweep, and a timer that fires
-twice finds the occurrence taken.
+twice finds the occurrence taken. What time it is says the database, where it can: processes on machines whose clocks
+differ then agree, and a step of one clock neither starts nor delays anything.
 """
 
 import logging
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from hub.core.clock import Clock
+from hub.core.clock import Clock, utc_now
 from hub.core.db import Sessions
 from schedules import booking
 from schedules.firing import Firing
 from schedules.laying import Laying
+from schedules.moments import DatabaseClock
+from schedules.preparing import Preparing
 
 log = logging.getLogger(__name__)
 SWEEP_S = 1
+ARM_S = 2
 PLAN_S = 30
 LAY_S = 5
-CALL_BACK_S = 15
+PREPARE_S = 60
+ARMED_AHEAD = timedelta(seconds=ARM_S + 3)
 
 
 class Runner:
-    """Plans ahead every half minute and fires what is due every second."""
+    """Plans ahead every half minute, sets timers for what is due in seconds, sweeps up what is due every second."""
 
     def __init__(
         self,
@@ -35,23 +40,29 @@ class Runner:
         clock: Clock,
         fired: Callable[[], None],
         laying: Laying | None = None,
+        preparing: Preparing | None = None,
     ) -> None:
         self._sessions = sessions
         self._laying = laying
+        self._preparing = preparing
         self._firing = firing
-        self._clock = clock
+        self._clock = DatabaseClock(sessions, clock)
         self._fired = fired
         # The defaults would drop a run that is a second late and run at most ten at a time; a sweep that was late is
         # simply the next sweep.
         self._timers = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(4)},
+            executors={"default": ThreadPoolExecutor(5)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        self._timers.add_job(self._guarded(self.plan), "interval", seconds=PLAN_S, id="plan")
-        self._timers.add_job(self._guarded(self.sweep), "interval", seconds=SWEEP_S, id="sweep")
-        self._timers.add_job(self._guarded(self.lay), "interval", seconds=LAY_S, id="lay")
-        self._timers.add_job(self._guarded(self.call_back), "interval", seconds=CALL_BACK_S, id="call back")
+        for job, seconds in (
+            (self.plan, PLAN_S),
+            (self.sweep, SWEEP_S),
+            (self.arm, ARM_S),
+            (self.lay, LAY_S),
+            (self.prepare, PREPARE_S),
+        ):
+            self._timers.add_job(self._guarded(job), "interval", seconds=seconds, id=job.__name__)
 
     def start(self) -> None:
         """Plan once, then let the timers run."""
@@ -69,18 +80,32 @@ class Runner:
 
     def plan(self) -> None:
         """Write occurrences ahead."""
-        with self._sessions.begin() as session:
-            booking.plan_ahead(session, now=self._clock())
+        now = self._clock()
+        while True:
+            with self._sessions.begin() as session:
+                if booking.plan_ahead(session, now=now) < booking.AT_ONCE:
+                    return
 
     def lay(self) -> None:
         """Send ahead what is near."""
         if self._laying is not None:
             self._laying.lay_near(now=self._clock())
 
-    def call_back(self) -> None:
-        """Call back what was sent ahead and may not sound any more."""
-        if self._laying is not None:
-            self._laying.call_back(now=self._clock())
+    def prepare(self) -> None:
+        """Make sounds that the coming hours need."""
+        if self._preparing is not None:
+            self._preparing.prepare_near(now=self._clock())
+
+    def arm(self) -> None:
+        """Set a timer for each moment of the next seconds, so that nothing waits for the next sweep."""
+        now = self._clock()
+        local = utc_now()
+        for due in self._firing.moments(now=now, until=now + ARMED_AHEAD):
+            # How long until then is the database's answer; only the waiting is done by this machine's clock.
+            run_at: datetime = local + (due - now)
+            self._timers.add_job(
+                self._guarded(self.sweep), "date", run_date=run_at, id=f"at-{due.isoformat()}", replace_existing=True
+            )
 
     def sweep(self) -> None:
         """Fire what is due."""

@@ -1,5 +1,6 @@
 """The timetable as it is read: what is planned, what will be, what became of what was."""
 
+import math
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
@@ -9,18 +10,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements.models import Announcement
-from broadcasts.announcements.timing import Busy, Timetable
+from broadcasts.announcements.timing import Busy, Noise, Timetable, Wanted
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.visibility import may_see, near, touches
 from hub.core.actor import SYSTEM, Actor
 from hub.regions.tree import codes_in
-from schedules import almanac
+from schedules import almanac, noise
 from schedules.booking import book, rule_of, unbook
 from schedules.calendar import Rhythm, occurrences
 from schedules.models import Occurrence, OccurrenceState, Slot, SlotKind
+from schedules.noise import Limits, Sounding
 
 SECOND = timedelta(seconds=1)
 MINUTE_MS = 60_000
+MOST_LINES = 100_000
+LIMITS = Limits(a_day=60, a_week=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,31 @@ def busy_on(session: Session, paths: tuple[str, ...], day: date, *, zone: ZoneIn
     return found
 
 
-def doors(zone: ZoneInfo) -> Timetable:
+def noise_with(session: Session, wanted: Wanted, *, zone: ZoneInfo, limits: Limits) -> Noise | None:
+    """Return what the village that hears most would hear with something more; None where no village hears it."""
+    day = wanted.start.astimezone(zone).date()
+    monday = datetime.combine(day - timedelta(days=day.weekday()), time(), tzinfo=zone)
+    sunday = monday + timedelta(days=7)
+    places = noise.villages(session, wanted.paths)
+    if not places:
+        return None
+    sound = noise.heard(session, monday, sunday)
+    for line in lines(session, SYSTEM, since=monday, until=sunday, limit=MOST_LINES):
+        if line.state is OccurrenceState.PLANNED and line.audience.speakers and line.kind is not SlotKind.SILENCE:
+            sound.append(Sounding(line.audience.paths, line.due_at, line.audio_ms, line.volume))
+    sound.append(Sounding(wanted.paths, wanted.start, wanted.ms, wanted.volume))
+    tally = noise.tally(sound, [place.path for place in places], zone)
+    worst = max(places, key=lambda p: (tally.day(p.path, day) > limits.a_day, tally.week(p.path, day)))
+    return Noise(
+        village=worst.name,
+        day_minutes=math.ceil(tally.day(worst.path, day)),
+        week_minutes=math.ceil(tally.week(worst.path, day)),
+        day_limit=limits.a_day,
+        week_limit=limits.a_week,
+    )
+
+
+def doors(zone: ZoneInfo, limits: Limits = LIMITS) -> Timetable:
     """Return the timetable as announcements know it."""
 
     def book_(session: Session, announcement: Announcement, now: datetime) -> None:
@@ -162,4 +190,7 @@ def doors(zone: ZoneInfo) -> Timetable:
     def busy(session: Session, paths: tuple[str, ...], day: date) -> list[Busy]:
         return busy_on(session, paths, day, zone=zone)
 
-    return Timetable(book=book_, unbook=unbook, next_of=next_of, busy_on=busy)
+    def noise_(session: Session, wanted: Wanted) -> Noise | None:
+        return noise_with(session, wanted, zone=zone, limits=limits)
+
+    return Timetable(book=book_, unbook=unbook, next_of=next_of, busy_on=busy, noise_with=noise_)

@@ -54,16 +54,19 @@ def is_above(home_path: str, paths: Sequence[str]) -> bool:
 def _above(session: Session, paths: Sequence[str], start: datetime) -> Iterator[Taken]:
     codes = codes_in(paths[0]) if paths else ()
     homes = ["".join(f"{code}/" for code in codes[:n]) for n in range(1, len(codes) + 1)]
-    yield from _going(session, homes, paths, start)
+    upper = [home for home in homes if home != paths[0]]
+    yield from _going(session, upper, paths, start)
     planned = session.execute(
         select(Occurrence.due_at, Slot, Announcement)
         .join(Slot, Slot.id == Occurrence.slot_id)
         .outerjoin(Announcement, Announcement.id == Slot.announcement_id)
         .where(
-            or_(Occurrence.state == OccurrenceState.PLANNED, Slot.kind == SlotKind.SILENCE),
+            or_(
+                (Occurrence.state == OccurrenceState.PLANNED) & Slot.home_path.in_(upper),
+                (Slot.kind == SlotKind.SILENCE) & Slot.home_path.in_(homes),
+            ),
             Occurrence.due_at > start - LONGEST,
             Occurrence.due_at < start + LONGEST,
-            Slot.home_path.in_(homes),
         )
     )
     for due, slot, announcement in planned:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.models import When
-from broadcasts.announcements.timing import Busy
+from broadcasts.announcements.timing import Busy, Noise
 from broadcasts.delivery.quiet import MINUTES_A_DAY, QuietHours
 
 STEP = 5
@@ -43,6 +43,11 @@ class Fit:
     clash: Busy | None = None
     free: datetime | None = None
     free_days_ahead: int = 0
+    noise: Noise | None = None
+    """How much the loudest village would hear with it; None for text messages."""
+    calm: datetime | None = None
+    """A time on another day that would keep to the limits, where this one does not."""
+    calm_days_ahead: int = 0
 
 
 def first_time(draft: Draft, zone: ZoneInfo, now: datetime) -> datetime | None:
@@ -102,6 +107,16 @@ def fit(draft: Draft, busy: Sequence[Busy], ms: int, *, quiet: QuietHours, now: 
     if clash is not None and draft.when is not When.NOW:
         return replace(found, verdict=Verdict.CLASH, clash=clash, free=free, free_days_ahead=free_ahead)
     return found
+
+
+def calmer(found: Fit, draft: Draft, ms: int, day: date, busy: Sequence[Busy], quiet: QuietHours) -> datetime | None:
+    """Return the same time of another day, or the next free one after it, without asking about noise."""
+    if found.start is None:
+        return None
+    local = found.start.astimezone(quiet.zone)
+    start = datetime.combine(day, local.time(), tzinfo=quiet.zone)
+    free = _free(start, ms / 1000, day, busy, quiet)
+    return free if free is not None and free.astimezone(quiet.zone).date() == day else None
 
 
 def _verdict(draft: Draft, start: datetime | None, now: datetime) -> Verdict:

@@ -1,6 +1,6 @@
 """What will happen if this goes out: where it sounds, how long, when, whom it texts, what that costs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -11,7 +11,7 @@ from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.fitting import Fit
 from broadcasts.announcements.sounding import Sounding
 from broadcasts.announcements.telephones import Texting, texting
-from broadcasts.announcements.timing import Timetable
+from broadcasts.announcements.timing import Timetable, Wanted
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
 from broadcasts.loudspeaker.targets import Meant, count
@@ -20,6 +20,8 @@ from hub.regions import service as regions
 from hub.regions.tree import codes_in
 from hub.speakers.models import Speaker
 
+DAYS_LOOKED = 7
+"""So many days ahead a calmer one is looked for."""
 VILLAGE_DEPTH = 3
 """A village's path holds county, township and village."""
 
@@ -58,6 +60,8 @@ def look(
     busy = timetable.busy_on(session, paths, fitting.day_of(draft, rules.zone, now)) if paths else []
     length = draft.relay.ms if draft.relay else sounding.total_ms
     fit = fitting.fit(draft, busy, length, quiet=rules.quiet, now=now)
+    if paths and draft.audience.speakers and fit.start is not None:
+        fit = _with_noise(session, draft, fit, length, rules=rules, timetable=timetable, now=now)
     return Outlook(
         draft=draft,
         places=_places(session, draft.audience),
@@ -67,6 +71,27 @@ def look(
         fit=fit,
         late=rules.valid,
     )
+
+
+def _with_noise(
+    session: Session, draft: Draft, fit: Fit, ms: int, *, rules: Rules, timetable: Timetable, now: datetime
+) -> Fit:
+    """Add how much villages would hear; where it is too much, look for a calmer day of the week ahead."""
+    start = fit.start or now
+    paths = draft.audience.paths
+    noise = timetable.noise_with(session, Wanted(paths, start, ms, draft.volume))
+    if noise is None or not noise.is_over:
+        return replace(fit, noise=noise)
+    for ahead in range(1, DAYS_LOOKED + 1):
+        day = fit.day + timedelta(days=ahead)
+        other = fitting.calmer(fit, draft, ms, day, timetable.busy_on(session, paths, day), rules.quiet)
+        if other is None:
+            continue
+        then = timetable.noise_with(session, Wanted(paths, other, ms, draft.volume))
+        if then is not None and not then.is_over:
+            days_ahead = (day - now.astimezone(rules.zone).date()).days
+            return replace(fit, noise=noise, calm=other, calm_days_ahead=days_ahead)
+    return replace(fit, noise=noise)
 
 
 def _places(session: Session, audience: Audience) -> tuple[str, ...]:

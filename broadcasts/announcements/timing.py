@@ -20,6 +20,32 @@ class Busy:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What the village that hears most would hear on a day and in its week with one thing more, in minutes."""
+
+    village: str
+    day_minutes: int
+    week_minutes: int
+    day_limit: int
+    week_limit: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it would be too much."""
+        return self.day_minutes > self.day_limit or self.week_minutes > self.week_limit
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Something that would sound: below which paths, from when, how long, how loud (None: as usual)."""
+
+    paths: tuple[str, ...]
+    start: datetime
+    ms: int
+    volume: int | None
+
+
 @dataclass(frozen=True)
 class Timetable:
     """The doors of the timetable.
@@ -32,3 +58,5 @@ class Timetable:
     unbook: Callable[[Session, UUID, datetime], bool]
     next_of: Callable[[Session, UUID, datetime], datetime | None]
     busy_on: Callable[[Session, tuple[str, ...], date], list[Busy]]
+    noise_with: Callable[[Session, Wanted], Noise | None]
+    """None where no village hears it."""

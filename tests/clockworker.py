@@ -1,0 +1,29 @@
+"""A process that runs the timetable's clock on a database until it is killed. Arguments: URL, folder for data."""
+
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import cunxiang
+from broadcasts.feature import rules_of
+from hub.app import open_runtime
+from hub.commands.frame import sections
+from hub.core.config import load
+from schedules.firing import Firing
+from schedules.runner import Runner
+
+
+def main(url: str, folder: str) -> None:
+    """Run for ever."""
+    overrides: dict[str, dict[str, object]] = {"hub": {"data_dir": Path(folder)}, "database": {"url": url}}
+    hub = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides))
+    firing = Firing(hub.sessions, rules_of(hub), timedelta())
+    Runner(hub.sessions, firing, clock=hub.clock, fired=lambda: None).start()
+    print("ready", flush=True)  # noqa: T201
+    while True:
+        time.sleep(60)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
