@@ -203,7 +203,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("closing", settle)
     pumps.add("joining", lambda: joining.expire(runtime))
     runtime.get(Packer).recall()
-    pumps.add("emergency-pack", runtime.get(Packer).step)
+    pumps.add("emergency-pack", runtime.get(Packer).step, patient=True)
     pumps.add("reading-rules", _read_once)
     pumps.add("speaker-settings", runtime.get(SettingsBook).step)
     pumps.add("presence", sweep)
@@ -299,7 +299,7 @@ def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads
     for lane in Lane:
         pump = SmsPump(runtime.sessions, safe, provider.routes, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
         threads.pumps.append(pump)
-        pumps.add(f"sms-{lane.value}", pump.step, urgent=True)
+        pumps.add(f"sms-{lane.value}", pump.step, urgent=True, patient=lane is not Lane.EMERGENCY)
     pumps.add("sms-answers", _answers(runtime, rules, safe).step)
     for gateway in provider.gateways:
         if isinstance(gateway, SteppingGateway):
