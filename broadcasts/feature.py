@@ -1,6 +1,6 @@
 """Plug announcements, emergencies, loudspeakers and text messages into the hub."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from broadcasts.alerts import ending, firing
@@ -9,6 +9,7 @@ from broadcasts.alerts.calling import service as calls
 from broadcasts.alerts.calling.service import Calling
 from broadcasts.alerts.pack import Packer
 from broadcasts.alerts.plans import seeding
+from broadcasts.alerts.plans import service as plans
 from broadcasts.alerts.settings import EmergencySettings
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.preparing import Preparer
@@ -19,6 +20,7 @@ from broadcasts.delivery.last_said import last_said
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
 from broadcasts.keeping import add_to_backups
+from broadcasts.kinds import Colour
 from broadcasts.lexicon.book import WordBook
 from broadcasts.lexicon.commands import read_text
 from broadcasts.loudspeaker.intake import Intake
@@ -91,7 +93,7 @@ def provide(runtime: Runtime) -> None:
     runtime.provide(SmsProvider, open_provider(runtime, rules))
     station = runtime.provide(Station, Station(runtime))
     book = runtime.provide(SettingsBook, SettingsBook(runtime, station, rules.quiet.as_day()))
-    runtime.provide(Packer, Packer(studio, book, lambda: runtime.base_url))
+    runtime.provide(Packer, Packer(studio, book, lambda: runtime.base_url, lambda: _signed_words(runtime)))
     arrivals = runtime.provide(Arrivals, Arrivals(runtime))
     station.on_came(arrivals.note_came)
     station.on_beats(arrivals.note_beats)
@@ -104,6 +106,11 @@ def provide(runtime: Runtime) -> None:
     )
     provide_desks(runtime)
     add_to_backups(runtime)
+
+
+def _signed_words(runtime: Runtime) -> Mapping[tuple[str, Colour], str]:
+    with runtime.sessions.read() as session:
+        return plans.signed_speech(session)
 
 
 def _seed(runtime: Runtime) -> None:
