@@ -32,14 +32,14 @@ from broadcasts.pumps import Pumps
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
 from broadcasts.sms.answering import Answers, LastSaid
-from broadcasts.sms.gateways.finding import find_gateways
-from broadcasts.sms.gateways.gateway import GatewayContext, PolledGateway, SteppingGateway
+from broadcasts.sms.command_line import sms
+from broadcasts.sms.gateways.gateway import PolledGateway, SteppingGateway
 from broadcasts.sms.gateways.sections import SECTIONS
+from broadcasts.sms.opening import open_provider
 from broadcasts.sms.polling import Poller
-from broadcasts.sms.provider import SmsProvider, hook_token
+from broadcasts.sms.provider import SmsProvider
 from broadcasts.sms.pump import SmsPump
 from broadcasts.sms.purposes import Limits
-from broadcasts.sms.routing import routes_of
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane
 from broadcasts.speech.engine import SpeechEngine
@@ -90,7 +90,7 @@ def provide(runtime: Runtime) -> None:
     runtime.provide(Workshop, Workshop(runtime.config.data_dir / "decoding", uploads))
     runtime.provide(Warmer, Warmer(runtime.sessions, studio))
     runtime.provide(Preparer, Preparer(studio))
-    runtime.provide(SmsProvider, open_provider(runtime, rules))
+    runtime.provide(SmsProvider, open_provider(runtime))
     station = runtime.provide(Station, Station(runtime))
     book = runtime.provide(SettingsBook, SettingsBook(runtime, station, rules.quiet.as_day()))
     runtime.provide(Packer, Packer(studio, book, lambda: runtime.base_url, lambda: _signed_words(runtime)))
@@ -227,21 +227,6 @@ def _fetching(runtime: Runtime) -> tuple[Background, ...]:
     return (Fetching(context_of(settings)),) if settings.fetch_voice else ()
 
 
-def open_provider(runtime: Runtime, rules: Rules) -> SmsProvider:
-    """Return the configured providers of text messages. Raises GatewayError."""
-    context = GatewayContext(
-        settings=rules.sms,
-        sessions=runtime.sessions,
-        safe=runtime.get(PhoneSafe),
-        clock=runtime.clock,
-        base_url=runtime.base_url,
-        sections={kind: runtime.config.section(kind) for kind in SECTIONS},
-    )
-    tokens = {name: hook_token(runtime.secrets, name) for rank in rules.sms.ranks for name, _ in rank}
-    gateways = find_gateways(context, tokens.__getitem__)
-    return SmsProvider(routes_of(gateways, rules.sms.ranks, rules.sms.calls_at_once), tokens)
-
-
 def _read_once() -> float:
     """Load what the first reading would wait for, once."""
     warm_up()
@@ -341,5 +326,5 @@ feature = Feature(
     plug_in=install_pages,
     seed_demo=_seed,
     start=start,
-    commands=(stop, voices, read_text),
+    commands=(stop, sms, voices, read_text),
 )

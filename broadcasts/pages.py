@@ -28,6 +28,7 @@ from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
 from broadcasts.sms import inbox_api as letters_api
 from broadcasts.sms import inbox_views as sms_inbox
+from broadcasts.sms import provider_pages
 from broadcasts.sms import views as sms
 from broadcasts.studio import Studio
 from broadcasts.voices import api as voices_api
@@ -49,6 +50,7 @@ ROOMS = (
     materials,
     sms,
     sms_inbox,
+    provider_pages,
     voices,
     lexicon,
     wording,

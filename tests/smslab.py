@@ -146,9 +146,9 @@ def mobile(i: int) -> str:
     return f"+861380000{i:04d}" if i < 10_000 else f"+86139{i:08d}"
 
 
-def crowd(sessions: Sessions, count: int, *, region: str = PINE) -> None:
+def crowd(sessions: Sessions, count: int, *, region: str = PINE, safe: PhoneSafe | None = None) -> None:
     """Put that many residents with a mobile each into the database, quickly."""
-    safe = lab_safe()
+    safe = safe or lab_safe()
     ids = [uuid7() for _ in range(count)]
     with sessions.begin() as session:
         session.execute(

@@ -1,28 +1,29 @@
-"""The outbox's claims: who is taken for a call, that a call is about to be made, what it led to.
+"""The outbox's claims: who is taken for a call, and that a call is about to be made.
 
 Every change names the states it may start from, so that a worker that comes late changes nothing it should not.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, exists, insert, select, update
+from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
+from broadcasts.sms import bulk
 from broadcasts.sms.expansion import in_lane
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
 from broadcasts.sms.states import Lane, MessageState, Priority, RunState, SubmissionState
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """One message of a call, the number still sealed."""
+class Person(NamedTuple):
+    """One message of a call, the number still sealed. A tuple: hundreds are made for every claim."""
 
     message_id: int
-    sealed: bytes = field(repr=False)
+    sealed: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class LeasePlan:
     provider: str
     calls: int
     per_call: int
-    lease: timedelta
+    after: tuple[str, ...] = ()
+    """Only people whom all of these have refused."""
 
 
 Choose = Callable[[str], "Sequence[LeasePlan] | None"]
@@ -54,10 +56,24 @@ Choose = Callable[[str], "Sequence[LeasePlan] | None"]
 NOBODY_CARRIES_IT = "no_gateway_for_text"
 
 
-def lease(
-    session: Session, lane: Lane, choose: Choose, *, now: datetime, least: Priority = Priority.ROUTINE
+_TABLE: Any = SmsSubmission.__table__
+_INSERT = insert(_TABLE)
+
+
+def take(
+    session: Session,
+    lane: Lane,
+    choose: Choose,
+    *,
+    lease_until: datetime,
+    now: datetime,
+    least: Priority = Priority.ROUTINE,
 ) -> list[Call]:
-    """Take the next people of the most urgent run for calls; nothing has been sent yet."""
+    """Take the next people of the most urgent run for calls that are about to be made.
+
+    To be committed BEFORE the network is touched: if this process dies before it says what became of them, they are
+    unknown after `lease_until`.
+    """
     run = _next_run(session, lane, now, least)
     if run is None:
         return []
@@ -65,13 +81,13 @@ def lease(
     if plans is None:
         run.paused_reason, run.paused_code = NOBODY_CARRIES_IT, ""
     run.served_at = now
-    calls: list[Call] = []
+    session.flush()
     for plan in plans or ():
         calls = _calls(session, run, plan, now)
         if calls:
-            break
-    session.flush()
-    return calls
+            _note(session, calls, plan, lease_until, now)
+            return calls
+    return []
 
 
 def _calls(session: Session, run: SmsRun, plan: LeasePlan, now: datetime) -> list[Call]:
@@ -82,6 +98,7 @@ def _calls(session: Session, run: SmsRun, plan: LeasePlan, now: datetime) -> lis
             SmsMessage.state == MessageState.CREATED,
             SmsMessage.next_try_at <= now,
             ~SmsMessage.shun.contains(bar(plan.provider), autoescape=True),
+            *(SmsMessage.shun.contains(bar(name), autoescape=True) for name in plan.after),
         )
         .order_by(SmsMessage.id)
         .limit(plan.calls * plan.per_call)
@@ -101,8 +118,6 @@ def _calls(session: Session, run: SmsRun, plan: LeasePlan, now: datetime) -> lis
             provider=plan.provider,
         )
         calls.append(call)
-    if calls:
-        _note_leases(session, calls, plan, now)
     return calls
 
 
@@ -112,7 +127,7 @@ def bar(provider: str) -> str:
 
 
 def let_go(session: Session, ids: Collection[UUID], *, now: datetime) -> None:
-    """Give back people who were taken for calls that will not be made after all."""
+    """Give back people who were leased by a hub that died before it announced their call (hubs before 0.1)."""
     session.execute(
         update(SmsMessage)
         .where(SmsMessage.submission_id.in_(ids), SmsMessage.state == MessageState.LEASED)
@@ -127,53 +142,14 @@ def let_go(session: Session, ids: Collection[UUID], *, now: datetime) -> None:
     )
 
 
-def announce(session: Session, calls: Sequence[Call], *, lease_until: datetime, now: datetime) -> list[Call]:
-    """Note that these calls are about to be made; to be committed BEFORE the network is touched.
-
-    Return them without the people who were called off in between; calls nobody is left in are dropped.
-    """
-    standing = _standing(session, {call.broadcast_id for call in calls}, now)
-    if standing:
-        let_go(session, [call.id for call in calls if call.broadcast_id in standing], now=now)
-        calls = [call for call in calls if call.broadcast_id not in standing]
-    ids = [call.id for call in calls]
-    kept = set(
-        session.scalars(
-            update(SmsMessage)
-            .where(SmsMessage.submission_id.in_(ids), SmsMessage.state == MessageState.LEASED)
-            .values(state=MessageState.SUBMITTING, attempts=SmsMessage.attempts + 1, changed_at=now)
-            .returning(SmsMessage.id)
-            .execution_options(synchronize_session=False)
-        )
+def drop(session: Session, ids: Collection[UUID], *, now: datetime) -> None:
+    """Note that calls were not made, nobody being left in them."""
+    session.execute(
+        update(SmsSubmission)
+        .where(SmsSubmission.id.in_(ids))
+        .values(state=SubmissionState.DROPPED, settled_at=now)
+        .execution_options(synchronize_session=False)
     )
-    ready = []
-    for call in calls:
-        people = tuple(person for person in call.people if person.message_id in kept)
-        if people:
-            ready.append(replace(call, people=people))
-    going = {call.id for call in ready}
-    for state, these in ((SubmissionState.SUBMITTING, going), (SubmissionState.DROPPED, set(ids) - going)):
-        if these:
-            session.execute(
-                update(SmsSubmission)
-                .where(SmsSubmission.id.in_(these))
-                .values(state=state, submitted_at=now if these is going else None, lease_until=lease_until)
-                .execution_options(synchronize_session=False)
-            )
-    return ready
-
-
-def _standing(session: Session, runs: Collection[UUID], now: datetime) -> set[UUID]:
-    """Return which of these runs must not go on: paused, called off, or expired since their people were taken."""
-    going = session.scalars(
-        select(SmsRun.broadcast_id).where(
-            SmsRun.broadcast_id.in_(runs),
-            SmsRun.state == RunState.GOING,
-            SmsRun.paused_reason == "",
-            SmsRun.expires_at > now,
-        )
-    )
-    return set(runs) - set(going)
 
 
 def anything_due(session: Session, lane: Lane, *, now: datetime, least: Priority) -> bool:
@@ -196,27 +172,23 @@ def _next_run(session: Session, lane: Lane, now: datetime, least: Priority) -> S
     )
 
 
-def _note_leases(session: Session, calls: Sequence[Call], plan: LeasePlan, now: datetime) -> None:
-    submissions = [
+def _note(session: Session, calls: Sequence[Call], plan: LeasePlan, lease_until: datetime, now: datetime) -> None:
+    rows = [
         {
             "id": call.id,
             "broadcast_id": call.broadcast_id,
             "priority": call.priority,
-            "state": SubmissionState.LEASED,
+            "state": SubmissionState.SUBMITTING,
             "provider": plan.provider,
             "attempt": call.attempt,
             "people": len(call.people),
-            "lease_until": now + plan.lease,
+            "lease_until": lease_until,
+            "submitted_at": now,
             "looks": 0,
             "cause": "",
         }
         for call in calls
     ]
-    session.execute(insert(SmsSubmission), submissions)
-    table = SmsMessage.__table__
-    session.connection().execute(
-        update(SmsMessage)
-        .where(table.c.id == bindparam("m"), table.c.state == MessageState.CREATED.value)
-        .values(state=MessageState.LEASED, submission_id=bindparam("s"), provider=plan.provider, changed_at=now),
-        [{"m": person.message_id, "s": call.id} for call in calls for person in call.people],
-    )
+    session.connection().execute(_INSERT, rows)
+    groups = [(call.id, [(person.message_id, "") for person in call.people]) for call in calls]
+    bulk.take(session, groups, plan.provider, now=now)

@@ -3,15 +3,14 @@
 import logging
 import time
 import traceback
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from queue import Empty, SimpleQueue
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -21,7 +20,7 @@ from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.gateways.gateway import Addressee, Submission, SubmitResult, Unknown
 from broadcasts.sms.purposes import Limits
 from broadcasts.sms.reports import message_ref
-from broadcasts.sms.routing import Routes
+from broadcasts.sms.routing import Pace, Routes
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.settling import Terms, settle, unreadable
 from broadcasts.sms.states import Lane, Priority
@@ -33,8 +32,6 @@ from hub.residents.phones import PhoneSafe
 log = logging.getLogger(__name__)
 
 EMERGENCY_BATCH = 100
-_LEASE = timedelta(seconds=15)
-"""Between being taken and being announced lie moments; whoever is taken by a dead worker is soon free again."""
 _SWEEP_EVERY = timedelta(seconds=2)
 _SLOW_SWEEP_EVERY = timedelta(minutes=10)
 _LOOK_FOR_SLOWNESS_EVERY = timedelta(minutes=1)
@@ -42,8 +39,6 @@ _IDLE_S = {Lane.EMERGENCY: 0.5, Lane.ORDINARY: 1.0}
 _LINGER_S = 0.004
 """Answers that come this close together are written down in one transaction."""
 _PATIENCE_S = 0.25
-_AHEAD = 64
-"""People who are taken beforehand, so that an open connection does not wait for the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +74,6 @@ class SmsPump:
         self._answers: SimpleQueue[_Answered] = SimpleQueue()
         self._to_write: list[_Answered] = []
         self._open_calls: Counter[str] = Counter()
-        self._ready: deque[leasing.Call] = deque()
-        self._to_release: list[UUID] = []
         self._next_sweep: datetime | None = None
         self._next_slow_sweep: datetime | None = None
         self._next_slowness: datetime | None = None
@@ -105,8 +98,7 @@ class SmsPump:
         return 0.0 if took else self._idle(now)
 
     def close(self) -> None:
-        """Give back who was taken, wait for open calls and write down their answers. Call it after the loop stopped."""
-        self._release()
+        """Wait for open calls and write down their answers. Call it after the loop has stopped."""
         patience_s = self._settings.connect_timeout_s + self._settings.answer_timeout_s + 1.0
         end = time.monotonic() + patience_s
         while self._open_calls.total() and time.monotonic() < end:
@@ -117,7 +109,7 @@ class SmsPump:
 
     @property
     def _busy(self) -> bool:
-        return bool(self._open_calls.total() or self._to_write or self._ready)
+        return bool(self._open_calls.total() or self._to_write)
 
     def _idle(self, now: datetime) -> float:
         rest = max(self._routes.rest(self._lane, now), self._until_window(now))
@@ -128,7 +120,6 @@ class SmsPump:
         least = Priority.ROUTINE
         if self._until_window(now) > 0:
             # At night only answers to residents go out: they asked just now.
-            self._release()
             least = Priority.DRILL
             taking = taking and self._waits(now, least)
         if not taking and not self._to_write:
@@ -140,10 +131,8 @@ class SmsPump:
             if answered:
                 settle(session, [(each.call, each.result) for each in answered], self._terms, now=begin)
                 self._learn(answered, begin)
-            if self._to_release:
-                leasing.let_go(session, self._to_release, now=begin)
             calls = self._take(session, numbers, begin, least) if taking else []
-        self._to_write, self._to_release = [], []
+        self._to_write = []
         for call in calls:
             self._open_calls[call.provider] += 1
             self._pool.submit(self._call, call, self._submission(call, numbers, begin))
@@ -154,54 +143,41 @@ class SmsPump:
             return leasing.anything_due(session, self._lane, now=now, least=least)
 
     def _take(self, session: Session, numbers: dict[int, str], now: datetime, least: Priority) -> list[leasing.Call]:
-        if not self._ready:
-            self._ready.extend(leasing.lease(session, self._lane, partial(self._plans, now), now=now, least=least))
-        first: list[leasing.Call] = []
-        room: Counter[str] = Counter()
-        while self._ready and self._room(self._ready[0].provider) > room[self._ready[0].provider]:
-            room[self._ready[0].provider] += 1
-            first.append(self._ready.popleft())
-        if not first:
-            return []
-        broken = self._open(first, numbers)
+        until = now + timedelta(seconds=self._settings.lease_s)
+        plans = partial(self._plans, now)
+        taken = leasing.take(session, self._lane, plans, lease_until=until, now=now, least=least)
+        opened = [self._open(call, numbers) for call in taken]
+        broken = [message_id for _, lost in opened for message_id in lost]
         if broken:
             unreadable(session, broken, now=now)
-        until = now + timedelta(seconds=self._settings.lease_s)
-        return leasing.announce(session, first, lease_until=until, now=now)
-
-    def _room(self, provider: str) -> int:
-        line = self._routes.line(provider)
-        return line.paces[self._lane].width - self._open_calls[provider] if line else 0
+            leasing.drop(session, [call.id for call, _ in opened if not call.people], now=now)
+        return [call for call, _ in opened if call.people]
 
     def _plans(self, now: datetime, text: str) -> list[leasing.LeasePlan] | None:
-        """Say through whom a text may go now. More is taken than there is room for: nobody waits for a claim."""
+        """Say through whom a text may go now, and for how many calls there is room."""
         if self._routes.nobody_carries(text):
             return None
         plans = []
-        for choice in self._routes.choose(self._lane, text, self._open_calls, now):
-            healthy = not choice.line.paces[self._lane].troubles
+        busy = {
+            line.name: self._open_calls[line.name] - _reserve(line.paces[self._lane], line.gateway.caps.max_per_call)
+            for line in self._routes.lines
+        }
+        for choice in self._routes.choose(self._lane, text, busy, now):
             most = min(choice.per_call, EMERGENCY_BATCH) if self._lane is Lane.EMERGENCY else choice.per_call
-            ahead = _AHEAD // most if healthy and not choice.line.gateway.caps.per_second else 0
-            plans.append(leasing.LeasePlan(choice.line.name, choice.calls + ahead, most, _LEASE))
+            plans.append(leasing.LeasePlan(choice.line.name, choice.calls, most, choice.after))
         return plans
 
-    def _open(self, calls: Sequence[leasing.Call], numbers: dict[int, str]) -> list[int]:
+    def _open(self, call: leasing.Call, numbers: dict[int, str]) -> tuple[leasing.Call, list[int]]:
+        """Read the numbers; return the call without those that cannot be read, and those."""
         broken: list[int] = []
-        for call in calls:
-            for person in call.people:
-                try:
-                    numbers[person.message_id] = self._safe.open(person.sealed)
-                except Unavailable:
-                    broken.append(person.message_id)
-        return broken
-
-    def _release(self) -> None:
-        """Give back who was taken and will not be called now."""
-        if self._ready:
-            ids = [call.id for call in self._ready]
-            self._ready.clear()
-            with self._sessions.begin() as session:
-                leasing.let_go(session, ids, now=self._clock())
+        for person in call.people:
+            try:
+                numbers[person.message_id] = self._safe.open(person.sealed)
+            except Unavailable:
+                broken.append(person.message_id)
+        if broken:
+            call = replace(call, people=tuple(p for p in call.people if p.message_id not in broken))
+        return call, broken
 
     def _submission(self, call: leasing.Call, numbers: dict[int, str], now: datetime) -> Submission:
         return Submission(
@@ -256,12 +232,6 @@ class SmsPump:
             line = self._routes.line(name)
             if line and (line.out or line.paces[self._lane].troubles):
                 log.warning("gateway %s is in trouble (%s), resting %.0f s", name, line.trouble, rest)
-                self._drop_ready(name)
-
-    def _drop_ready(self, name: str) -> None:
-        """Leave those taken for a provider in trouble to the others: they are given back in the same transaction."""
-        self._to_release += [call.id for call in self._ready if call.provider == name]
-        self._ready = deque(call for call in self._ready if call.provider != name)
 
     def _until_window(self, now: datetime) -> float:
         """Seconds until routine messages may go out."""
@@ -345,4 +315,12 @@ class SmsPump:
                 return
             sweeping.found_sent(session, doubt, known or {}, now=now)
             missing = [message_id for message_id, _ in doubt.people if message_id not in (known or {})]
-            sweeping.send_again(session, doubt, missing, now=now)
+            sweeping.send_again(session, doubt, missing, self._routes.able(doubt.text), now=now)
+
+
+def _reserve(pace: Pace, per_call: int) -> int:
+    """Calls that are announced beyond the open connections, so that none waits for the next commit.
+
+    Only where a call is one person: after a crash they are unknown too, although they were never made.
+    """
+    return pace.width // 2 if per_call == 1 and not pace.troubles else 0

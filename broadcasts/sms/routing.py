@@ -17,6 +17,7 @@ from broadcasts.sms.states import Lane
 LONGEST_REST_S = {Lane.EMERGENCY: 10.0, Lane.ORDINARY: 60.0}
 BACK_IN = timedelta(minutes=15)
 SLOW_STEP = timedelta(minutes=5)
+CAREFUL = timedelta(minutes=5)
 LEAST_SHARE = 0.1
 TRIAL_PEOPLE = 10
 
@@ -87,6 +88,8 @@ class Choice:
     line: Line
     calls: int
     per_call: int
+    after: tuple[str, ...] = ()
+    """Only for people all of these have refused."""
 
 
 @dataclass
@@ -113,12 +116,15 @@ class Routes:
         """Return who may be called now, the preferred first; `busy` says how many calls each has open in this lane.
 
         A healthy provider that is merely full does not pass its work on. One in trouble does, but is tried again with
-        a small call when its rest is over.
+        a small call when its rest is over; with people of an emergency only after five minutes, or for want of others.
         """
         with self.lock:
             able = [line for line in self.lines if not line.out and _carries(line, text)]
-            trials = [c for line in able if (c := self._trial(line, lane, busy, now))]
-            return trials + self._healthy(able, lane, busy, now)
+            healthy = self._healthy(able, lane, busy, now)
+            others = any(not line.paces[lane].troubles for line in able)
+            careful = others and lane is Lane.EMERGENCY
+            trials = [c for line in able if (c := self._trial(line, lane, busy, now, careful=careful))]
+            return trials + healthy
 
     def rest(self, lane: Lane, now: datetime) -> float:
         """Seconds until any provider may be called; 0 when one may now."""
@@ -155,25 +161,30 @@ class Routes:
         with self.lock:
             return self._share(line, now)
 
-    def _trial(self, line: Line, lane: Lane, busy: Mapping[str, int], now: datetime) -> Choice | None:
+    def _trial(self, line: Line, lane: Lane, busy: Mapping[str, int], now: datetime, *, careful: bool) -> Choice | None:
         pace = line.paces[lane]
         if not pace.troubles or busy.get(line.name, 0) or pace.rest(now) > 0:
+            return None
+        if careful and line.trouble_at and now - line.trouble_at < CAREFUL:
             return None
         return Choice(line, 1, min(line.gateway.caps.max_per_call, TRIAL_PEOPLE))
 
     def _healthy(self, able: Sequence[Line], lane: Lane, busy: Mapping[str, int], now: datetime) -> list[Choice]:
         healthy = [line for line in able if not line.paces[lane].troubles]
         ranks = sorted({line.rank for line in healthy})
+        choices: list[Choice] = []
+        before: list[str] = []
         for rank in ranks:
             here = [line for line in healthy if line.rank == rank]
-            last = rank == ranks[-1]
-            if not last and self.chance.random() >= max(self._share(line, now) for line in here):
+            share = max(self._share(line, now) for line in here)
+            if not before and rank != ranks[-1] and self.chance.random() >= share:
                 continue
-            chosen = self._by_weight(here, now)
-            room = {line.name: line.paces[lane].width - busy.get(line.name, 0) for line in chosen}
-            ready = [line for line in chosen if room[line.name] > 0 and line.paces[lane].rest(now) <= 0]
-            return [Choice(line, room[line.name], line.gateway.caps.max_per_call) for line in ready]
-        return []
+            for line in self._by_weight(here, now):
+                room = line.paces[lane].width - busy.get(line.name, 0)
+                if room > 0 and line.paces[lane].rest(now) <= 0:
+                    choices.append(Choice(line, room, line.gateway.caps.max_per_call, tuple(before)))
+            before += [line.name for line in here]
+        return choices
 
     def _by_weight(self, lines: Collection[Line], now: datetime) -> list[Line]:
         # The smallest of exponential draws with these rates falls on each line in proportion to its weight.

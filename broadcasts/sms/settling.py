@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, case, literal, or_, select, update
+from sqlalchemy import ColumnElement, case, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from broadcasts.sms import bulk
 from broadcasts.sms.gateways.gateway import Accepted, Refusal, Refused, SubmitResult, Unknown
 from broadcasts.sms.leasing import Call, bar
 from broadcasts.sms.models import SmsAttempt, SmsMessage, SmsRun, SmsSubmission
 from broadcasts.sms.reports import parse_message_ref
-from broadcasts.sms.states import MessageState, Priority, Reason, RunState, SubmissionState, lower
+from broadcasts.sms.states import MessageState, Priority, Reason, RunState, SubmissionState
 from hub.residents.models import BlockReason
 from hub.residents.service import block
 
@@ -82,7 +83,7 @@ def give_up(session: Session, ids: Collection[UUID], cause: str, *, resend_after
 
 def unreadable(session: Session, ids: Sequence[int], *, now: datetime) -> None:
     """Fail messages whose number cannot be opened any more: it was sealed with a key this hub does not have."""
-    these = SmsMessage.id.in_(ids) & (SmsMessage.state == MessageState.LEASED)
+    these = SmsMessage.id.in_(ids) & (SmsMessage.state == MessageState.SUBMITTING)
     _failed(session, these, Reason.UNREADABLE, "", now)
 
 
@@ -109,7 +110,9 @@ def _keep_attempts(session: Session, condition: ColumnElement[bool], values: Map
     columns: dict[str, Any] = {
         "message_id": SmsMessage.id,
         "submission_id": SmsMessage.submission_id,
-        "provider": SmsMessage.provider,
+        "provider": select(SmsSubmission.provider)
+        .where(SmsSubmission.id == SmsMessage.submission_id)
+        .scalar_subquery(),
         "provider_ref": SmsMessage.provider_ref,
         "state": ended,
         "code": literal(str(values["code"])) if "code" in values else SmsMessage.code,
@@ -123,40 +126,33 @@ def _keep_attempts(session: Session, condition: ColumnElement[bool], values: Map
 
 
 def _accepted(session: Session, answers: Sequence[tuple[Call, Accepted]], terms: Terms, now: datetime) -> None:
-    marks = [
-        {"m": known[1], "s": call.id, "r": provider_ref[:64]}
-        for call, result in answers
-        for ref, provider_ref in result.refs.items()
-        if (known := parse_message_ref(ref)) is not None
-    ]
-    if marks:
-        table = SmsMessage.__table__
-        # No IN: executemany cannot expand it.
-        believed = or_(*(table.c.state == state for state in sorted(lower(MessageState.SENT))))
-        statement = (
-            update(SmsMessage)
-            .where(table.c.id == bindparam("m"), table.c.submission_id == bindparam("s"))
-            .values(
-                state=case((believed, MessageState.SENT.value), else_=table.c.state),
-                provider_ref=bindparam("r"),
-                sent_at=now,
-                changed_at=now,
-            )
-        )
-        session.connection().execute(statement, marks)
+    bulk.accept(session, [(call.id, _marks(call, result)) for call, result in answers], now=now)
     for call, result in answers:
         for ref, refused in result.refused.items():
             known = parse_message_ref(ref)
             if known is not None:
                 _refused(session, call, [known[1]], refused, terms, now)
     ids = [call.id for call, _ in answers]
-    session.execute(
-        update(SmsMessage)
-        .where(SmsMessage.submission_id.in_(ids), SmsMessage.state == MessageState.SUBMITTING)
-        .values(state=MessageState.UNKNOWN, code="not_answered", changed_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    silent = [call.id for call, result in answers if len(result.refs) + len(result.refused) < len(call.people)]
+    if silent:
+        session.execute(
+            update(SmsMessage)
+            .where(SmsMessage.submission_id.in_(silent), SmsMessage.state == MessageState.SUBMITTING)
+            .values(state=MessageState.UNKNOWN, code="not_answered", changed_at=now)
+            .execution_options(synchronize_session=False)
+        )
     _note(session, ids, SubmissionState.ACCEPTED, "", now)
+
+
+def _marks(call: Call, result: Accepted) -> list[tuple[int, str]]:
+    """Read back our ids; what a gateway makes up is passed over."""
+    ours = f"{call.broadcast_id.hex}."
+    begin = len(ours)
+    return [
+        (int(ref[begin:]), provider_ref[:64])
+        for ref, provider_ref in result.refs.items()
+        if ref.startswith(ours) and ref[begin:].isdecimal()
+    ]
 
 
 def _refused(session: Session, call: Call, ids: Sequence[int], refused: Refused, terms: Terms, now: datetime) -> None:

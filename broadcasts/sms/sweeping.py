@@ -1,15 +1,15 @@
 """What time does to the outbox: leases of dead workers, expiry, missing receipts, numbers to forget."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import case, exists, or_, select, update
+from sqlalchemy import case, exists, false, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.sms.expansion import in_lane
-from broadcasts.sms.leasing import let_go
+from broadcasts.sms.leasing import bar, let_go
 from broadcasts.sms.models import SmsMessage, SmsReceipt, SmsRun, SmsSubmission
 from broadcasts.sms.receipts import ORPHAN_PATIENCE
 from broadcasts.sms.settings import SmsSettings
@@ -162,11 +162,17 @@ def found_sent(session: Session, doubt: Doubt, refs: Mapping[int, str], *, now: 
         )
 
 
-def send_again(session: Session, doubt: Doubt, ids: Sequence[int], *, now: datetime) -> None:
-    """Queue those of an emergency who may have got nothing; getting it twice is the lesser evil."""
+def send_again(session: Session, doubt: Doubt, ids: Sequence[int], able: Collection[str], *, now: datetime) -> None:
+    """Queue those of an emergency who may have got nothing; getting it twice is the lesser evil.
+
+    It goes by somebody else if there is somebody who has not been tried; after all have been, from the beginning.
+    """
     if ids:
         these = (SmsMessage.submission_id == doubt.id) & (SmsMessage.state == MessageState.UNKNOWN)
-        values = {"may_have_gone": True, "next_try_at": now, "changed_at": now}
+        tried = SmsMessage.shun + bar(doubt.provider)
+        untried = or_(*(~tried.contains(bar(name), autoescape=True) for name in able)) if able else false()
+        shun = case((untried, tried), else_="")
+        values = {"may_have_gone": True, "next_try_at": now, "changed_at": now, "shun": shun}
         requeue(session, these & SmsMessage.id.in_(ids), values, doubt.broadcast_id)
     session.execute(update(SmsSubmission).where(SmsSubmission.id == doubt.id).values(look_at=None))
 

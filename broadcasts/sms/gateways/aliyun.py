@@ -114,6 +114,7 @@ class AliyunGateway:
         inbound=True,
         query=False,
         free_text=False,
+        reports="token",
         hook_answer='{"code":0,"msg":"成功"}',
         hook_type="application/json",
     )

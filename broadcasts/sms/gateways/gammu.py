@@ -45,8 +45,11 @@ _JOINT_PATIENCE = timedelta(minutes=10)
 _MOST = 500
 _INSERT = text(
     'INSERT INTO outbox ("DestinationNumber", "TextDecoded", "Coding", "Class", "CreatorID", "SenderID", '
-    '"DeliveryReport", "Priority", "MultiPart", "UDH", "RelativeValidity", "Text") VALUES '
-    "(:number, :text, 'Unicode_No_Compression', -1, :creator, :sender, 'yes', :priority, :multi, :udh, :validity, '') "
+    '"DeliveryReport", "Priority", "MultiPart", "UDH", "RelativeValidity", "Text", '
+    '"SendingDateTime", "SendingTimeOut") VALUES '
+    "(:number, :text, 'Unicode_No_Compression', -1, :creator, :sender, 'yes', :priority, :multi, :udh, :validity, '', "
+    # Not the defaults: those are in UTC, and smsd compares with local time.
+    "'2000-01-01 00:00:00', '2000-01-01 00:00:00') "
     'RETURNING "ID"'
 )
 _MORE = text(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -80,6 +80,8 @@ class Caps:
     simulated: bool = False
     free_text: bool = True
     """False: only texts that fit a template filed with the provider."""
+    reports: Literal["", "signed", "token"] = ""
+    """How it reports to the hub: signed by itself, to an unguessable address, or not at all (it is asked)."""
     hook_answer: str = ""
     """What the provider wants to hear when it has handed something over."""
     hook_type: str = "text/plain"

@@ -68,6 +68,7 @@ class MasGateway:
         receipts=True,
         inbound=True,
         query=False,
+        reports="token",
         hook_answer='{"rspcod":"success"}',
         hook_type="application/json",
     )

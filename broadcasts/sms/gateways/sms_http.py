@@ -47,7 +47,7 @@ class HttpGateway:
     """One text to one number per call."""
 
     name = NAME
-    caps = Caps(max_per_call=1, receipts=True, inbound=True, query=False)
+    caps = Caps(max_per_call=1, receipts=True, inbound=True, query=False, reports="token")
 
     def __init__(self, context: GatewayContext) -> None:
         self._own = context.need(HttpSettings, "url")

@@ -115,6 +115,7 @@ class TencentGateway:
         inbound=True,
         query=False,
         free_text=False,
+        reports="token",
         hook_answer='{"result":0,"errmsg":"OK"}',
         hook_type="application/json",
     )

@@ -138,6 +138,7 @@ class TwilioGateway:
         inbound=True,
         query=True,
         policy=Policy.GSM,
+        reports="signed",
         hook_answer="<Response/>",  # TwiML for: send no reply
         hook_type="text/xml",
     )

@@ -21,8 +21,9 @@ from broadcasts.sms.states import Lane, MessageState, Priority
 from hub.core.clock import utc_now
 from hub.core.db import Sessions
 
-PEOPLE = 400
-KILLS = (12, 30, 55)
+LONG = os.environ.get("CUNXIANG_LONG") == "1"
+PEOPLE = 1600 if LONG else 400
+KILLS = tuple(range(12, 12 + 10 * 25, 25)) if LONG else (12, 30, 55)
 """After how many calls in all the worker is killed."""
 
 
