@@ -1,6 +1,6 @@
 """Plug announcements, emergencies, loudspeakers and text messages into the hub."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from broadcasts.alerts import ending, firing
@@ -9,6 +9,7 @@ from broadcasts.alerts.calling import service as calls
 from broadcasts.alerts.calling.service import Calling
 from broadcasts.alerts.pack import Packer
 from broadcasts.alerts.plans import seeding
+from broadcasts.alerts.plans import service as plans
 from broadcasts.alerts.settings import EmergencySettings
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.preparing import Preparer
@@ -22,6 +23,7 @@ from broadcasts.delivery.last_said import last_said
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
 from broadcasts.keeping import add_to_backups
+from broadcasts.kinds import Colour
 from broadcasts.lexicon.book import WordBook
 from broadcasts.lexicon.commands import read_text
 from broadcasts.loudspeaker.intake import Intake
@@ -101,7 +103,7 @@ def provide(runtime: Runtime) -> None:
     runtime.provide(SmsProvider, open_provider(runtime))
     station = runtime.provide(Station, Station(runtime))
     book = runtime.provide(SettingsBook, SettingsBook(runtime, station, rules.quiet.as_day()))
-    runtime.provide(Packer, Packer(studio, book, lambda: runtime.base_url))
+    runtime.provide(Packer, Packer(studio, book, lambda: runtime.base_url, lambda: _signed_words(runtime)))
     arrivals = runtime.provide(Arrivals, Arrivals(runtime))
     station.on_came(arrivals.note_came)
     station.on_beats(arrivals.note_beats)
@@ -114,6 +116,11 @@ def provide(runtime: Runtime) -> None:
     )
     provide_desks(runtime)
     add_to_backups(runtime)
+
+
+def _signed_words(runtime: Runtime) -> Mapping[tuple[str, Colour], str]:
+    with runtime.sessions.read() as session:
+        return plans.signed_speech(session)
 
 
 def _seed(runtime: Runtime) -> None:
@@ -217,7 +224,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     _exchange_warnings(runtime, pumps)
     pumps.add("joining", lambda: joining.expire(runtime))
     runtime.get(Packer).recall()
-    pumps.add("emergency-pack", runtime.get(Packer).step)
+    pumps.add("emergency-pack", runtime.get(Packer).step, patient=True)
     pumps.add("reading-rules", _read_once)
     pumps.add("speaker-settings", runtime.get(SettingsBook).step)
     pumps.add("presence", sweep)
@@ -313,7 +320,7 @@ def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads
     for lane in Lane:
         pump = SmsPump(runtime.sessions, safe, provider.routes, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
         threads.pumps.append(pump)
-        pumps.add(f"sms-{lane.value}", pump.step, urgent=True)
+        pumps.add(f"sms-{lane.value}", pump.step, urgent=True, patient=lane is not Lane.EMERGENCY)
     pumps.add("sms-answers", _answers(runtime, rules, safe).step)
     for gateway in provider.gateways:
         if isinstance(gateway, SteppingGateway):

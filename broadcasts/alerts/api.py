@@ -190,6 +190,7 @@ def preview_alert(body: AlertWish) -> Response:
 @once
 def arm_alert(body: AlertIn) -> Response:
     """Start the countdown. After it every loudspeaker sounds; until then it can be cancelled."""
+    runtime().get(Pumps).make_way()
     wish = _wish(body)
     if isinstance(wish, Alert):
         with work() as session:

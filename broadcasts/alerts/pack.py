@@ -1,11 +1,12 @@
 """The emergency pack: short recordings without place names that loudspeakers keep, for when nothing can be fetched."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from broadcasts.alerts.hazards import MOST_PACKED, hazards, pack_colours, slot_of, wording
 from broadcasts.alerts.service import REPEATS
+from broadcasts.kinds import Colour
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.speech.library import Rendering, RenderOrder
 from broadcasts.studio import Studio
@@ -18,18 +19,25 @@ BETWEEN_S: Final = 3.0
 ROUND_S: Final = 600.0
 FAILED_S: Final = 1800.0
 Slots = dict[str, RenderOrder]
+Said = Mapping[tuple[str, Colour], str]
+
+
+def _nothing() -> Said:
+    return {}
 
 
 class Packer:
     """Makes the recordings of the pack in the background, and gives it out once it is whole."""
 
-    def __init__(self, studio: Studio, book: SettingsBook, base_url: Callable[[], str]) -> None:
-        self._studio, self._book, self._base_url = studio, book, base_url
+    def __init__(
+        self, studio: Studio, book: SettingsBook, base_url: Callable[[], str], signed: Callable[[], Said] = _nothing
+    ) -> None:
+        self._studio, self._book, self._base_url, self._signed = studio, book, base_url, signed
         self._hashes: frozenset[str] = frozenset()
 
     def slots(self) -> Slots:
-        """Return what is to be said in each slot."""
-        words = wording().pack
+        """Return what is to be said in each slot: the words of a plan in force for the county, else the hub's own."""
+        words = {**wording().pack, **self._signed()}
         return {
             slot_of(hazard, colour): self._studio.alarm(words[hazard, colour], colour=colour, repeats=REPEATS)
             for hazard in list(hazards())[:MOST_PACKED]

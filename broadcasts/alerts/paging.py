@@ -60,6 +60,7 @@ def _arm(given: Confirmation, mode: Mode) -> UUID:
         before = service.armed_before(session, actor(), given.form_key)
         if before is not None:
             return before.id
+    runtime().get(Pumps).make_way()
     wish = wish_of(laid_out(given.choice, mode), given)
     with reading() as session:
         service.check(session, actor(), wish, rules=_rules(), now=now())
@@ -135,6 +136,7 @@ def cancel(alert_id: UUID, mode: Mode) -> ResponseReturnValue:
 def stop(alert_id: UUID, mode: Mode) -> ResponseReturnValue:
     """Silence it, at one press."""
     _going(alert_id, mode)
+    runtime().get(Pumps).make_way()
     with work() as session:
         service.stop(session, actor(), alert_id, now=now())
     runtime().get(Pumps).kick()
@@ -143,6 +145,7 @@ def stop(alert_id: UUID, mode: Mode) -> ResponseReturnValue:
 
 def end(alert_id: UUID, mode: Mode, act: Act) -> ResponseReturnValue:
     """Take it back, or say that it is over: stop it and tell exactly those who heard it."""
+    runtime().get(Pumps).make_way()
     alert = _going(alert_id, mode).alert
     spoken = speak(runtime().get(Studio), ending.said_by(alert, act), alert.colour, mode=mode, act=act)
     try:
@@ -157,6 +160,7 @@ def end(alert_id: UUID, mode: Mode, act: Act) -> ResponseReturnValue:
 
 def confirm(alert_id: UUID, *, alone: bool) -> ResponseReturnValue:
     """Stand by somebody else's words, or go alone with one's own: the countdown begins."""
+    runtime().get(Pumps).make_way()
     alert = _going(alert_id, Mode.LIVE).alert
     try:
         typed = forms.typed_number(request.form)

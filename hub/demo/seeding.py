@@ -17,6 +17,8 @@ from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
 from hub.demo import county
 from hub.demo.outlines import outlines, village_seeds
+from hub.duty import service as duty
+from hub.duty.service import PersonInput
 from hub.regions import service as regions
 from hub.regions.models import Region, RegionShape
 from hub.regions.tree import path_of
@@ -48,6 +50,7 @@ def seed(runtime: Runtime, step: Step) -> None:
         _speakers(runtime, session, now, step)
     with runtime.sessions.begin() as session:
         _residents(runtime, session, now, step)
+        _roster(runtime, session, now)
 
 
 def _regions(session: Session, now: datetime, step: Step) -> None:
@@ -194,6 +197,21 @@ def _residents(runtime: Runtime, session: Session, now: datetime, step: Step) ->
     session.execute(insert(Resident), residents)
     session.execute(insert(Phone), phones)
     session.execute(insert(ResidentTag), tags)
+
+
+def _roster(runtime: Runtime, session: Session, now: datetime) -> None:
+    """Somebody to call in every village and township, and at the county."""
+    safe = PhoneSafe(runtime.secrets)
+    places = [(county.COUNTY[0], "县应急局值班室", "")]
+    for t, (_, villages) in enumerate(county.TOWNSHIPS):
+        places.append((county.township_code(t), "镇值班员", "duty" if t == 0 else ""))
+        places += [
+            (county.village_code(t, v), "村支书", "secretary" if (t, v) == (0, 1) else "") for v in range(len(villages))
+        ]
+    for n, (code, title, login) in enumerate(places):
+        name = county.SURNAMES[n % len(county.SURNAMES)] + county.GIVEN[n % len(county.GIVEN)]
+        given = PersonInput(code, name, title, f"1990000{n:04}", login)
+        duty.add_person(session, SYSTEM, given, safe=safe, now=now)
 
 
 def _tags(dice: random.Random) -> list[str]:

@@ -8,12 +8,12 @@ from functools import cache
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts.calling.models import Call, CallState, CallTry, Errand, ErrandKind
 from broadcasts.alerts.calling.tokens import token_of
-from broadcasts.alerts.hazards import FOLDER
+from broadcasts.alerts.hazards import FOLDER, wording
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Act, Colour, Mode
@@ -35,6 +35,8 @@ RECENT: Final = timedelta(hours=6)
 """Older alerts call nobody: the hub was away, and it is no news any more."""
 SILENT_AFTER: Final = timedelta(seconds=60)
 """So long after it fired a loudspeaker that has not sounded counts as silent."""
+MOST_SPOTS: Final = 5
+"""So many silent loudspeakers of a village are named; the others are counted."""
 LOOKED_AT_FOR: Final = timedelta(minutes=20)
 
 
@@ -219,7 +221,7 @@ def _open_errand(session: Session, alert: Alert, call: Call, calling: Calling, n
 
 
 def note_silent(sessions: Sessions, calling: Calling, *, now: datetime) -> int:
-    """Make an errand of every loudspeaker that was meant and has not sounded; return how many are new.
+    """Make an errand of every village with loudspeakers that were meant and have not sounded; return how many are new.
 
     One that sounds later keeps its errand: people may have been missed in between. Only a confirmation closes it.
     """
@@ -235,55 +237,67 @@ def note_silent(sessions: Sessions, calling: Calling, *, now: datetime) -> int:
                 Alert.fired_at > now - LOOKED_AT_FOR,
             )
         ).all()
-        owed = [alert for alert in alerts if not _is_over(session, alert) and _silent(session, alert, limit=1)]
+        owed = {
+            alert.id: places
+            for alert in alerts
+            if not _is_over(session, alert) and (places := _silent_places(session, alert))
+        }
     made = 0
-    for alert in owed:
+    for alert_id, places in owed.items():
         with sessions.begin() as session:
-            for speaker in _silent(session, alert, limit=500):
-                session.add(_knock(session, alert, speaker, calling, now))
-                made += 1
+            alert = session.get_one(Alert, alert_id, with_for_update=True)
+            made += sum(_knock(session, alert, code, calling, now) for code in places)
     return made
 
 
-def _silent(session: Session, alert: Alert, *, limit: int) -> Sequence[Speaker]:
+def _silent_places(session: Session, alert: Alert) -> list[str]:
+    """Return the codes of places with silent loudspeakers that have no errand yet."""
+    known = select(Errand.subject).where(Errand.alert_id == alert.id, Errand.kind == ErrandKind.KNOCK)
+    query = select(Speaker.region_code).distinct().join(SpeakerDelivery, SpeakerDelivery.speaker_id == Speaker.id)
+    query = query.where(_is_silent(alert), Speaker.region_code.not_in(known))
+    return list(session.scalars(query.order_by(Speaker.region_code)))
+
+
+def _is_silent(alert: Alert) -> ColumnElement[bool]:
+    """Return the condition for loudspeakers that were meant, have not sounded, and from which none can be expected."""
     taken_out = [PlayState.STOPPED, PlayState.FINISHED]
-    query = (
-        select(Speaker)
+    return and_(
+        SpeakerDelivery.broadcast_id == alert.broadcast_id,
+        SpeakerDelivery.started_at.is_(None),
+        SpeakerDelivery.state.not_in(taken_out),
+        or_(
+            Speaker.online.is_(False),
+            SpeakerDelivery.state.in_([state for state in FINAL if state not in taken_out]),
+        ),
+    )
+
+
+def _knock(session: Session, alert: Alert, code: str, calling: Calling, now: datetime) -> int:
+    rows = session.execute(
+        select(Speaker.name, Speaker.place, Speaker.households)
         .join(SpeakerDelivery, SpeakerDelivery.speaker_id == Speaker.id)
-        .where(
-            SpeakerDelivery.broadcast_id == alert.broadcast_id,
-            SpeakerDelivery.started_at.is_(None),
-            SpeakerDelivery.state.not_in(taken_out),
-            or_(
-                Speaker.online.is_(False),
-                SpeakerDelivery.state.in_([state for state in FINAL if state not in taken_out]),
-            ),
-            ~exists().where(Errand.alert_id == alert.id, Errand.kind == ErrandKind.KNOCK, Errand.subject == Speaker.id),
+        .where(_is_silent(alert), Speaker.region_code == code)
+        .order_by(Speaker.id)
+    ).all()
+    if not rows:
+        return 0
+    place = regions.names(session, {code}).get(code, code)
+    spots = [row.place or row.name for row in rows]
+    more = f" +{len(spots) - MOST_SPOTS}" if len(spots) > MOST_SPOTS else ""
+    households = sum(row.households or 0 for row in rows)
+    session.add(
+        Errand(
+            alert_id=alert.id,
+            incident_id=alert.incident_id,
+            kind=ErrandKind.KNOCK,
+            subject=code,
+            region_code=code,
+            region_path=path_of(code),
+            name=f"{place} {wording().listed(spots[:MOST_SPOTS])}{more}"[:120],
+            households=households or None,
+            opened_at=now,
+            due_at=now + calling.errand_within,
         )
-        .order_by(Speaker.region_path, Speaker.id)
-        .limit(limit)
     )
-    return session.scalars(query).all()
-
-
-def _knock(session: Session, alert: Alert, speaker: Speaker, calling: Calling, now: datetime) -> Errand:
-    place = regions.names(session, {speaker.region_code}).get(speaker.region_code, "")
-    return Errand(
-        alert_id=alert.id,
-        incident_id=alert.incident_id,
-        kind=ErrandKind.KNOCK,
-        subject=speaker.id,
-        region_code=speaker.region_code,
-        region_path=speaker.region_path,
-        name=" ".join(part for part in (place, speaker.name, speaker.place) if part)[:120],
-        households=speaker.households,
-        opened_at=now,
-        due_at=now + calling.errand_within,
-    )
-
-
-def end_calls(session: Session, alert_id: UUID) -> None:
-    """Call nobody any more about an alert."""
-    session.execute(
-        update(Call).where(Call.alert_id == alert_id, Call.state == CallState.CALLING).values(state=CallState.ENDED)
-    )
+    session.flush()
+    return 1

@@ -8,6 +8,7 @@ from typing import Final
 from broadcasts.alerts.hazards import Words, wording
 from broadcasts.alerts.issuing import check_issuer
 from broadcasts.kinds import Colour
+from broadcasts.lexicon.usual import words as watched_words
 from broadcasts.sms.outbox import check_text
 from broadcasts.speech.findings import must_mend
 from broadcasts.speech.lint import lint
@@ -79,6 +80,6 @@ def _one(name: str, text: str, signature: str) -> list[BadInput]:
     problems = check_issuer([text], field=name)
     if name.endswith("sms"):
         problems += [BadInput(each.code, field=name, **each.params) for each in check_text(text, signature)]
-    elif must_mend(lint(plain)):
-        problems.append(BadInput("plan_text_must_mend", field=name, word=must_mend(lint(plain))[0].written[:20]))
+    elif wrong := must_mend(lint(plain, watched=watched_words())):
+        problems.append(BadInput("plan_text_must_mend", field=name, word=wrong[0].written[:20]))
     return problems

@@ -130,3 +130,13 @@ def test_loudspeakers_may_fetch_it_and_nobody_fetches_what_is_neither_released_n
     sound = ReleasedSound(runtime.sessions, studio.library, packer.holds)
     assert all(sound.path(sha) for sha in packer.wanted())
     assert sound.path(other) is None
+
+
+def test_what_two_people_signed_for_the_county_is_what_loudspeakers_keep(tmp_path: Path) -> None:
+    usual = a_packer(tmp_path, Book())
+    said = {("flash_flood", Colour.RED): "试县的话，快往高处走！", ("flash_flood", Colour.BLUE): "不在包里"}
+    signed = Packer(usual._studio, Book(), lambda: "http://hub:8600", lambda: said)  # type: ignore[arg-type]
+    slots = signed.slots()
+    assert slots["flash_flood-red"].text == "试县的话，快往高处走！"
+    assert slots["flash_flood-orange"].text == wording().pack["flash_flood", Colour.ORANGE]
+    assert set(slots) == {slot_of(hazard, colour) for hazard in hazards() for colour in pack_colours()}
