@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import service as alerts
 from broadcasts.alerts.pack import Packer
 from broadcasts.alerts.voice import Warmer
@@ -281,7 +282,7 @@ def _answers(runtime: Runtime, rules: Rules, safe: PhoneSafe) -> Answers:
 
 feature = Feature(
     name="broadcasts",
-    settings=(BroadcastSettings, SpeechSettings, SmsSettings, *SECTIONS, UploadSettings),
+    settings=(ApprovalSettings, BroadcastSettings, SpeechSettings, SmsSettings, *SECTIONS, UploadSettings),
     provide=provide,
     plug_in=install_pages,
     seed_demo=starting.seed,

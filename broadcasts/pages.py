@@ -2,13 +2,16 @@
 
 from flask import Flask
 
+from broadcasts.afterwards import views as afterwards
 from broadcasts.alerts import api as alert_api
 from broadcasts.alerts import attention as emergency_desk
 from broadcasts.alerts import views as alerts
 from broadcasts.alerts.pack import Packer
 from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
+from broadcasts.announcements import review_api, review_views
 from broadcasts.announcements import views as announcements
+from broadcasts.approvals import views as approval_rules
 from broadcasts.delivery import api as delivery_api
 from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
@@ -32,8 +35,23 @@ from hub.regions.facts import Silencing
 from hub.speakers.history import SpeakerHistory
 from hub.web.api import register
 
-ROOMS = (delivery, announcements, alerts, shout, materials, sms, sms_inbox, voices, lexicon, wording)
+ROOMS = (
+    delivery,
+    announcements,
+    review_views,
+    approval_rules,
+    afterwards,
+    alerts,
+    shout,
+    materials,
+    sms,
+    sms_inbox,
+    voices,
+    lexicon,
+    wording,
+)
 VERBS = (
+    review_api,
     announcement_api,
     delivery_api,
     muting_api,
