@@ -4,8 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from broadcasts.afterwards.settings import ApprovalSettings
-from broadcasts.alerts import service as alerts
+from broadcasts.alerts import ending, firing
+from broadcasts.alerts.calling import answering
+from broadcasts.alerts.calling import service as calls
+from broadcasts.alerts.calling.service import Calling
 from broadcasts.alerts.pack import Packer
+from broadcasts.alerts.plans import seeding
+from broadcasts.alerts.settings import EmergencySettings
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.relaying import RelayCheck
 from broadcasts.delivery import service as delivery
@@ -61,6 +66,8 @@ from hub.speakers.settings_book import SettingsBook
 from hub.speakers.station import Station
 
 ALERT_TICK_S = 0.1
+CALL_S = 1.0
+LOOK_BACK_S = 3.0
 SETTLE_S = 2.0
 TIDY_S = 10.0
 NOTE_AFTER_S = 1.5
@@ -98,9 +105,15 @@ def provide(runtime: Runtime) -> None:
     add_to_backups(runtime)
 
 
+def _seed(runtime: Runtime) -> None:
+    """Put words into the library, and plans that invented people have signed."""
+    starting.seed(runtime)
+    seeding.seed(runtime)
+
+
 def rules_of(runtime: Runtime) -> Rules:
     """Return the county's rules from the configuration."""
-    settings = runtime.config.section(BroadcastSettings)
+    settings, emergency = runtime.config.section(BroadcastSettings), runtime.config.section(EmergencySettings)
     return Rules(
         quiet=QuietHours.of(settings.quiet_hours, runtime.zone),
         zone=runtime.zone,
@@ -109,6 +122,10 @@ def rules_of(runtime: Runtime) -> Rules:
         emergency_valid=timedelta(minutes=settings.emergency_valid_minutes),
         countdown=timedelta(seconds=settings.countdown_seconds),
         daily_minutes=settings.daily_minutes,
+        repeat_for=timedelta(minutes=emergency.repeat_minutes),
+        repeat_pause_ms=emergency.repeat_pause_seconds * 1000,
+        proposal_valid=timedelta(minutes=emergency.proposal_minutes),
+        alone_after=timedelta(seconds=emergency.break_glass_after_seconds) if emergency.break_glass else None,
     )
 
 
@@ -159,7 +176,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     texting = _add_text_messages(runtime, rules, pumps)
 
     def fire() -> float:
-        if alerts.fire_due(runtime.sessions, rules=rules, now=runtime.now()):
+        if firing.fire_due(runtime.sessions, rules=rules, now=runtime.now()):
             pumps.kick()
         return ALERT_TICK_S
 
@@ -182,6 +199,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     warmer = runtime.get(Warmer)
     warmer.kick = pumps.add("alarm-voices", warmer.step).kick
     pumps.add("emergencies", fire)
+    _call_people(runtime, rules, pumps)
     pumps.add("relays", RelayCheck(runtime.sessions).step)
     pumps.add("closing", settle)
     pumps.add("joining", lambda: joining.expire(runtime))
@@ -234,6 +252,33 @@ def _look_after_loudspeakers(runtime: Runtime, pumps: Pumps) -> None:
     pumps.add("loudspeaker-alarms", runtime.get(Watch).step)
 
 
+def _call_people(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
+    """Call whoever is responsible, take their answers, and tell those who turn out to have heard what was recalled."""
+    emergency = runtime.config.section(EmergencySettings)
+    calling = Calling(
+        wait=timedelta(minutes=emergency.call_minutes),
+        errand_within=timedelta(minutes=emergency.errand_minutes),
+        sms=rules.sms,
+        key=runtime.secrets.session_key,
+        base_url=lambda: runtime.base_url,
+    )
+
+    def call() -> float:
+        if calls.step(runtime.sessions, calling, now=runtime.now()):
+            pumps.kick()
+        answering.take_replies(runtime.sessions, now=runtime.now())
+        return CALL_S
+
+    def look_back() -> float:
+        calls.note_silent(runtime.sessions, calling, now=runtime.now())
+        if ending.reach_late_hearers(runtime.sessions, rules=rules, now=runtime.now()):
+            pumps.kick()
+        return LOOK_BACK_S
+
+    pumps.add("calls", call)
+    pumps.add("late-hearers", look_back)
+
+
 class _Threads:
     """The threads of the text-message pumps: let go of after their loops have stopped."""
 
@@ -282,10 +327,18 @@ def _answers(runtime: Runtime, rules: Rules, safe: PhoneSafe) -> Answers:
 
 feature = Feature(
     name="broadcasts",
-    settings=(ApprovalSettings, BroadcastSettings, SpeechSettings, SmsSettings, *SECTIONS, UploadSettings),
+    settings=(
+        ApprovalSettings,
+        BroadcastSettings,
+        EmergencySettings,
+        SpeechSettings,
+        SmsSettings,
+        *SECTIONS,
+        UploadSettings,
+    ),
     provide=provide,
     plug_in=install_pages,
-    seed_demo=starting.seed,
+    seed_demo=_seed,
     start=start,
     commands=(stop, voices, read_text),
 )

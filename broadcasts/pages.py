@@ -5,8 +5,12 @@ from flask import Flask
 from broadcasts.afterwards import views as afterwards
 from broadcasts.alerts import api as alert_api
 from broadcasts.alerts import attention as emergency_desk
+from broadcasts.alerts import drill_views as drills
 from broadcasts.alerts import views as alerts
+from broadcasts.alerts.calling import views as calling
 from broadcasts.alerts.pack import Packer
+from broadcasts.alerts.plans import views as plans
+from broadcasts.alerts.record import views as incidents
 from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
 from broadcasts.announcements import review_api, review_views
@@ -15,7 +19,7 @@ from broadcasts.approvals import views as approval_rules
 from broadcasts.delivery import api as delivery_api
 from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
-from broadcasts.delivery.desk import Approvals, Countdowns
+from broadcasts.delivery.desk import Approvals, Countdowns, Pressings
 from broadcasts.delivery.sound import ReleasedSound
 from broadcasts.lexicon import api as lexicon_api
 from broadcasts.lexicon import views as lexicon
@@ -42,6 +46,10 @@ ROOMS = (
     approval_rules,
     afterwards,
     alerts,
+    drills,
+    plans,
+    incidents,
+    calling,
     shout,
     materials,
     sms,
@@ -72,6 +80,7 @@ def provide_desks(runtime: Runtime) -> None:
     runtime.provide(SpeakerHistory, SpeakerHistory(past.latest))
     runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))
+    runtime.provide(Pressings, Pressings(emergency_desk.pressing))
 
 
 def install_pages(app: Flask, runtime: Runtime) -> None:

@@ -85,15 +85,19 @@ class Studio:
             within_s=self.settings.patience_seconds,
         )
 
-    def alarm(self, text: str, *, colour: Colour, repeats: int) -> RenderOrder:
-        """Return the order for an emergency: only voices that speak at once and need no line."""
+    def alarm(self, text: str, *, colour: Colour, repeats: int, signal: Signal | None = None) -> RenderOrder:
+        """Return the order for an emergency: only voices that speak at once and need no line.
+
+        It begins with the tone of its colour, or with `signal`: what takes an alarm back must not sound like one.
+        """
         quick = [name for name in self._candidates(Language.MANDARIN) if self._is_quick(name)]
         voice, others = self._casting(Language.MANDARIN, quick or [ALWAYS_THERE])
         return RenderOrder(
             text=text,
             voice=voice,
             repeats=repeats,
-            signal=ALARM_OF[colour],
+            signal=signal or ALARM_OF[colour],
+            end_signal=signal if signal is Signal.DRILL else None,
             lexicon=self.lexicon(),
             fallback=(*others, LAST_RESORT),
             timeout_s=8.0,

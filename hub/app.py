@@ -30,6 +30,7 @@ from hub.core.migrating import upgrade
 from hub.core.notify import Pulse
 from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
+from hub.duty import views as duty_pages
 from hub.regions import api as region_api
 from hub.regions import service as regions
 from hub.regions import views as region_pages
@@ -67,6 +68,7 @@ ROOMS = (
     delegation_views,
     region_pages,
     resident_pages,
+    duty_pages,
     speaker_pages,
     care_pages,
     ledger_pages,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.announcements import ahead
 from broadcasts.announcements.models import Announcement
+from broadcasts.announcements.playing import why_silent
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.service import PRIORITY
@@ -47,6 +48,40 @@ class Laying:
         for occurrence_id in [key for key, at in self._later.items() if at <= now]:
             del self._later[occurrence_id]
         return sum(self._lay(occurrence_id, now) for occurrence_id in self._near(now)) if self.hours else 0
+
+    def call_back(self, *, now: datetime) -> int:
+        """Call back what lies on the sheet and may not sound any more; return how many that was.
+
+        A recording was taken out of the library, or an announcement withdrawn: whoever's line is down at its time would
+        play it all the same. It may be laid again, under another name, when it may sound after all.
+        """
+        with self.sessions.read() as session:
+            rows = session.execute(
+                select(Occurrence, Slot, Announcement)
+                .join(Slot, Slot.id == Occurrence.slot_id)
+                .outerjoin(Announcement, Announcement.id == Slot.announcement_id)
+                .where(
+                    Occurrence.state == OccurrenceState.PLANNED,
+                    Occurrence.broadcast_id.is_not(None),
+                    Occurrence.due_at > now,
+                    or_(Slot.announcement_id.is_(None), Announcement.recording_sha256 != ""),
+                )
+            )
+            gone = [o.id for o, slot, announcement in rows if self._is_gone(session, o, slot, announcement)]
+        for occurrence_id in gone:
+            with self.sessions.begin() as session:
+                occurrence = session.get(Occurrence, occurrence_id, with_for_update=True)
+                if occurrence is None or occurrence.state is not OccurrenceState.PLANNED:
+                    continue
+                if occurrence.broadcast_id is not None:
+                    sheet.withdraw(session, occurrence.broadcast_id, now=now)
+                    occurrence.broadcast_id = None
+        return len(gone)
+
+    def _is_gone(self, session: Session, occurrence: Occurrence, slot: Slot, announcement: Announcement | None) -> bool:
+        if announcement is not None:
+            return bool(why_silent(session, announcement, occurrence.due_at, self.rules.zone))
+        return not isinstance(self.sources.piece(session, slot, occurrence.due_at), Piece)
 
     def _near(self, now: datetime) -> list[UUID]:
         query = (

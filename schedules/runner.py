@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 SWEEP_S = 1
 PLAN_S = 30
 LAY_S = 5
+CALL_BACK_S = 15
 
 
 class Runner:
@@ -50,6 +51,7 @@ class Runner:
         self._timers.add_job(self._guarded(self.plan), "interval", seconds=PLAN_S, id="plan")
         self._timers.add_job(self._guarded(self.sweep), "interval", seconds=SWEEP_S, id="sweep")
         self._timers.add_job(self._guarded(self.lay), "interval", seconds=LAY_S, id="lay")
+        self._timers.add_job(self._guarded(self.call_back), "interval", seconds=CALL_BACK_S, id="call back")
 
     def start(self) -> None:
         """Plan once, then let the timers run."""
@@ -74,6 +76,11 @@ class Runner:
         """Send ahead what is near."""
         if self._laying is not None:
             self._laying.lay_near(now=self._clock())
+
+    def call_back(self) -> None:
+        """Call back what was sent ahead and may not sound any more."""
+        if self._laying is not None:
+            self._laying.call_back(now=self._clock())
 
     def sweep(self) -> None:
         """Fire what is due."""

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
+from broadcasts.alerts.plans import starting
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.models import Announcement, When
@@ -105,3 +106,11 @@ def a_draft(**given: object) -> Draft:
 def an_announcement(session: Session, actor: Actor, *, now: datetime = EARLIER, **given: object) -> Announcement:
     """Write a draft as `actor`."""
     return announcements.create(session, actor, a_draft(**given), now=now)
+
+
+def signed_plans(session: Session) -> None:
+    """Give the whole county plans in force: the hub's own words, signed by two people who need not have accounts."""
+    writer = an_actor(Role.CLERK, COUNTY, "县广播站编辑")
+    signers = [an_actor(Role.APPROVER, COUNTY, name) for name in ("县应急局局长", "县应急局副局长")]
+    starting.begin(session, writer, COUNTY, signature="村响", now=EARLIER)
+    starting.sign_all(session, COUNTY, signers, now=EARLIER)

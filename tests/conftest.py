@@ -101,6 +101,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) ->
     runtime = open_hub(folder, SetClock())
     with runtime.sessions.begin() as session:
         builders.a_county(session)
+        builders.signed_plans(session)
     runtime.sessions.engine.dispose()
     return folder
 

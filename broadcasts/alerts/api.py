@@ -10,14 +10,15 @@ from broadcasts.alerts.asking import ask
 from broadcasts.alerts.desk import Desk, audience_of
 from broadcasts.alerts.hazards import Hazard, hazard, hazards
 from broadcasts.alerts.models import Alert, AlertState
-from broadcasts.alerts.service import Spoken, Wish
 from broadcasts.alerts.voice import Warmer, speak
+from broadcasts.alerts.wishes import Spoken, Wish
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Colour
 from broadcasts.pumps import Pumps
 from broadcasts.studio import Studio
 from hub.core.actor import Permission
+from hub.core.errors import BadInput
 from hub.core.runtime import runtime
 from hub.web.api import Input, Output, RegionCode, answers, ms, ms_or_none, room, say
 from hub.web.guards import permission_required
@@ -247,11 +248,17 @@ def _wish(body: AlertIn) -> Wish | Alert:
             sms=body.sms,
             hushed=_hushed(body),
         )
-        kind = hazard(body.hazard)
-        words = kind.words[body.colour].at(laid.place)
-        wish = Wish(body.form_key, kind, body.colour, words, audience_of(laid), body.speakers_confirmed)
+        wish = _confirmed(body, laid)
         service.check(session, actor(), wish, rules=runtime().get(Rules), now=now())
         return wish
+
+
+def _confirmed(body: AlertIn, laid: Desk) -> Wish:
+    audience = audience_of(laid)
+    if laid.words is None:
+        raise BadInput("alert_needs_villages", field="regions")
+    kind, words = hazard(body.hazard), laid.words
+    return Wish(body.form_key, kind, body.colour, words, audience, body.speakers_confirmed, place=laid.place)
 
 
 def _hushed(body: AlertWish) -> bool:

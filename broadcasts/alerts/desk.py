@@ -1,13 +1,18 @@
 """What the emergency desk shows: where one may call an emergency, what would be said, and whom it would reach."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts.forms import OWN, Choice
-from broadcasts.alerts.hazards import Hazard, Words, hazards, wording
+from broadcasts.alerts.hazards import Hazard, hazards, wording
+from broadcasts.alerts.plans import service as plans
+from broadcasts.alerts.plans.service import InForce
+from broadcasts.alerts.plans.starting import usual_words
+from broadcasts.alerts.plans.words import PlanWords
 from broadcasts.audience.selection import Audience
+from broadcasts.kinds import Mode
 from broadcasts.sms import outbox
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput
@@ -79,7 +84,10 @@ class Desk:
 
     choice: Choice
     hazard: Hazard | None
-    words: Words | None
+    words: PlanWords | None
+    plan: InForce | None
+    """Who stands behind these words already; None: a second person has to."""
+    mode: Mode
     title: str
     place: str
     regions: tuple[str, ...]
@@ -99,22 +107,28 @@ class Desk:
         return self.words is not None and bool(self.reached.speakers or phones)
 
 
-def lay_out(session: Session, actor: Actor, choice: Choice, *, hushed: bool) -> Desk:
+def lay_out(session: Session, actor: Actor, choice: Choice, *, hushed: bool, mode: Mode = Mode.LIVE) -> Desk:
     """Return the desk for a choice. What lies outside the actor's places counts as not chosen.
 
-    `hushed`: only telephones are reached.
+    `hushed`: only telephones are reached. A drill counts drill loudspeakers and no telephone.
     """
-    ground = _Ground(regions.forest(session, actor, Permission.EMERGENCY))
-    counts = registry.count_by_region(session, actor, Permission.EMERGENCY)
+    drill = mode is Mode.DRILL
+    right = Permission.DRILL if drill else Permission.EMERGENCY
+    ground = _Ground(regions.forest(session, actor, right))
+    counts = registry.count_by_region(session, actor, right, drill=drill)
+    choice = replace(_usual_area(session, ground, choice), sms=choice.sms and not drill)
     chosen = ground.chosen(choice)
     paths = Audience(chosen).paths
     hazard = hazards().get(choice.hazard)
     place = _place_name(session, chosen)
-    words = hazard.words[choice.colour].at(place) if hazard and chosen else None
+    plan = plans.in_force(session, hazard.key, choice.colour, paths) if hazard and chosen else None
+    words = (plan.words if plan else usual_words(hazard, choice.colour)).at(place) if hazard and chosen else None
     return Desk(
         choice=ground.settled(choice),
         hazard=hazard,
-        words=words,
+        words=as_drill(words) if words and drill else words,
+        plan=plan,
+        mode=mode,
         title=wording().title_of(hazard, choice.colour) if hazard else "",
         place=place,
         regions=chosen,
@@ -123,9 +137,31 @@ def lay_out(session: Session, actor: Actor, choice: Choice, *, hushed: bool) -> 
         branches=ground.branches(choice, counts) if choice.area == OWN else (),
         places=() if hushed else tuple(_places(ground, paths, counts)),
         drawn=_draw(ground, chosen, () if hushed else paths),
-        reached=_reached(session, chosen, {} if hushed else counts),
+        reached=_reached(session, chosen, {} if hushed else counts, phones=not drill),
         hushed=hushed,
     )
+
+
+def as_drill(words: PlanWords) -> PlanWords:
+    """Return the words as a drill says them: its name at the beginning and at the end, and nothing for telephones."""
+    around, opening = wording().drill, wording().drill_opening
+    speech, back, clear = (
+        f"{around}{opening}{text}{around}" for text in (words.speech, words.correction_speech, words.clear_speech)
+    )
+    return PlanWords(speech, "", back, "", clear, "")
+
+
+def _usual_area(session: Session, ground: "_Ground", choice: Choice) -> Choice:
+    """Return the choice with the area its plan is meant for, as long as nobody has chosen one."""
+    if not choice.free or choice.hazard not in hazards() or not ground.tops:
+        return choice
+    found = plans.in_force(session, choice.hazard, choice.colour, [ground.tops[0].path])
+    usual = [code for code in found.version.regions if code in ground.known] if found else []
+    if not usual:
+        return replace(choice, area="", villages=())
+    if len(usual) == 1:
+        return replace(choice, area=usual[0], villages=())
+    return replace(choice, area=OWN, villages=tuple(usual))
 
 
 class _Ground:
@@ -140,7 +176,7 @@ class _Ground:
         """Return the choice with the topmost area filled in where none was chosen."""
         if choice.area == OWN or choice.area in self.known or not self.tops:
             return choice
-        return Choice(choice.hazard, choice.colour, self.tops[0].code, (), choice.sms)
+        return replace(choice, area=self.tops[0].code, villages=())
 
     def chosen(self, choice: Choice) -> tuple[str, ...]:
         """Return the regions a choice means, those inside others left out."""
@@ -206,12 +242,12 @@ def _draw(ground: _Ground, chosen: tuple[str, ...], paths: Sequence[str]) -> tup
     )
 
 
-def _reached(session: Session, chosen: tuple[str, ...], counts: Mapping[str, Count]) -> Reached:
+def _reached(session: Session, chosen: tuple[str, ...], counts: Mapping[str, Count], *, phones: bool) -> Reached:
     if not chosen:
         return Reached(0, 0, 0)
     found = [counts.get(code, _NONE) for code in chosen]
-    phones = outbox.reach(session, Audience(chosen, sms=True)).emergency
-    return Reached(sum(c.total for c in found), sum(c.offline for c in found), phones)
+    people = outbox.reach(session, Audience(chosen, sms=True)).emergency if phones else 0
+    return Reached(sum(c.total for c in found), sum(c.offline for c in found), people)
 
 
 def audience_of(desk: Desk) -> Audience:

@@ -1,6 +1,7 @@
 """What was chosen and typed on the emergency desk."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from werkzeug.datastructures import MultiDict
 
@@ -24,6 +25,13 @@ class Choice:
     area: str = ""
     villages: tuple[str, ...] = ()
     sms: bool = True
+    free: bool = False
+    """Nobody has chosen an area by hand: the one of the plan is shown."""
+
+    @property
+    def shown(self) -> str:
+        """The area as the form remembers it, to see later whether somebody has chosen another."""
+        return " ".join([self.area, *sorted(self.villages)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,14 @@ class Confirmation:
     choice: Choice
     form_key: str
     typed: int
+    speech: str = ""
+    sms_text: str = ""
+    """The words as they stood in the form, perhaps changed."""
+    issuer: str = ""
+    issuer_ref: str = ""
+    follows: str = ""
+    opened_at: datetime | None = None
+    mistyped: int = 0
 
 
 def choice(form: Form) -> Choice:
@@ -41,13 +57,15 @@ def choice(form: Form) -> Choice:
     A pressed tile is a button: its value comes after the hidden one with the old choice, so the last one counts.
     """
     colour = _last(form, "colour")
-    return Choice(
+    found = Choice(
         hazard=_last(form, "hazard"),
         colour=Colour(colour) if colour in set(Colour) else Colour.RED,
         area=_last(form, "area"),
         villages=tuple(dict.fromkeys(form.getlist("village"))),
         sms=_last(form, "sms") != "0",
     )
+    untouched = form.get("shown", "") == found.shown and form.get("kept") != "1"
+    return replace(found, free=not found.area or untouched)
 
 
 def pressed(form: Form) -> bool:
@@ -60,12 +78,40 @@ def confirmation(form: Form) -> Confirmation:
     key = form.get("form_key", "")
     if not 8 <= len(key) <= 40:
         raise BadInput("form_too_old")
+    return Confirmation(
+        choice(form),
+        key,
+        typed_number(form),
+        speech=form.get("speech", "").strip(),
+        sms_text=form.get("sms_text", "").strip(),
+        issuer=form.get("issuer", "").strip()[:60],
+        issuer_ref=form.get("issuer_ref", "").strip()[:120],
+        follows=form.get("follows", ""),
+        opened_at=opened(form),
+        mistyped=mistyped(form),
+    )
+
+
+def typed_number(form: Form) -> int:
+    """Read the number of loudspeakers that was typed."""
     typed = "".join(form.get("speakers", "").split())
     if not typed:
         raise BadInput("alert_number_missing", field="speakers")
     if not (typed.isdecimal() and len(typed) <= 7):
         raise BadInput("number_malformed", field="speakers")
-    return Confirmation(choice(form), key, int(typed))
+    return int(typed)
+
+
+def opened(form: Form) -> datetime | None:
+    """Read when the desk was opened, seconds since 1970; None for nonsense. It is shown in a drill's result."""
+    text = form.get("opened", "")
+    return datetime.fromtimestamp(int(text), UTC) if text.isdecimal() and len(text) <= 10 else None
+
+
+def mistyped(form: Form) -> int:
+    """Read how often the number was typed wrongly before."""
+    text = form.get("mistyped", "")
+    return int(text) if text.isdecimal() and len(text) <= 3 else 0
 
 
 def again(given: Choice, *, regions: tuple[str, ...]) -> Choice:

@@ -23,7 +23,14 @@ class Words:
 
     def at(self, place: str) -> "Words":
         """Return the words with the place filled in."""
-        return Words(self.speech.replace("{place}", place), self.sms.replace("{place}", place))
+        return self.filled({"place": place})
+
+    def filled(self, values: Mapping[str, str]) -> "Words":
+        """Return the words with blanks filled in; others stay."""
+        speech, sms = self.speech, self.sms
+        for name, value in values.items():
+            speech, sms = speech.replace(f"{{{name}}}", value), sms.replace(f"{{{name}}}", value)
+        return Words(speech, sms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,14 @@ class Wording:
     colours: Mapping[Colour, str]
     pack: Mapping[tuple[str, Colour], str]
     """What a loudspeaker keeps for an emergency: by hazard and colour, without a place."""
+    correction: Words
+    all_clear: Words
+    """How an emergency is taken back, and how it ends; `{place}` and `{hazard}` stand in both."""
+    drill: str
+    """What is said before and after a drill."""
+    drill_opening: str
+    reserved: str
+    """What only an authority may call it."""
 
     def title_of(self, hazard: Hazard, colour: Colour) -> str:
         """Return the title of an emergency."""
@@ -61,7 +76,17 @@ def wording() -> Wording:
     """Return titles and colours in words."""
     raw = tomllib.loads((FOLDER / "wording.toml").read_text(encoding="utf-8"))
     pack = {(key, Colour(name)): words for key, said in raw["pack"].items() for name, words in said.items()}
-    return Wording(raw["title"], raw["between"], {colour: raw["colours"][colour] for colour in Colour}, pack)
+    return Wording(
+        raw["title"],
+        raw["between"],
+        {colour: raw["colours"][colour] for colour in Colour},
+        pack,
+        Words(**raw["correction"]),
+        Words(**raw["all_clear"]),
+        raw["drill"]["around"],
+        raw["drill"]["opening"],
+        raw["reserved"],
+    )
 
 
 @cache

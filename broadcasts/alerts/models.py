@@ -45,8 +45,8 @@ class Authority(StrEnum):
 class Alert(Base):
     """One emergency push. `form_key` makes pressing twice the same as pressing once.
 
-    What ends it is prepared before it goes out: `correction` and `all_clear` each hold `speech`, `sms`, and, once it
-    was spoken, `sha256`, `ms`, `bytes` and `engine`. `follows_id` names the alert this one updates, takes back or ends.
+    What ends it is prepared before it goes out: `correction` and `all_clear` each hold `speech` and `sms`. `follows_id`
+    names the alert this one updates, takes back or ends.
     """
 
     __tablename__ = "alert"

@@ -10,23 +10,27 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from broadcasts.alerts import service
+from broadcasts.alerts import confirming, ending, service
+from broadcasts.alerts.ending import Ending
 from broadcasts.alerts.forms import Choice, again
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast, BroadcastState
+from broadcasts.delivery.rules import Rules
+from broadcasts.kinds import Act
 from broadcasts.loudspeaker import listing
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.loudspeaker.states import FINAL, PlayState
 from broadcasts.sms import outbox
 from broadcasts.sms.outbox import SmsProgress
-from hub.core.actor import Actor, Permission
+from hub.core.actor import Actor
 from hub.regions import service as regions
 from hub.regions.tree import codes_in
 from hub.speakers.models import Speaker
 
 PATIENCE = timedelta(seconds=15)
 """A loudspeaker that is connected and makes no sound after that long counts as silent."""
+MOST_IN_CHAIN = 20
 MOST_VILLAGES = 40
 """More villages than that are shown by township."""
 
@@ -74,6 +78,14 @@ class Going:
     ended_at: datetime | None
     choice: Choice
     may_stop: bool
+    chain: tuple[Alert, ...]
+    """What came before it and what followed, in order, itself included."""
+    ending: Ending | None
+    """Whom taking it back would reach now; None where that is not to be done."""
+    reach: int
+    """Loudspeakers it would sound on, while it waits for a second person."""
+    alone_at: datetime | None
+    """From when its author may send it alone, where that is allowed."""
 
     @property
     def meant(self) -> int:
@@ -101,7 +113,7 @@ class Going:
         return tuple(line for line in self.villages if line.silent)
 
 
-def of(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Going:
+def of(session: Session, actor: Actor, alert_id: UUID, *, rules: Rules, now: datetime) -> Going:
     """Return how far an alert is; to a stranger it does not exist."""
     alert = service.get(session, actor, alert_id)
     broadcast = session.get(Broadcast, alert.broadcast_id) if alert.broadcast_id else None
@@ -119,8 +131,41 @@ def of(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Goin
         ended_by=broadcast.stopped_by_name if broadcast and by_broadcast else alert.ended_by_name,
         ended_at=broadcast.stopped_at if broadcast and by_broadcast else alert.ended_at,
         choice=again(Choice(alert.hazard, alert.colour, sms=audience.sms), regions=audience.regions),
-        may_stop=service.may(actor, Permission.STOP, alert),
+        may_stop=ending.may_end(actor, alert),
+        chain=tuple(_chain(session, alert)),
+        ending=_ending(session, actor, alert),
+        reach=confirming.reach_of(session, alert, rules=rules, now=now) if alert.state is AlertState.PROPOSED else 0,
+        alone_at=confirming.may_go_alone_at(alert, rules),
     )
+
+
+def _chain(session: Session, alert: Alert) -> list[Alert]:
+    """Return the alerts that lead to this one and those that follow it."""
+    first = alert
+    seen = {alert.id}
+    while first.follows_id is not None and first.follows_id not in seen:
+        before = session.get(Alert, first.follows_id)
+        if before is None:
+            break
+        first = before
+        seen.add(first.id)
+    found, heads = [first], [first.id]
+    while heads and len(found) < MOST_IN_CHAIN:
+        query = select(Alert).where(Alert.follows_id.in_(heads), Alert.id.not_in([a.id for a in found]))
+        rows = session.scalars(query.order_by(Alert.armed_at)).all()
+        found += rows
+        heads = [row.id for row in rows]
+    return sorted(found, key=lambda each: each.armed_at)
+
+
+def _ending(session: Session, actor: Actor, alert: Alert) -> Ending | None:
+    """Return whom it would reach to take it back, unless that was done already or may not be done by this person."""
+    gone_out = alert.state in (AlertState.FIRED, AlertState.STOPPED) and alert.broadcast_id is not None
+    if not gone_out or alert.act in ending.TITLES or not ending.may_end(actor, alert):
+        return None
+    if ending.ending_of(session, alert.id, Act.CORRECTION) is not None:
+        return None
+    return ending.outlook(session, alert)
 
 
 def _phase(alert: Alert, broadcast: Broadcast | None, now: datetime) -> Phase:

@@ -1,55 +1,39 @@
-"""Arm an emergency, cancel it in the countdown, fire it, stop it."""
+"""Call an emergency, cancel it in the countdown, stop it, look at it."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from broadcasts.alerts.hazards import Hazard, Words, slot_of, wording
+from broadcasts.alerts.hazards import Words, wording
 from broadcasts.alerts.incidents import service as incidents
 from broadcasts.alerts.incidents.models import SourceKind
 from broadcasts.alerts.incidents.service import Event, Heard
-from broadcasts.alerts.models import Alert, AlertState
+from broadcasts.alerts.issuing import check_issuer
+from broadcasts.alerts.models import Alert, AlertState, Authority
+from broadcasts.alerts.plans import service as plans
+from broadcasts.alerts.plans.service import InForce
+from broadcasts.alerts.wishes import Spoken, Wish
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
-from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
+from broadcasts.delivery.models import Broadcast, BroadcastState
 from broadcasts.delivery.rules import Rules
-from broadcasts.kinds import Colour
+from broadcasts.kinds import Act, Colour, Mode
 from broadcasts.loudspeaker import orders
-from broadcasts.loudspeaker.orders import Sound
 from broadcasts.sms import outbox
 from hub.audit import log
-from hub.core.actor import SYSTEM, Actor, Permission, Scope
-from hub.core.db import Sessions, like_below
-from hub.core.errors import BadInput, NotFound, Unavailable, WrongState
+from hub.core.actor import Actor, Permission, Scope
+from hub.core.db import like_below
+from hub.core.errors import BadInput, NotFound, Problems, WrongState
 from hub.regions import service as regions
 from hub.regions.tree import common
 from hub.speakers.wire import WAKES, Severity
 
 REPEATS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the officer chose and confirmed. `speakers_typed` is the number they typed after reading it."""
-
-    form_key: str
-    hazard: Hazard
-    colour: Colour
-    words: Words
-    audience: Audience
-    speakers_typed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """The recording, or none when every speech engine failed: then the text messages go alone."""
-
-    sound: Sound | None
-    engine: str
 
 
 def armed_before(session: Session, actor: Actor, form_key: str) -> Alert | None:
@@ -73,49 +57,80 @@ def check(session: Session, actor: Actor, wish: Wish, *, rules: Rules, now: date
     regions.require_known(session, wish.audience.regions)
     audience = wish.audience.checked()
     for path in audience.paths:
-        actor.require(Permission.EMERGENCY, path)
-    reach = 0 if hushed(wish.colour, rules, now) else orders.meant(session, audience.paths)
+        actor.require(permission_for(wish.mode), path)
+    if wish.own_words:
+        _check_own_words(wish, rules)
+    silent = hushed(wish.colour, rules, now)
+    reach = 0 if silent else orders.meant(session, audience.paths, drill=wish.mode is Mode.DRILL)
     if reach != wish.speakers_typed:
         raise WrongState("alert_reach_differs", typed=wish.speakers_typed, reach=reach)
-    if not reach and not (audience.sms and outbox.reach(session, audience).emergency):
+    if not reach and not (audience.sms and wish.mode is Mode.LIVE and outbox.reach(session, audience).emergency):
         raise BadInput("alert_reaches_nobody", field="area")
     return reach
 
 
-def arm(
-    session: Session,
-    actor: Actor,
-    wish: Wish,
-    spoken: Spoken,
-    *,
-    rules: Rules,
-    now: datetime,
-) -> Alert:
-    """Start the countdown. The same form sent twice arms once; a reach that changed meanwhile arms nothing."""
+def permission_for(mode: Mode) -> Permission:
+    """Return the right it takes to call one."""
+    return Permission.DRILL if mode is Mode.DRILL else Permission.EMERGENCY
+
+
+def _check_own_words(wish: Wish, rules: Rules) -> None:
+    wrong = wish.words.mistakes(rules.sms.signature)
+    mine = [problem for problem in wrong if problem.code != "warning_needs_issuer"]
+    mine += check_issuer([wish.words.speech, wish.words.sms], issuer=wish.issuer, reference=wish.issuer_ref)
+    if mine:
+        raise Problems(mine)
+
+
+def arm(session: Session, actor: Actor, wish: Wish, spoken: Spoken, *, rules: Rules, now: datetime) -> Alert:
+    """Start the countdown, or ask for a second person where no plan in force says these very words.
+
+    The same form sent twice arms once; a reach that changed meanwhile arms nothing.
+    """
     existing = armed_before(session, actor, wish.form_key)
     if existing is not None:
         return existing
     reach = check(session, actor, wish, rules=rules, now=now)
-    if spoken.sound is None and not wish.audience.sms:
-        raise Unavailable("alert_has_no_sound")
     if actor.id is None:
         raise NotFound("alert_unknown")
+    plan = None if wish.own_words else plan_behind(session, wish)
     alert = _row(actor, actor.id, wish, spoken, reach=reach, rules=rules, now=now)
+    _authorise(alert, wish, plan, rules, now)
     try:
         with session.begin_nested():
             session.add(alert)
     except IntegrityError:  # the other press of the same button was quicker
         return session.scalars(select(Alert).where(Alert.form_key == wish.form_key, Alert.armed_by == actor.id)).one()
-    alert.incident_id = incidents.open_or_join(
-        session, event_of(alert), heard_of(alert), by_name=actor.name, now=now
-    ).id
-    _record(session, actor, "alert.arm", alert, now)
+    event, heard = event_of(alert), heard_of(alert)
+    alert.incident_id = incidents.open_or_join(session, event, heard, by_name=actor.name, now=now).id
+    record(session, actor, "alert.propose" if alert.state is AlertState.PROPOSED else "alert.arm", alert, now)
     return alert
 
 
+def plan_behind(session: Session, wish: Wish) -> InForce | None:
+    """Return the plan whose very words these are, if there is one in force."""
+    found = plans.in_force(session, wish.hazard.key, wish.colour, wish.audience.checked().paths)
+    return found if found is not None and found.words.at(wish.place) == wish.words else None
+
+
+def _authorise(alert: Alert, wish: Wish, plan: InForce | None, rules: Rules, now: datetime) -> None:
+    """Say by what right it may sound; without one it waits for a second person."""
+    if wish.mode is Mode.DRILL:
+        alert.authority = Authority.DRILL
+        return
+    if plan is not None:
+        alert.authority, alert.plan_id, alert.plan_version = Authority.PLAN, plan.plan.id, plan.version.version
+        return
+    alert.authority, alert.state = Authority.SECOND_PERSON, AlertState.PROPOSED
+    alert.fires_at = now + rules.proposal_valid
+    alert.expires_at = alert.fires_at
+
+
 def _row(actor: Actor, actor_id: UUID, wish: Wish, spoken: Spoken, *, reach: int, rules: Rules, now: datetime) -> Alert:
-    audience = replace(wish.audience, speakers=not hushed(wish.colour, rules, now)).checked()
-    return Alert(
+    drill = wish.mode is Mode.DRILL
+    sounding = not hushed(wish.colour, rules, now)
+    audience = replace(wish.audience, speakers=sounding, sms=wish.audience.sms and not drill).checked()
+    alert = Alert(
         form_key=wish.form_key,
         hazard=wish.hazard.key,
         colour=wish.colour,
@@ -125,16 +140,38 @@ def _row(actor: Actor, actor_id: UUID, wish: Wish, spoken: Spoken, *, reach: int
         audience=audience.as_json(),
         home_path=common(list(audience.paths)),
         speakers_confirmed=reach,
-        audio_sha256=spoken.sound.sha256 if spoken.sound else "",
-        audio_ms=spoken.sound.ms if spoken.sound else 0,
-        audio_bytes=spoken.sound.bytes if spoken.sound else 0,
         engine=spoken.engine,
+        state=AlertState.ARMED,
+        mode=wish.mode,
+        act=Act.UPDATE if wish.follows else Act.ALERT,
+        follows_id=UUID(wish.follows) if wish.follows else None,
+        issuer=wish.issuer,
+        issuer_ref=wish.issuer_ref,
+        correction=prepared(wish.words.correction),
+        all_clear=prepared(wish.words.all_clear),
+        opened_at=wish.opened_at,
+        mistyped=wish.mistyped,
         armed_at=now,
         fires_at=now + rules.countdown,
         expires_at=now + rules.countdown + rules.emergency_valid,
         armed_by=actor_id,
         armed_by_name=actor.name,
     )
+    give_sound(alert, spoken)
+    return alert
+
+
+def prepared(words: Words) -> dict[str, Any]:
+    """Return words as an alert keeps them for its end."""
+    return {"speech": words.speech, "sms": words.sms}
+
+
+def give_sound(alert: Alert, spoken: Spoken) -> None:
+    """Note the recording of an alert."""
+    sound = spoken.sound
+    alert.engine = spoken.engine
+    alert.audio_sha256 = sound.sha256 if sound else ""
+    alert.audio_ms, alert.audio_bytes = (sound.ms, sound.bytes) if sound else (0, 0)
 
 
 def event_of(alert: Alert) -> Event:
@@ -149,88 +186,30 @@ def heard_of(alert: Alert) -> Heard:
 
 
 def cancel(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Alert:
-    """Call it off in the countdown: nothing has been sent. Too late is said plainly; then it has to be stopped."""
+    """Call it off before it fires: nothing has been sent. Too late is said plainly; then it has to be stopped."""
     alert = get(session, actor, alert_id)
-    _require(actor, Permission.STOP, alert)
+    require(actor, Permission.STOP, alert)
     won = session.scalar(
         update(Alert)
-        .where(Alert.id == alert.id, Alert.state == AlertState.ARMED)
+        .where(Alert.id == alert.id, Alert.state.in_([AlertState.ARMED, AlertState.PROPOSED]))
         .values(state=AlertState.CANCELLED, ended_at=now, ended_by_name=actor.name)
         .returning(Alert.id)
     )
     session.refresh(alert)
     if won is not None:
-        _record(session, actor, "alert.cancel", alert, now)
+        record(session, actor, "alert.cancel", alert, now)
     elif alert.state in (AlertState.FIRED, AlertState.STOPPED):
         raise WrongState("alert_fired_already")
     return alert
 
 
-def fire_due(sessions: Sessions, *, rules: Rules, now: datetime) -> int:
-    """Fire every armed alert whose countdown is over, each in a unit of work of its own; return how many."""
-    with sessions.read() as session:
-        due = session.scalars(
-            select(Alert.id).where(Alert.state == AlertState.ARMED, Alert.fires_at <= now).order_by(Alert.fires_at)
-        ).all()
-    fired, trouble = 0, None
-    for alert_id in due:
-        try:
-            with sessions.begin() as session:
-                fired += _fire(session, alert_id, rules, now)
-        except Exception as error:  # noqa: BLE001 - one that cannot be fired must not keep back the others
-            trouble = trouble or error
-    if trouble is not None:
-        raise trouble
-    return fired
-
-
-def _fire(session: Session, alert_id: UUID, rules: Rules, now: datetime) -> bool:
-    in_time = session.get_one(Alert, alert_id).expires_at > now
-    end = {"state": AlertState.FIRED, "fired_at": now} if in_time else {"state": AlertState.MISSED, "ended_at": now}
-    claimed = session.scalar(
-        update(Alert).where(Alert.id == alert_id, Alert.state == AlertState.ARMED).values(**end).returning(Alert.id)
-    )
-    if claimed is None:
-        return False
-    alert = session.get_one(Alert, alert_id, populate_existing=True)
-    if not in_time:
-        _record(session, SYSTEM, "alert.missed", alert, now)
-        return False
-    broadcast = delivery.release(
-        session,
-        _officer(alert.armed_by, alert.armed_by_name, alert, "system"),
-        delivery.Order(
-            source=f"alert:{alert.id}",
-            kind=Kind.EMERGENCY,
-            title=alert.title,
-            text=alert.text,
-            sms_text=alert.sms_text,
-            audience=Audience.from_json(alert.audience),
-            home_path=alert.home_path,
-            sound=Sound(alert.audio_sha256, alert.audio_ms, alert.audio_bytes) if alert.audio_sha256 else None,
-            repeats=REPEATS,
-            volume=100,
-            starts_at=now,
-            expires_at=alert.expires_at,
-            severity=alert.colour.value,
-            by_name=alert.armed_by_name,
-            pack=slot_of(alert.hazard, alert.colour),
-            spoken=alert.text,
-        ),
-        rules=rules,
-        now=now,
-    )
-    alert.broadcast_id = broadcast.id
-    return True
-
-
 def stop(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Alert:
-    """Silence it, in the countdown or on air. What is over or called off stays as it is."""
+    """Silence it, before it fires or on air. What is over or called off stays as it is."""
     alert = get(session, actor, alert_id)
-    _require(actor, Permission.STOP, alert)
-    if alert.state is AlertState.ARMED:
+    require(actor, Permission.STOP, alert)
+    if alert.state in (AlertState.ARMED, AlertState.PROPOSED):
         alert = session.get_one(Alert, alert_id, with_for_update=True, populate_existing=True)
-        if alert.state is AlertState.ARMED:
+        if alert.state in (AlertState.ARMED, AlertState.PROPOSED):
             return cancel(session, actor, alert_id, now=now)
     if alert.state is not AlertState.FIRED or alert.broadcast_id is None:
         return alert
@@ -238,10 +217,10 @@ def stop(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Al
     if broadcast.state is not BroadcastState.GOING:
         return alert
     # Whoever may stop it in every place of it may stop it as a whole, also when no single right covers them all.
-    delivery.stop(session, _officer(actor.id, actor.name, alert, actor.via, actor.origin), broadcast.id, now=now)
+    delivery.stop(session, officer(actor.id, actor.name, alert, actor.via, actor.origin), broadcast.id, now=now)
     alert.state = AlertState.STOPPED
     alert.ended_at, alert.ended_by_name = now, actor.name
-    _record(session, actor, "alert.stop", alert, now)
+    record(session, actor, "alert.stop", alert, now)
     return alert
 
 
@@ -258,13 +237,14 @@ def may(actor: Actor, permission: Permission, alert: Alert) -> bool:
     return all(actor.may(permission, path) for path in Audience.from_json(alert.audience).paths)
 
 
-def _require(actor: Actor, permission: Permission, alert: Alert) -> None:
+def require(actor: Actor, permission: Permission, alert: Alert) -> None:
+    """Raise NotAllowed unless the actor holds a permission in every place that is meant."""
     for path in Audience.from_json(alert.audience).paths:
         actor.require(permission, path)
 
 
-def live(session: Session, actor: Actor) -> list[Alert]:
-    """Return alerts in countdown or on air where the actor may see them."""
+def live(session: Session, actor: Actor, *, mode: Mode = Mode.LIVE) -> list[Alert]:
+    """Return alerts that wait for somebody, are in countdown or on air where the actor may see them."""
     paths = actor.paths(Permission.SEE)
     if not paths:
         return []
@@ -272,21 +252,26 @@ def live(session: Session, actor: Actor) -> list[Alert]:
         select(Alert)
         .outerjoin(Broadcast, Broadcast.id == Alert.broadcast_id)
         .where(
+            Alert.mode == mode,
             or_(*(Alert.home_path.like(like_below(p)) for p in paths)),
-            or_(Alert.state == AlertState.ARMED, Broadcast.state == BroadcastState.GOING),
+            or_(
+                Alert.state.in_([AlertState.ARMED, AlertState.PROPOSED]),
+                Broadcast.state == BroadcastState.GOING,
+            ),
         )
         .order_by(Alert.armed_at.desc())
     )
     return list(session.scalars(query))
 
 
-def _officer(actor_id: UUID | None, name: str, alert: Alert, via: str, origin: str = "") -> Actor:
+def officer(actor_id: UUID | None, name: str, alert: Alert, via: str, origin: str = "") -> Actor:
     """Return the person behind an alert, with no more rights than it takes for this one."""
     scope = Scope(alert.home_path, frozenset({Permission.SEE, Permission.STOP, Permission.EMERGENCY}))
     return Actor(id=actor_id, name=name, scopes=(scope,), origin=origin, via=via)
 
 
-def _record(session: Session, actor: Actor, deed: str, alert: Alert, now: datetime) -> None:
+def record(session: Session, actor: Actor, deed: str, alert: Alert, now: datetime, **details: Any) -> None:
+    """Write it into the log."""
     log.record(
         session,
         actor,
@@ -297,4 +282,11 @@ def _record(session: Session, actor: Actor, deed: str, alert: Alert, now: dateti
         title=alert.title,
         speakers=alert.speakers_confirmed,
         engine=alert.engine,
+        authority=alert.authority.value if alert.authority else "",
+        **details,
     )
+
+
+def validity(rules: Rules) -> timedelta:
+    """Return how long after its countdown an alert may still be begun."""
+    return rules.countdown + rules.emergency_valid

@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import select
 
 from broadcasts.alerts.hazards import hazards
-from broadcasts.alerts.service import REPEATS, Spoken
-from broadcasts.kinds import Colour
+from broadcasts.alerts.plans.words import PlanWords
+from broadcasts.alerts.service import REPEATS
+from broadcasts.alerts.wishes import Spoken
+from broadcasts.kinds import Act, Colour, Mode
 from broadcasts.loudspeaker.orders import Sound
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.speech.library import RenderOrder
+from broadcasts.speech.signals import Signal
 from broadcasts.studio import Studio
 from hub.core.db import Sessions
 from hub.regions.models import Region
@@ -26,13 +29,20 @@ BETWEEN_S = 4.0
 """A rest after each rendering; it takes a core for a second or two."""
 ROUND_S = 1800.0
 IDLE_S = 0.5
-MOST_WANTED = 6
+MOST_WANTED = 9
 
 
-def speak(studio: Studio, text: str, colour: Colour) -> Spoken:
+def tone_of(mode: Mode, act: Act) -> Signal | None:
+    """Return what it begins with; None: the alarm of its colour."""
+    if mode is Mode.DRILL:
+        return Signal.DRILL
+    return Signal.ROUTINE if act in (Act.CORRECTION, Act.ALL_CLEAR) else None
+
+
+def speak(studio: Studio, text: str, colour: Colour, *, mode: Mode = Mode.LIVE, act: Act = Act.ALERT) -> Spoken:
     """Return the recording of an alarm, made now or found. It may take seconds: no database session may be open."""
     try:
-        made = studio.render(studio.alarm(text, colour=colour, repeats=REPEATS))
+        made = studio.render(studio.alarm(text, colour=colour, repeats=REPEATS, signal=tone_of(mode, act)))
     except SpeechFailed as failure:
         log.error("no speech engine, not even the tone, could make an alarm: %s", failure)  # noqa: TRY400 - foreseen
         return Spoken(None, "")
@@ -50,14 +60,20 @@ class Warmer:
         self._next_usual = monotonic() + AT_FIRST_S
         self.kick: Callable[[], None] = lambda: None
 
-    def want(self, text: str, colour: Colour) -> None:
+    def want(self, text: str, colour: Colour, *, mode: Mode = Mode.LIVE, act: Act = Act.ALERT) -> None:
         """Somebody is about to send this: make it now."""
-        order = self._studio.alarm(text, colour=colour, repeats=REPEATS)
+        order = self._studio.alarm(text, colour=colour, repeats=REPEATS, signal=tone_of(mode, act))
         with self._lock:
             if order in self._wanted:
                 return
             self._wanted.append(order)
         self.kick()
+
+    def want_all(self, words: PlanWords, colour: Colour, *, mode: Mode = Mode.LIVE) -> None:
+        """Somebody is about to send this: make what is said first, and what would take it back or end it."""
+        self.want(words.clear_speech, colour, mode=mode, act=Act.ALL_CLEAR)
+        self.want(words.correction_speech, colour, mode=mode, act=Act.CORRECTION)
+        self.want(words.speech, colour, mode=mode)
 
     def step(self) -> float:
         """Make one recording if one is missing; return the seconds to rest."""

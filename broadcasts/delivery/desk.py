@@ -71,6 +71,38 @@ class Countdown:
     speakers: int
 
 
+class Press(StrEnum):
+    """What an emergency asks of somebody."""
+
+    SECOND = "second"
+    """Words that wait for a second person."""
+    ALONE = "alone"
+    """One person went alone: the county looks into it."""
+    ANSWER = "answer"
+    """A call that this very person has not confirmed."""
+    ERRANDS = "errands"
+    """Places still to be phoned or visited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressing:
+    """One thing an emergency asks of somebody. `target` is its alert, its call or its incident."""
+
+    press: Press
+    name: str
+    who: str = ""
+    count: int = 0
+    since: datetime | None = None
+    target: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Pressings:
+    """What emergencies ask of the actor now."""
+
+    now: Callable[[Session, Actor, datetime], list[Pressing]]
+
+
 @dataclass(frozen=True)
 class Countdowns:
     """The emergency desk."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from broadcasts.delivery.desk import Countdown, Programme, Waiting
+from broadcasts.delivery.desk import Countdown, Pressing, Programme, Waiting
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.progress import HEARD, numbers_of
 from broadcasts.delivery.visibility import below, first_seen
@@ -39,6 +39,10 @@ class Topic(StrEnum):
     DANGER_TAKEN = "danger_taken"
     """Somebody takes care of it, and it is not over."""
     COUNTDOWN = "countdown"
+    SECOND = "second"
+    ANSWER = "answer"
+    ERRANDS = "errands"
+    ALONE = "alone"
     EMERGENCY = "emergency"
     BROKER = "broker"
     TEXTS_PAUSED = "texts_paused"
@@ -75,6 +79,7 @@ class Source:
     connected: bool
     waiting: Waiting
     countdowns: Sequence[Countdown]
+    pressing: Sequence[Pressing]
     failed: Sequence[Programme]
 
 
@@ -85,6 +90,10 @@ def all_matters(session: Session, actor: Actor, source: Source, *, now: datetime
         *(
             Matter(Topic.COUNTDOWN, c.title, count=c.speakers, until=c.fires_at, target=c.alert_id)
             for c in source.countdowns
+        ),
+        *(
+            Matter(Topic(p.press.value), p.name, count=p.count, note=p.who, since=p.since, target=p.target)
+            for p in source.pressing
         ),
         *_unheard(session, actor, now),
         *_texts_paused(session, actor),

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     ROUTINE = "routine"
     SHOUT = "shout"
     EMERGENCY = "emergency"
+    DRILL = "drill"
+    """Sounds on drill loudspeakers alone, and reaches nobody's telephone."""
 
 
 class BroadcastState(StrEnum):

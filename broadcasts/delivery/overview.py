@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import records
-from broadcasts.delivery.desk import Approvals, Countdowns, Programme, Stage, Upcoming, Waiting
+from broadcasts.delivery.desk import Approvals, Countdowns, Pressings, Programme, Stage, Upcoming, Waiting
 from broadcasts.delivery.matters import Matter, Source, all_matters
 from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.rules import Rules
@@ -98,6 +98,7 @@ class Sources:
     connected: bool
     approvals: Approvals | None
     countdowns: Countdowns | None
+    pressings: Pressings | None
     upcoming: Upcoming | None
 
 
@@ -112,6 +113,7 @@ def overview(session: Session, actor: Actor, sources: Sources, *, rules: Rules, 
         connected=sources.connected,
         waiting=waiting,
         countdowns=sources.countdowns.running(session, actor) if sources.countdowns else [],
+        pressing=sources.pressings.now(session, actor, now) if sources.pressings else [],
         failed=[p for p in past if p.stage in (Stage.MISSED, Stage.SKIPPED)],
     )
     places = records.places_of(session, [p.places for p in coming[:NEXT_SHOWN]])

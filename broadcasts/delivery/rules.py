@@ -19,3 +19,10 @@ class Rules:
     emergency_valid: timedelta
     countdown: timedelta
     daily_minutes: int
+    repeat_for: timedelta = timedelta(0)
+    """How long a grave emergency is repeated."""
+    repeat_pause_ms: int = 0
+    proposal_valid: timedelta = timedelta(minutes=30)
+    """How long words of one's own wait for a second person."""
+    alone_after: timedelta | None = None
+    """How long somebody waits for a second person before they may go alone; None: never."""

@@ -29,6 +29,7 @@ PRIORITY = {
     Kind.ROUTINE: Priority.ROUTINE,
     Kind.SHOUT: Priority.SHOUT,
     Kind.EMERGENCY: Priority.EMERGENCY,
+    Kind.DRILL: Priority.EMERGENCY,
 }
 HUSHED = frozenset({Kind.RELAY, Kind.ROUTINE})
 """What never sounds in quiet hours."""
@@ -94,7 +95,7 @@ class Order:
     @property
     def meant(self) -> Meant:
         """Which loudspeakers."""
-        return Meant(self.audience.paths, self.audience.only, self.audience.without)
+        return Meant(self.audience.paths, self.audience.only, self.audience.without, drill=self.kind is Kind.DRILL)
 
     @property
     def manner(self) -> Manner:
@@ -119,6 +120,10 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
     `order.source` is unique: the same occasion released twice raises WrongState and changes nothing. Nothing routine is
     released into quiet hours, whoever asks.
     """
+    if order.kind is Kind.DRILL and (order.audience.sms or order.mode != "drill"):
+        raise WrongState("drill_must_stay_inside")
+    if order.kind is not Kind.DRILL and order.mode != "live":
+        raise WrongState("drill_must_stay_inside")
     if session.scalar(select(Broadcast.id).where(Broadcast.source == order.source)):
         raise WrongState("broadcast_released_already")
     if order.kind in HUSHED and order.sounds and rules.quiet.touches(order.starts_at, order.total_ms / 1000):
@@ -213,6 +218,16 @@ def stop(session: Session, actor: Actor, broadcast_id: UUID, *, now: datetime) -
         session, actor, "broadcast.stop", f"broadcast:{broadcast.id}", broadcast.home_path, now, title=broadcast.title
     )
     return broadcast
+
+
+def supersede(session: Session, broadcast_id: UUID, *, by_name: str, now: datetime) -> None:
+    """Silence it because something newer is said in the same places; its text messages go on."""
+    broadcast = session.get_one(Broadcast, broadcast_id, with_for_update=True)
+    if broadcast.state is not BroadcastState.GOING:
+        return
+    broadcast.state = BroadcastState.STOPPED
+    broadcast.stopped_at, broadcast.stopped_by_name = now, by_name[:60]
+    orders.call_off(session, broadcast.id, now=now)
 
 
 def anything_open(session: Session) -> bool:

@@ -20,7 +20,7 @@ from flask_babel import gettext, lazy_gettext
 
 from broadcasts.delivery import overview as board
 from broadcasts.delivery import progress, records, service
-from broadcasts.delivery.desk import Approvals, Countdowns, Upcoming
+from broadcasts.delivery.desk import Approvals, Countdowns, Pressings, Upcoming
 from broadcasts.delivery.forms import before, show
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.sound import ReleasedSound
@@ -156,6 +156,7 @@ def _seen() -> board.Overview:
         connected=station is not None and station.connected,
         approvals=hub.find(Approvals),
         countdowns=hub.find(Countdowns),
+        pressings=hub.find(Pressings),
         upcoming=hub.find(Upcoming),
     )
     with reading() as session:

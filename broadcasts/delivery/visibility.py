@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, false, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from broadcasts.audience.selection import Audience
-from broadcasts.delivery.models import Broadcast
+from broadcasts.delivery.models import Broadcast, Kind
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.regions.tree import codes_in, contains
@@ -51,6 +51,7 @@ def below(actor: Actor, region_path: PathColumn) -> ColumnElement[bool]:
 def first_seen(session: Session, actor: Actor, query: Select[Broadcast], limit: int | None) -> list[Broadcast]:
     """Return the first broadcasts of an ordered query that the actor may see; all of them when `limit` is None."""
     found: list[Broadcast] = []
+    query = query.where(Broadcast.kind != Kind.DRILL)  # drills have a list of their own
     rows = session.scalars(query.where(near(actor, Broadcast.home_path)).execution_options(yield_per=BATCH))
     for broadcast in rows:
         if may_see(actor, broadcast.home_path, Audience.from_json(broadcast.audience)):

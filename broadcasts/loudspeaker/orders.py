@@ -54,9 +54,16 @@ class Manner:
 PLAIN = Manner()
 
 
-def meant(session: Session, paths: Sequence[str], *, only: Sequence[str] = (), without: Sequence[str] = ()) -> int:
+def meant(
+    session: Session,
+    paths: Sequence[str],
+    *,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+    drill: bool = False,
+) -> int:
     """Return how many loudspeakers in service are meant: see `targets.Meant`."""
-    return targets.count(session, Meant(tuple(paths), tuple(only), tuple(without)))
+    return targets.count(session, Meant(tuple(paths), tuple(only), tuple(without), drill))
 
 
 def place(

@@ -26,16 +26,20 @@ Target = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """Everything in service below `paths`; of that only `only`, if it names any; never `without`."""
+    """Everything in service below `paths`; of that only `only`, if it names any; never `without`.
+
+    Drill loudspeakers are meant by a drill alone, and a drill means nothing else.
+    """
 
     paths: tuple[str, ...]
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    drill: bool = False
 
     @property
     def where(self) -> ColumnElement[bool]:
         """The condition for loudspeakers that are meant now."""
-        conditions = [below(self.paths)]
+        conditions = [below(self.paths, drill=self.drill)]
         if self.only:
             conditions.append(Speaker.id.in_(self.only))
         if self.without:
@@ -43,11 +47,12 @@ class Meant:
         return and_(*conditions)
 
 
-def below(paths: Sequence[str]) -> ColumnElement[bool]:
-    """Return the condition for loudspeakers in service below these paths."""
+def below(paths: Sequence[str], *, drill: bool | None = None) -> ColumnElement[bool]:
+    """Return the condition for loudspeakers in service below these paths: all, drill ones, or those for people."""
     if not paths:
         return false()
-    return (Speaker.state == SpeakerState.ACTIVE) & or_(*(Speaker.region_path.like(like_below(p)) for p in paths))
+    found = (Speaker.state == SpeakerState.ACTIVE) & or_(*(Speaker.region_path.like(like_below(p)) for p in paths))
+    return found if drill is None else found & Speaker.drill.is_(drill)
 
 
 def count(session: Session, meant: Meant) -> int:
@@ -60,7 +65,8 @@ def freeze(session: Session, meant: Meant) -> list[Target]:
 
     A region's command names the highest enrolment number there is, so a loudspeaker added a minute later is not meant.
     """
-    found = [_chosen(session, meant.where)] if meant.only else [_region(session, meant, path) for path in meant.paths]
+    by_name = meant.only or meant.drill  # a drill never goes to a region's topic, where everybody listens
+    found = [_chosen(session, meant.where)] if by_name else [_region(session, meant, path) for path in meant.paths]
     targets = [target for target in found if target is not None]
     return numbered(session, targets)
 
@@ -74,9 +80,10 @@ def numbered(session: Session, targets: Sequence[Target]) -> list[Target]:
 
 
 def _region(session: Session, meant: Meant, path: str) -> Target | None:
-    excluded = _ids(session, below([path]) & Speaker.id.in_(meant.without)) if meant.without else []
+    here = below([path], drill=False)
+    excluded = _ids(session, here & Speaker.id.in_(meant.without)) if meant.without else []
     if len(excluded) > MOST_EXCLUDED:
-        return _chosen(session, below([path]) & Speaker.id.not_in(meant.without))
+        return _chosen(session, here & Speaker.id.not_in(meant.without))
     upto = session.scalar(select(func.max(Speaker.number))) or 0
     return {"region": codes_in(path)[-1], "upto": upto, "not": excluded, "paths": [path]}
 
@@ -105,7 +112,7 @@ def who(target: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
             yield (Speaker.state == SpeakerState.ACTIVE) & Speaker.id.in_(devices[start : start + AT_ONCE])
         return
     excluded = target.get("not", ())
-    meant = below(target["paths"]) & (Speaker.number <= target["upto"])
+    meant = below(target["paths"], drill=False) & (Speaker.number <= target["upto"])
     yield meant & Speaker.id.not_in(excluded) if excluded else meant
 
 

@@ -1,13 +1,14 @@
 """The library, for programs: look, write, submit, approve, return, withdraw."""
 
+import io
 from datetime import date, datetime
 from uuid import UUID
 
 from flask import Response
-from pydantic import Field
+from pydantic import Base64Bytes, Field
 
 from broadcasts.kinds import Theme
-from broadcasts.materials import listing, service
+from broadcasts.materials import forms, listing, service
 from broadcasts.materials.drafting import (
     MOST_TAGS,
     SMS_LENGTH,
@@ -21,13 +22,18 @@ from broadcasts.materials.lifecycle import State
 from broadcasts.materials.listing import TABS, Sought
 from broadcasts.materials.models import Material, MaterialKind
 from broadcasts.materials.service import REASON_LENGTH
+from broadcasts.studio import Studio
+from broadcasts.uploads.settings import UploadSettings
+from broadcasts.uploads.workshop import Manner, Workshop
 from hub.core.runtime import runtime
 from hub.regions.tree import codes_in
-from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, ms_or_none, room, say
+from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, ms_or_none, room, say, takes_up_to
 from hub.web.idempotency import finish, once
 from hub.web.paging import cursor, moment_and_id, place_of
 from hub.web.work import actor, now, reading, work
 
+SLACK = 64 * 1024
+"""For what stands beside a recording."""
 bp = room("materials", "Texts and recordings kept to be broadcast, agreed to by two.")
 
 
@@ -70,6 +76,16 @@ class MaterialIn(Input):
             tags=tuple(tag[: TAG_LENGTH + 1] for tag in self.tags),
             home=self.region or "",
         )
+
+
+class RecordingIn(MaterialIn):
+    """A recording to be kept, with what is known about it."""
+
+    data: Base64Bytes = Field(
+        description="the file, as base64: MP3, WAV, M4A, AMR, OGG/Opus or WebM, within the limits of [uploads]"
+    )
+    file_name: str = Field("", max_length=200, description="what it is called where there is no title")
+    manner: Manner = Field(Manner.VOICE, description="what it is: each is made ready for horns in its own way")
 
 
 class MaterialOut(Output):
@@ -182,9 +198,38 @@ def get_material(path: MaterialPath) -> Response:
 @bp.post("/materials", responses=answers(MaterialOut, 403, 409, status=201))
 @once
 def create_material(body: MaterialIn) -> Response:
-    """Start a text. Recordings are uploaded on the page."""
+    """Start a text; for a recording see `/materials/recordings`."""
     with work() as session:
         found = service.create(session, actor(), body.draft(), now=now())
+        return finish(session, MaterialOut.of(found, _today()), 201)
+
+
+def _largest() -> int:
+    return runtime().config.section(UploadSettings).most_bytes * 4 // 3 + SLACK
+
+
+@bp.post("/materials/recordings", responses=answers(MaterialOut, 403, 409, 503, status=201))
+@takes_up_to(_largest)
+@once
+def bring_recording(body: RecordingIn) -> Response:
+    """Keep a recording: decoded, brought to its level, and a draft of yours to be heard and submitted."""
+    service.require_writer(actor())
+    hub = runtime()
+    made = hub.get(Workshop).take(io.BytesIO(body.data), manner=body.manner, field="data")
+    digest = hub.get(Studio).library.take_in(made.encoded)
+    draft = forms.named_after(body.draft(), body.file_name)
+    with work() as session:
+        found = service.bring(
+            session,
+            actor(),
+            draft,
+            manner=body.manner,
+            sha256=digest,
+            ms=made.ms,
+            size=len(made.encoded),
+            peaks=made.peaks,
+            now=now(),
+        )
         return finish(session, MaterialOut.of(found, _today()), 201)
 
 

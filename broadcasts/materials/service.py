@@ -32,7 +32,8 @@ def create(
     to_check: bool = False,
 ) -> Material:
     """Start a material."""
-    if actor.id is None or not actor.may_somewhere(Permission.COMPOSE):
+    require_writer(actor)
+    if actor.id is None:
         raise NotAllowed("not_allowed", permission=Permission.COMPOSE.value)
     material = Material(
         id=uuid7(),
@@ -48,6 +49,12 @@ def create(
     session.flush()
     log.record(session, actor, "material.create", _ref(material), material.home_path, now, title=material.title)
     return material
+
+
+def require_writer(actor: Actor) -> None:
+    """Raise NotAllowed unless they may write something somewhere: before their recording is worked on."""
+    if actor.id is None or not actor.may_somewhere(Permission.COMPOSE):
+        raise NotAllowed("not_allowed", permission=Permission.COMPOSE.value)
 
 
 def bring(

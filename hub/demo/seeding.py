@@ -81,6 +81,7 @@ def _accounts(session: Session, now: datetime) -> None:
         ("county", "云岫县管理员", Role.COUNTY_ADMIN, whole),
         ("editor", "县广播站编辑", Role.CLERK, whole),
         ("chief", "县广播站站长", Role.APPROVER, whole),
+        ("chief2", "县应急局副局长", Role.APPROVER, whole),
         ("viewer", "县督查员", Role.VIEWER, whole),
     )
     for login, name, role, path in people:

@@ -246,6 +246,8 @@ class Settings(Wire):
     lead_in_ms: int = Field(default=0, ge=0, le=5000)
     drill: bool = False
     pack: dict[Annotated[str, Field(pattern=SLOT)], Audio] = Field(default_factory=dict, max_length=24)
+    pack_within_s: int = Field(default=60, ge=0, le=86_400)
+    """Over how long the devices spread the fetching of a new pack: each waits its own share of it."""
 
     @field_validator("keys")
     @classmethod

@@ -274,14 +274,20 @@ def count(session: Session, actor: Actor, path: str | None = None) -> Count:
     return Count(*row)
 
 
-def count_by_region(session: Session, actor: Actor, permission: Permission = Permission.SEE) -> dict[str, Count]:
-    """Return counts for every region code the actor may see, each including everything below it."""
+def count_by_region(
+    session: Session, actor: Actor, permission: Permission = Permission.SEE, *, drill: bool = False
+) -> dict[str, Count]:
+    """Return counts for every region code the actor may see, each including everything below it.
+
+    Drill loudspeakers are counted apart: nobody lives by them.
+    """
     paths = actor.paths(permission)
     if not paths:
         return {}
     rows = session.execute(
         select(Speaker.region_path, Speaker.online, func.count())
         .where(or_(*(Speaker.region_path.like(like_below(p)) for p in paths)), Speaker.state == SpeakerState.ACTIVE)
+        .where(Speaker.drill.is_(drill))
         .group_by(Speaker.region_path, Speaker.online)
     )
     total: Tally[str] = Tally()

@@ -58,6 +58,12 @@ class MqttSettings(Section):
         False, description="with TLS, still let loudspeakers in without it; else `port` answers this machine alone"
     )
     heartbeat_seconds: int = Field(60, ge=5, le=3600, description="how often loudspeakers report")
+    pack_within_seconds: int = Field(
+        600,
+        ge=0,
+        le=86_400,
+        description="over how long loudspeakers spread the fetching of a new emergency pack",
+    )
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Self:

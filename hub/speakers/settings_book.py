@@ -52,7 +52,8 @@ class SettingsBook:
     def __init__(self, runtime: Runtime, station: Station, quiet: Iterable[tuple[int, int]]) -> None:
         self._runtime = runtime
         self._station = station
-        self._beat_s = runtime.config.section(MqttSettings).heartbeat_seconds
+        mqtt = runtime.config.section(MqttSettings)
+        self._beat_s, self._pack_within_s = mqtt.heartbeat_seconds, mqtt.pack_within_seconds
         self._quiet = tuple(QuietTime(start=a, end=b) for a, b in quiet)
         self.pack: dict[str, Audio] = {}
         """The recordings every loudspeaker keeps for emergencies; call `publish` after a change."""
@@ -130,6 +131,7 @@ class SettingsBook:
             lead_in_ms=speaker.lead_in_ms,
             drill=speaker.drill,
             pack=dict(sorted(self.pack.items())),
+            pack_within_s=self._pack_within_s,
         )
 
     # ---- working out

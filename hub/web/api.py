@@ -113,6 +113,16 @@ def open_to_all(view: V) -> V:
     return view
 
 
+def takes_up_to(most: Callable[[], int]) -> Callable[[V], V]:
+    """Let this verb take a larger body than others; `most` says how many bytes."""
+
+    def marked(view: V) -> V:
+        view.__dict__["largest_body"] = most
+        return view
+
+    return marked
+
+
 def register(app: Flask, bp: APIBlueprint) -> None:
     """Put a room's verbs on the application and into its description."""
     if not isinstance(app, OpenAPI):
@@ -178,7 +188,8 @@ def _guard() -> None:
     if not getattr(view, "open_to_all", False):
         _know_the_caller()
     if request.method in WITH_BODY:
-        request.max_content_length = runtime().config.section(ApiSettings).largest_body_kb * 1024
+        most = getattr(view, "largest_body", None)
+        request.max_content_length = most() if most else runtime().config.section(ApiSettings).largest_body_kb * 1024
         _check_body(view)
 
 

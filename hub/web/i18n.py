@@ -34,6 +34,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters["when"] = when
     app.jinja_env.filters["clock"] = clock
     app.jinja_env.filters["day"] = day
+    app.jinja_env.filters["exactly"] = exactly
 
 
 def when(moment: datetime | None) -> str:
@@ -54,6 +55,13 @@ def _format(moment: datetime, pattern: str) -> str:
 def clock(moment: datetime | None) -> str:
     """Return 10:56."""
     return _format(moment, "HH:mm") if moment else ""
+
+
+def exactly(moment: datetime | None) -> str:
+    """Return 11月23日 10:56:07, where every second counts."""
+    if moment is None:
+        return ""
+    return _format(moment, "d MMM, HH:mm:ss" if language() == "en" else "M月d日 HH:mm:ss")
 
 
 def day(moment: datetime) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 from apilab import check_described
+from builders import signed_plans
 from carelab import fault, plugged, watch
 from conftest import SetClock, open_hub
 from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select, update
+from uploadlab import a_recording
 from werkzeug.test import TestResponse
 
 import cunxiang
@@ -51,6 +54,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     runtime = open_hub(tmp_path_factory.mktemp("demo") / "var", SetClock())
     seeding.seed(runtime, silently)
     with runtime.sessions.begin() as session:
+        signed_plans(session)
         session.execute(update(Speaker).values(online=True, seen_at=runtime.now(), online_since=runtime.now()))
     yield runtime
     runtime.sessions.engine.dispose()
@@ -101,6 +105,8 @@ class Shell:
             self.variables[name] = str(found)
         elif later:
             self.variables[name] = str(int(self.runtime.now().timestamp() + int(later[1])) * 1000)
+        elif "base64" in value:
+            self.variables[name] = b64encode(a_recording(1)).decode()
         else:
             self.variables[name] = value
 

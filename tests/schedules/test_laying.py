@@ -7,6 +7,7 @@ import pytest
 from builders import BRIDGE, the_actor
 from conftest import NOON, SetClock
 from deliverylab import B1, B2, Air
+from materiallab import a_kept_recording
 from orderslab import Hub, plays, stops
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 import cunxiang
 from broadcasts.announcements import catalogue
 from broadcasts.announcements import service as announcements
+from broadcasts.announcements.drafting import Chosen
 from broadcasts.announcements.models import When
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
@@ -23,6 +25,8 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.loudspeaker import sheet
 from broadcasts.loudspeaker.models import SheetPlay, SheetState
 from broadcasts.loudspeaker.states import PlayState
+from broadcasts.materials import service as materials
+from broadcasts.materials.models import Material
 from broadcasts.sms.models import SmsRun
 from hub.app import provide
 from hub.core.actor import SYSTEM
@@ -101,6 +105,25 @@ def test_an_approved_item_is_sent_ahead_once_and_released_under_the_same_id(town
     assert plays(town.radio.step()) == [], "they have it: nothing needs to be said again"
     assert set(town.radio.states(broadcast.id).values()) == {PlayState.FETCHED}
     assert town.sheets()[0].state is SheetState.TAKEN
+
+
+def test_a_recording_that_is_taken_out_of_the_library_is_called_back_from_the_sheet(town: Township) -> None:
+    material_id = a_kept_recording(town.runtime)
+    with town.runtime.sessions.begin() as session:
+        kept = session.get_one(Material, material_id)
+        recording = Chosen(kept.id, kept.audio_sha256, kept.audio_ms)
+    town.book(recording=recording)
+    town.lay()
+    first = plays(town.radio.step())[0]
+    assert town.laying.call_back(now=NOON) == 0
+    with town.runtime.sessions.begin() as session:
+        materials.withdraw(session, the_actor(session, "clerk"), material_id, now=NOON)
+    assert town.laying.call_back(now=NOON) == 1
+    assert [s.broadcasts for s in stops(town.radio.step())] == [(first.broadcast,)]
+    assert (town.laying.call_back(now=NOON), town.lay()) == (0, 0), "it is neither called back nor laid again"
+    town.go_to(EVENING)
+    assert (town.fire(), town.broadcasts()) == (0, [])
+    assert town.occurrence().note == "material_withdrawn"
 
 
 def test_what_lies_beyond_the_hours_or_in_a_moment_is_not_sent_ahead(town: Township) -> None:

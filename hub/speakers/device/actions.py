@@ -27,9 +27,13 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """These recordings are the emergency pack: fetch what is missing, never throw them away, let go of former ones."""
+    """These recordings are the emergency pack: never throw them away, let go of former ones.
+
+    Fetch what is missing, each at a moment of its own within `within_s`.
+    """
 
     pack: tuple[Audio, ...]
+    within_s: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,8 +220,8 @@ class Body:
         match action:
             case SetLevel(volume):
                 self._parts.sink.set_level(volume)
-            case Keep(pack):
-                self._parts.recordings.keep(pack)
+            case Keep(pack, within_s):
+                self._parts.recordings.keep(pack, within_s)
             case Examine(command_id, sound, volume):
                 self._examine(command_id, volume if sound else None)
             case Resend(after):

@@ -22,7 +22,7 @@ from hub.speakers.device.body import Body, Event
 from hub.speakers.device.brokers import Brokers
 from hub.speakers.device.core import SpeakerCore
 from hub.speakers.device.device_file import DeviceFile
-from hub.speakers.device.fetching import PACK_WITHIN_S, Fetching
+from hub.speakers.device.fetching import Fetching
 from hub.speakers.device.health import Machine, Senses
 from hub.speakers.device.journal import FileJournal
 from hub.speakers.device.parts import Parts
@@ -52,7 +52,7 @@ class SpeakerSettings:
     sink: str = "auto"
     cache_bytes: int = 512 * 1024 * 1024
     clock_known: bool = True
-    pack_within_s: float = PACK_WITHIN_S
+    pack_within_s: float | None = None
     senses: Senses | None = None
     voice: str | None = None
     open_stream: Opener | None = None
@@ -135,7 +135,7 @@ class ReferenceSpeaker:
         self._store = FileStore(self._state / "memory.json")
         self._journal = FileJournal(self._state / "journal.jsonl")
         cache = AudioCache(self._state / "audio", settings.cache_bytes, self._needed)
-        self._recordings = Fetching(cache, self._device.id, pack_within_s=settings.pack_within_s)
+        self._recordings = Fetching(cache, self._device.id, hurry_s=settings.pack_within_s)
         self._events: queue.Queue[Event] = queue.Queue()
         self._halt = threading.Event()
         self._feel_at = 0

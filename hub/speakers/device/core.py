@@ -306,7 +306,7 @@ class SpeakerCore(Keeping):
         self._offset -= self._moved
         wrong = self._clock_known and abs(answer.offset_ms) > CLOCK_WRONG_MS
         self._clock_known = True
-        self.memory.hub_time = answer.iat
+        self.memory.take_time(answer.iat)
         self.dirty = True
         now = self._time(local)
         return [*self._turn(FaultCode.CLOCK_WRONG, wrong, f"{answer.offset_ms} ms", now), *self._advance(now)]

@@ -16,7 +16,6 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 2
 PACK_PRI: Final = -1
-PACK_WITHIN_S: Final = 60.0
 PACK_AGAIN_S: Final = (30.0, 900.0)
 CHECK_EVERY_S: Final = 86_400.0
 MAX_SLEEP_S: Final = 3600.0
@@ -75,10 +74,10 @@ class Agenda:
 class Fetching:
     """The cache of one device with threads that fill it; results come through `tell` and `tell_lost`."""
 
-    def __init__(self, cache: AudioCache, device: str, *, pack_within_s: float = PACK_WITHIN_S) -> None:
+    def __init__(self, cache: AudioCache, device: str, *, hurry_s: float | None = None) -> None:
         self._cache = cache
         self._device = device
-        self._pack_within_s = pack_within_s
+        self._hurry_s = hurry_s  # instead of what the hub says, for who has one device alone
         self._pack: dict[str, Audio] = {}
         self._agenda = Agenda()
         self._under_way: dict[str, Job] = {}
@@ -95,15 +94,16 @@ class Fetching:
         wait_s = within_ms / 1000 * share_of(self._device, audio.sha256) if within_ms else 0.0
         self._add(Job(audio, pri, time.monotonic() + wait_s, asked=True))
 
-    def keep(self, pack: tuple[Audio, ...]) -> None:
+    def keep(self, pack: tuple[Audio, ...], within_s: float) -> None:
         """These are the emergency pack from now on: each is checked, or fetched, and told when it is right."""
+        within_s = within_s if self._hurry_s is None else self._hurry_s
         self._pack = {audio.sha256: audio for audio in pack}
         self._cache.pinned = frozenset(self._pack)
         with self._changed:
             self._agenda.keep_only(self._cache.pinned)
         for audio in self._pack.values():
             here = self._cache.path(audio.sha256).exists()
-            wait_s = 0.0 if here else self._pack_within_s * share_of(self._device, audio.sha256)
+            wait_s = 0.0 if here else within_s * share_of(self._device, audio.sha256)
             self._add(Job(audio, PACK_PRI, time.monotonic() + wait_s))
 
     def find(self, audio: Audio) -> Path | None:

@@ -88,6 +88,9 @@ class Memory(BaseModel):
     playing: str | None = None
     seen: dict[str, Seen] = Field(default_factory=dict)
     floors: dict[str, int] = Field(default_factory=dict)
+    forgotten: dict[str, int] = Field(default_factory=dict)
+    """By issuer the highest number that was forgotten because it had expired, the latest of them at `forgotten_exp`."""
+    forgotten_exp: int = 0
     stopped: dict[str, int] = Field(default_factory=dict)
     stopped_all: dict[str, StoppedAll] = Field(default_factory=dict)
     queue: list[Queued] = Field(default_factory=list)
@@ -111,6 +114,13 @@ class Memory(BaseModel):
         """Whether it may have been seen and forgotten."""
         return command.seq <= self.floors.get(command.issuer, -1) or command.iat < self.not_before
 
+    def take_time(self, hub_time: int) -> None:
+        """Believe the hub's clock. Set back, it would make what has expired and is forgotten valid once more."""
+        if hub_time < self.forgotten_exp:
+            for issuer, seq in self.forgotten.items():
+                self.floors[issuer] = max(seq, self.floors.get(issuer, -1))
+        self.hub_time = hub_time
+
     def take_stop(self, stop: Stop) -> None:
         """Remember what must not sound any more, also when it arrives later."""
         for name in (*stop.ids, *stop.broadcasts):
@@ -132,7 +142,9 @@ class Memory(BaseModel):
         """Forget what can never be accepted again: expired by signed time, or pushed out by newer ones."""
         over = [key for key, seen in self.seen.items() if seen.exp <= self.hub_time and seen.state in ENDED]
         for key in over:
-            del self.seen[key]
+            gone = self.seen.pop(key)
+            self.forgotten[gone.issuer] = max(gone.seq, self.forgotten.get(gone.issuer, -1))
+            self.forgotten_exp = max(self.forgotten_exp, gone.exp)
         self.stopped = {name: exp for name, exp in self.stopped.items() if exp > self.hub_time}
         while len(self.seen) > MAX_SEEN:
             ended = (key for key, seen in self.seen.items() if seen.state in ENDED)

@@ -95,13 +95,13 @@ class Shelf:
         else:
             self._ask(audio)
 
-    def keep(self, pack: tuple[Audio, ...]) -> None:
+    def keep(self, pack: tuple[Audio, ...], within_s: float) -> None:
         """Fetch what is missing of the pack, until all of it is here."""
         self._pack = pack
         if self._own is not None:
             self._own.pinned = frozenset(audio.sha256 for audio in pack)
         for audio in pack:
-            self._keep(audio, 0 if self.find(audio) else PACK_WITHIN_MS)
+            self._keep(audio, 0 if self.find(audio) else min(PACK_WITHIN_MS, round(within_s * 1000)))
 
     def find(self, audio: Audio) -> Path | None:
         """The recording, its hash checked."""

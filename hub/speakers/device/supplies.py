@@ -136,7 +136,7 @@ class Supplies(Ground):
         """Have the emergency pack, and only what belongs to it, kept for ever."""
         audios = tuple(self.settings.pack.values())
         self._pack &= {audio.sha256 for audio in audios}
-        return Keep(audios)
+        return Keep(audios, self.settings.pack_within_s)
 
     def _needs(self, item: Queued, sha256: str) -> bool:
         audio = recording(item.command)

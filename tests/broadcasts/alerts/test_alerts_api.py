@@ -11,7 +11,7 @@ from conftest import SetClock
 from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select
 
-from broadcasts.alerts import service
+from broadcasts.alerts import firing
 from broadcasts.alerts.models import Alert
 from broadcasts.delivery.rules import Rules
 from hub.core.runtime import Runtime
@@ -39,7 +39,7 @@ def alerts(runtime: Runtime) -> int:
 
 def fire(runtime: Runtime, clock: SetClock) -> None:
     clock.now += timedelta(seconds=4)
-    assert service.fire_due(runtime.sessions, rules=runtime.get(Rules), now=clock.now) == 1
+    assert firing.fire_due(runtime.sessions, rules=runtime.get(Rules), now=clock.now) == 1
 
 
 def test_every_hazard_has_words_for_every_colour(as_: Programs) -> None:
@@ -99,7 +99,7 @@ def test_cancelled_in_time_nothing_goes_out(as_: Programs, runtime: Runtime, clo
     cancelled = duty.made(f"/alerts/{armed['id']}/cancel")
     assert (cancelled["state"], cancelled["ended_by"]) == ("cancelled", "北镇值班员")
     clock.now += timedelta(seconds=10)
-    assert service.fire_due(runtime.sessions, rules=runtime.get(Rules), now=clock.now) == 0
+    assert firing.fire_due(runtime.sessions, rules=runtime.get(Rules), now=clock.now) == 0
     assert duty.get("/alerts").json["items"] == []  # type: ignore[index]
 
 

@@ -11,7 +11,7 @@ from conftest import NOON, SetClock
 from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select
 
-from broadcasts.alerts import service
+from broadcasts.alerts import firing, service
 from broadcasts.alerts.models import Alert
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.rules import Rules
@@ -41,7 +41,7 @@ def confirmed(speakers: int, **given: object) -> dict[str, object]:
 
 def fire(runtime: Runtime, clock: SetClock) -> None:
     clock.now += timedelta(seconds=3.1)
-    assert service.fire_due(runtime.sessions, rules=runtime.get(Rules), now=clock()) == 1
+    assert firing.fire_due(runtime.sessions, rules=runtime.get(Rules), now=clock()) == 1
 
 
 def orders(runtime: Runtime) -> list[PlayOrder]:

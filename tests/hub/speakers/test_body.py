@@ -121,7 +121,7 @@ class Cupboard:
     def want(self, audio: Audio, pri: int, within_ms: int) -> None:
         self.wanted.append((audio.sha256, pri, within_ms))
 
-    def keep(self, pack: tuple[Audio, ...]) -> None:
+    def keep(self, pack: tuple[Audio, ...], within_s: float) -> None:
         self.kept = pack
 
     def find(self, audio: Audio) -> Path | None:

@@ -144,7 +144,7 @@ def chaos(folder: Path, seed: int) -> Iterator[Chaos]:
         for child in started:
             child.start()
         try:
-            assert soon(lambda: county.online() >= set(HORNS), 40), (folder / "hub.log").read_text()[-2000:]
+            assert soon(lambda: county.online() >= set(HORNS), 120), (folder / "hub.log").read_text()[-2000:]
             yield Chaos(county, broker, hub, speakers, lines, random.Random(seed))
         finally:
             for child in started:

@@ -265,6 +265,38 @@ def test_an_answer_to_an_old_heartbeat_does_not_set_the_clock() -> None:
     assert bench.core.beat(bench.now, 0).ts == bench.now
 
 
+def set_clock(bench: Bench, iat: int) -> None:
+    nonce = bench.core.beat(bench.now, 0).nonce
+    bench.hear(TimeAnswer(**an_order(iat=iat, exp=iat + MINUTE), nonce=nonce))
+
+
+def test_a_clock_that_goes_back_makes_nothing_valid_again_that_was_forgotten() -> None:
+    bench, play = Bench(), a_play(seq=7, exp=NOON + 5 * MINUTE)
+    bench.hear(play)
+    bench.sound_ends()
+    set_clock(bench, NOON + 10 * MINUTE)
+    bench.hear(a_play(seq=8, iat=NOON + 10 * MINUTE, exp=NOON + 20 * MINUTE))
+    bench.sound_ends()
+    assert play.id not in bench.core.memory.seen, "it has expired, and is forgotten"
+    set_clock(bench, NOON + MINUTE)
+    bench.hear(play)
+    assert (bench.last().st, bench.last().reason) == (Reached.REFUSED, "replayed")
+    bench.hear(new := a_play(seq=9, iat=NOON + MINUTE, exp=NOON + 5 * MINUTE))
+    assert (bench.sounded(play), bench.sounded(new)) == (1, 1)
+
+
+def test_a_clock_that_goes_back_a_little_refuses_nothing() -> None:
+    bench = Bench()
+    bench.hear(a_play(seq=8, exp=NOON + MINUTE))
+    bench.sound_ends()
+    set_clock(bench, NOON + 10 * MINUTE)
+    bench.hear(a_play(seq=9, iat=NOON + 10 * MINUTE, exp=NOON + 20 * MINUTE))
+    bench.sound_ends()
+    set_clock(bench, NOON + 9 * MINUTE)
+    bench.hear(late := a_play(seq=7, iat=NOON + 8 * MINUTE, exp=NOON + 20 * MINUTE))
+    assert bench.sounded(late) == 1
+
+
 def test_the_heartbeat_repeats_the_newest_states() -> None:
     bench = Bench()
     plays = [a_play(seq=seq, exp=NOON + DAY) for seq in range(1, 11)]

@@ -244,15 +244,15 @@ def test_a_routine_recording_that_cannot_be_sounded_fails() -> None:
 def test_the_pack_is_named_first_at_power_on_and_again_when_it_changes() -> None:
     bench = a_bench({"flood": FLOOD})
     bench.restart()
-    assert bench.actions[0] == Keep((FLOOD,))
+    assert bench.actions[0] == Keep((FLOOD,), 60)
     other = an_audio(sha256="e" * 64)
     fresh = some_settings(version=1, pack={"fire": other})
     bench.hear(Configure(**settings_command(fresh)))
-    assert bench.did(Keep)[-1] == Keep((other,))
+    assert bench.did(Keep)[-1] == Keep((other,), 60)
     bench.hear(Configure(**settings_command(some_settings(version=2, pack={"fire": other}))))
     assert len(bench.did(Keep)) == 2
     bench.hear(Configure(**settings_command(some_settings(version=3))))
-    assert bench.did(Keep)[-1] == Keep(())
+    assert bench.did(Keep)[-1] == Keep((), 60)
 
 
 def test_heartbeats_say_how_much_of_the_pack_is_here() -> None:

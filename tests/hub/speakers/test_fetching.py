@@ -53,7 +53,7 @@ def cache(tmp_path: Path) -> AudioCache:
 
 @pytest.fixture
 def fetching(cache: AudioCache, heard: Heard) -> Iterator[Fetching]:
-    fetching = Fetching(cache, "horn-1", pack_within_s=0.1)
+    fetching = Fetching(cache, "horn-1")
     fetching.tell, fetching.tell_lost = heard.tell, heard.tell_lost
     yield fetching
     fetching.close()
@@ -149,10 +149,10 @@ def test_a_failure_is_told_with_its_reason(recordings: Recordings, fetching: Fet
 
 def test_the_pack_is_fetched_told_and_pinned(recordings: Recordings, tmp_path: Path, heard: Heard) -> None:
     cache = AudioCache(tmp_path / "cache", limit=2_500)
-    fetching = Fetching(cache, "horn-1", pack_within_s=0.1)
+    fetching = Fetching(cache, "horn-1")
     fetching.tell = heard.tell
     pack = [recordings.offer(f"p{number}", os.urandom(1000)) for number in range(2)]
-    fetching.keep(tuple(pack))
+    fetching.keep(tuple(pack), 0.1)
     assert soon(lambda: {sha for sha, _ in heard.told} == {audio.sha256 for audio in pack})
     for number in range(4):
         fetching.want(recordings.offer(f"r{number}", os.urandom(1000)), Priority.ROUTINE)
@@ -170,7 +170,7 @@ def test_a_pack_that_is_here_is_checked_and_told_without_the_network(
     cache.fetch(rotten)
     cache.path(rotten.sha256).write_bytes(b"rot")
     recordings.asked.clear()
-    fetching.keep((good, rotten))
+    fetching.keep((good, rotten), 0.1)
     assert soon(lambda: len(heard.told) == 2)
     assert recordings.asked == [("/rotten", None)]
 
@@ -179,7 +179,7 @@ def test_a_recording_of_the_pack_that_rots_is_told_and_fetched_again(
     recordings: Recordings, cache: AudioCache, fetching: Fetching, heard: Heard
 ) -> None:
     audio = recordings.offer("a", os.urandom(1000))
-    fetching.keep((audio,))
+    fetching.keep((audio,), 0.1)
     assert soon(lambda: heard.told == [(audio.sha256, None)])
     fetching.check_pack()
     assert heard.lost == []
@@ -197,7 +197,7 @@ def test_a_pack_that_cannot_be_had_is_tried_again(
     audio = recordings.offer("a", os.urandom(1000))
     data = (recordings.folder / "a").read_bytes()
     (recordings.folder / "a").unlink()
-    fetching.keep((audio,))
+    fetching.keep((audio,), 0.1)
     assert soon(lambda: len(recordings.asked) >= 2)
     assert heard.told == [], "the rules do not wait for it"
     (recordings.folder / "a").write_bytes(data)

@@ -1,0 +1,191 @@
+"""Plans as the pages show them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from broadcasts.alerts.hazards import Hazard, hazard, hazards
+from broadcasts.alerts.plans.models import Plan, PlanState, PlanVersion
+from broadcasts.alerts.plans.service import words_of
+from broadcasts.alerts.plans.words import PlanWords
+from broadcasts.kinds import Colour
+from hub.core.actor import Actor, Permission
+from hub.core.db import like_below
+from hub.core.errors import NotFound
+from hub.regions import service as regions
+from hub.regions.service import Node
+from hub.regions.tree import Level
+from hub.speakers import registry
+from hub.speakers.registry import Count
+
+HOMES = frozenset({Level.COUNTY, Level.TOWNSHIP, Level.VILLAGE})
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One hazard and colour of a place: its plan, if it has one."""
+
+    colour: Colour
+    plan_id: UUID | None
+    state: PlanState | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One hazard of a place."""
+
+    hazard: Hazard
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All plans of one place."""
+
+    home: str
+    name: str
+    homes: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    missing: int
+    waiting: int
+    in_force: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPage:
+    """One plan, its latest version, and those before it."""
+
+    plan: Plan
+    hazard: Hazard
+    version: PlanVersion
+    words: PlanWords
+    home: str
+    area: tuple[str, ...]
+    earlier: tuple[PlanVersion, ...]
+    mine: bool
+    may_write: bool
+    may_sign: bool
+    may_drop: bool
+
+
+def homes(session: Session, actor: Actor, permission: Permission = Permission.SEE) -> tuple[tuple[str, str], ...]:
+    """Return the places whose plans the actor may see, or write."""
+    return tuple(regions.choices(session, actor, permission, levels=HOMES))
+
+
+def board(session: Session, actor: Actor, home: str) -> Board:
+    """Return the plans of a place; of the topmost one when none is named, or it is not the actor's."""
+    known = homes(session, actor)
+    codes = [code for code, _ in known]
+    home = home if home in codes else codes[0] if codes else ""
+    found = _latest_of(session, home)
+    rows = tuple(Row(kind, tuple(_cell(found, kind, colour) for colour in Colour)) for kind in hazards().values())
+    states = [version.state for version in found.values()]
+    return Board(
+        home=home,
+        name=dict(known).get(home, ""),
+        homes=known,
+        rows=rows,
+        missing=len(rows) * len(Colour) - len(found),
+        waiting=states.count(PlanState.WAITING),
+        in_force=states.count(PlanState.APPROVED),
+    )
+
+
+def page(session: Session, actor: Actor, plan_id: UUID) -> PlanPage:
+    """Return one plan; to a stranger it does not exist."""
+    plan = session.get(Plan, plan_id)
+    if plan is None or not actor.may(Permission.SEE, plan.home_path):
+        raise NotFound("plan_unknown")
+    versions = session.scalars(
+        select(PlanVersion).where(PlanVersion.plan_id == plan.id).order_by(PlanVersion.version.desc())
+    ).all()
+    latest, earlier = versions[0], tuple(versions[1:])
+    names = regions.names(session, {plan.region_code, *latest.regions})
+    signed = actor.id in (latest.written_by, latest.first_by, latest.second_by)
+    write = actor.may(Permission.COMPOSE, plan.home_path)
+    begun = latest.state in (PlanState.DRAFT, PlanState.RETURNED, PlanState.WAITING)
+    return PlanPage(
+        plan=plan,
+        hazard=hazard(plan.hazard),
+        version=latest,
+        words=words_of(latest),
+        home=names.get(plan.region_code, plan.region_code),
+        area=tuple(names.get(code, code) for code in latest.regions),
+        earlier=earlier,
+        mine=actor.id == latest.written_by,
+        may_write=write,
+        may_sign=latest.state is PlanState.WAITING and actor.may(Permission.APPROVE, plan.home_path) and not signed,
+        may_drop=write and begun and bool(earlier) and bool(earlier[0].second_by),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One place to tick for a plan's usual area."""
+
+    code: str
+    name: str
+    speakers: int
+    offline: int
+    checked: bool
+    open: bool
+    children: tuple["Branch", ...]
+
+
+def tree(session: Session, actor: Actor, home: str, ticked: Sequence[str]) -> tuple[Branch, ...]:
+    """Return what lies below a place, to be ticked."""
+    counts = registry.count_by_region(session, actor)
+    return (_branch(regions.subtree(session, actor, home), frozenset(ticked), counts),)
+
+
+def _branch(node: Node, ticked: frozenset[str], counts: Mapping[str, Count]) -> Branch:
+    children = tuple(_branch(child, ticked, counts) for child in node.children)
+    fold = any(child.checked or child.open for child in children)
+    total = counts[node.code].total if node.code in counts else 0
+    return Branch(node.code, node.name, total, 0, node.code in ticked, fold, children)
+
+
+def find(session: Session, home: str, kind: str, colour: Colour) -> PlanVersion | None:
+    """Return the latest version of a place's plan for a hazard and colour. The caller has checked who asks."""
+    return session.scalar(
+        select(PlanVersion)
+        .join(Plan, (Plan.id == PlanVersion.plan_id) & (Plan.version == PlanVersion.version))
+        .where(Plan.region_code == home, Plan.hazard == kind, Plan.colour == colour)
+    )
+
+
+def waiting(session: Session, actor: Actor) -> int:
+    """Return how many plans wait for this person's signature."""
+    paths = actor.paths(Permission.APPROVE)
+    if not paths:
+        return 0
+    rows = session.execute(
+        select(PlanVersion.written_by, PlanVersion.first_by)
+        .join(Plan, (Plan.id == PlanVersion.plan_id) & (Plan.version == PlanVersion.version))
+        .where(
+            PlanVersion.state == PlanState.WAITING,
+            or_(*(Plan.home_path.like(like_below(path)) for path in paths)),
+        )
+    ).all()
+    return sum(actor.id not in (row.written_by, row.first_by) for row in rows)
+
+
+def _latest_of(session: Session, home: str) -> dict[tuple[str, Colour], PlanVersion]:
+    rows = session.execute(
+        select(Plan, PlanVersion)
+        .join(PlanVersion, (PlanVersion.plan_id == Plan.id) & (PlanVersion.version == Plan.version))
+        .where(Plan.region_code == home)
+    ).all()
+    return {(plan.hazard, plan.colour): version for plan, version in rows}
+
+
+def _cell(found: dict[tuple[str, Colour], PlanVersion], kind: Hazard, colour: Colour) -> Cell:
+    version = found.get((kind.key, colour))
+    if version is None:
+        return Cell(colour, None, None, 0)
+    return Cell(colour, version.plan_id, version.state, version.version)
