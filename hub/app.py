@@ -56,6 +56,8 @@ from hub.web.limits import JoinsPerMinute
 from hub.web.menu import Menu
 from hub.web.uploads import Uploads
 from hub.web.work import Identity
+from hub.webhooks import views as webhook_pages
+from hub.webhooks.secrets import SecretSafe
 
 log = logging.getLogger(__name__)
 VERSION = "0.1.0"
@@ -75,6 +77,7 @@ ROOMS = (
     joining_pages,
     audit_pages,
     watching_pages,
+    webhook_pages,
 )
 VERBS = (
     account_api.open_bp,
@@ -123,6 +126,7 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(LoudspeakerCounts, LoudspeakerCounts(registry.totals_by_region))
     runtime.provide(Metrics, Metrics(runtime))
     runtime.provide(Pulse, Pulse())
+    runtime.provide(SecretSafe, SecretSafe(runtime.secrets))
     for feature in features:
         feature.provide(runtime)
 

@@ -4,23 +4,30 @@ import errno
 import logging
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from flask import Flask
 from waitress.server import create_server
 
 from hub.app import RefusedToStart
-from hub.core.background import Background
+from hub.core.background import Background, Loop
 from hub.core.config import HubSettings
 from hub.core.feature import Feature
 from hub.core.notify import Pulse
 from hub.core.runtime import Runtime
 from hub.core.single import AlreadyRunning, OnlyOne
+from hub.webhooks.secrets import SecretSafe
+from hub.webhooks.sender import WebhookSender
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 1000
 CHANNEL_TIMEOUT_S = 30
+
+
+def _webhooks(runtime: Runtime) -> Background:
+    sender = WebhookSender(runtime.sessions, runtime.get(SecretSafe), runtime.clock)
+    return Loop("webhooks", sender.step)
 
 
 class Server:
@@ -75,15 +82,18 @@ class Server:
         web = threading.Thread(target=self._server.run, name="web", daemon=True)
         web.start()
         try:
-            for feature in self._features:
-                for part in feature.start(self._runtime):
-                    part.start()
-                    self._background.append(part)
+            for part in (_webhooks(self._runtime), *self._parts()):
+                part.start()
+                self._background.append(part)
             pulse.start()
             self._stopping.wait()
         finally:
             pulse.stop()
             self._end()
+
+    def _parts(self) -> Iterator[Background]:
+        for feature in self._features:
+            yield from feature.start(self._runtime)
 
     def close(self) -> None:
         """Make `serve` return."""

@@ -23,6 +23,8 @@ from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound, WrongState
 from hub.speakers.protocol import Priority
+from hub.webhooks.events import note
+from hub.webhooks.models import EventKind
 
 PRIORITY = {
     Kind.RELAY: Priority.RELAY,
@@ -169,7 +171,22 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
         speakers=broadcast.speakers_meant,
         audio=broadcast.audio_sha256,
     )
+    _tell(session, EventKind.RELEASED, broadcast, now)
     return broadcast
+
+
+def _tell(session: Session, kind: EventKind, broadcast: Broadcast, now: datetime) -> None:
+    note(
+        session,
+        kind,
+        broadcast.home_path,
+        now,
+        broadcast=str(broadcast.id),
+        kind_of_broadcast=broadcast.kind.value,
+        title=broadcast.title,
+        speakers_meant=broadcast.speakers_meant,
+        page=f"/broadcasts/{broadcast.id}",
+    )
 
 
 def _row(order: Order, actor: Actor, now: datetime) -> Broadcast:
@@ -217,6 +234,7 @@ def stop(session: Session, actor: Actor, broadcast_id: UUID, *, now: datetime) -
     log.record(
         session, actor, "broadcast.stop", f"broadcast:{broadcast.id}", broadcast.home_path, now, title=broadcast.title
     )
+    _tell(session, EventKind.STOPPED, broadcast, now)
     return broadcast
 
 
@@ -254,6 +272,7 @@ def settle(session: Session, *, now: datetime) -> int:
             continue
         if broadcast.state is BroadcastState.GOING:
             broadcast.state = BroadcastState.DONE
+            _tell(session, EventKind.DONE, broadcast, now)
         broadcast.done_at = now
         closed += 1
     return closed

@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.speakers.care.events import paths_of
 from hub.speakers.care.models import SpeakerAlarm
 from hub.speakers.models import Speaker, SpeakerState
 from hub.speakers.protocol import FaultCode
+from hub.webhooks.events import note
+from hub.webhooks.models import EventKind
 
 T = TypeVar("T")
 OFFLINE: Final = "offline"
@@ -85,6 +87,21 @@ def apply(session: Session, changes: Changes, *, now: datetime) -> None:
         begin(session, code, {one: since for one, since in began.items() if one not in due}, now=now, tell=False)
     for chunk in _chunks(changes.tell):
         session.execute(update(SpeakerAlarm).where(SpeakerAlarm.id.in_(chunk)).values(raised_at=now))
+    _tell_programs(session, now)
+
+
+def _tell_programs(session: Session, now: datetime) -> None:
+    """Tell webhooks, one event a village, of the loudspeakers people were told of just now."""
+    for kind, just_now in (
+        (EventKind.SILENT, SpeakerAlarm.raised_at == now),
+        (EventKind.BACK, and_(SpeakerAlarm.ended_at == now, SpeakerAlarm.raised_at.is_not(None))),
+    ):
+        by_place: dict[str, list[str]] = {}
+        query = select(SpeakerAlarm.region_path, SpeakerAlarm.speaker_id).where(SpeakerAlarm.code == OFFLINE, just_now)
+        for path, speaker_id in session.execute(query):
+            by_place.setdefault(path, []).append(speaker_id)
+        for path, ids in by_place.items():
+            note(session, kind, path, now, speakers=sorted(ids))
 
 
 def begin(session: Session, code: str, began: Began, *, now: datetime, tell: bool = True) -> None:
