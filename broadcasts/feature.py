@@ -12,6 +12,7 @@ from broadcasts.alerts.pack import Packer
 from broadcasts.alerts.plans import seeding
 from broadcasts.alerts.settings import EmergencySettings
 from broadcasts.alerts.voice import Warmer
+from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.relaying import RelayCheck
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
@@ -87,6 +88,7 @@ def provide(runtime: Runtime) -> None:
     uploads = runtime.config.section(UploadSettings)
     runtime.provide(Workshop, Workshop(runtime.config.data_dir / "decoding", uploads))
     runtime.provide(Warmer, Warmer(runtime.sessions, studio))
+    runtime.provide(Preparer, Preparer(studio))
     runtime.provide(SmsProvider, open_provider(runtime, rules))
     station = runtime.provide(Station, Station(runtime))
     book = runtime.provide(SettingsBook, SettingsBook(runtime, station, rules.quiet.as_day()))
@@ -199,6 +201,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     warmer = runtime.get(Warmer)
     warmer.kick = pumps.add("alarm-voices", warmer.step).kick
     pumps.add("emergencies", fire)
+    pumps.add("spoken-ahead", runtime.get(Preparer).step)
     _call_people(runtime, rules, pumps)
     pumps.add("relays", RelayCheck(runtime.sessions).step)
     pumps.add("closing", settle)

@@ -25,6 +25,9 @@ class BroadcastSettings(Section):
         60, ge=5, le=1440, description="how long an emergency is still played by a loudspeaker that comes back late"
     )
     daily_minutes: int = Field(60, ge=1, le=1440, description="routine minutes a day that a village should not exceed")
+    weekly_minutes: int = Field(
+        300, ge=1, le=10080, description="minutes a week that a village should not exceed, over every source"
+    )
     countdown_seconds: float = Field(
         3.0, ge=0, le=30, description="time between pressing 立即播发 and the first sound, in which it can be cancelled"
     )

@@ -109,6 +109,24 @@ def plan_slot(session: Session, slot: Slot, days: Almanac, now: datetime) -> Non
         slot.enabled = False
 
 
+def replan(session: Session, slot: Slot, days: Almanac, now: datetime) -> None:
+    """Bring what is planned in line with a changed calendar, as far as it had been planned.
+
+    What stays the same is not touched: loudspeakers may have it already.
+    """
+    wanted = set(occurrences(rule_of(slot), now, slot.planned_until, days.of(slot.home_path)))
+    there = session.scalars(
+        select(Occurrence).where(Occurrence.slot_id == slot.id, Occurrence.due_at > now).with_for_update()
+    ).all()
+    for occurrence in there:
+        if occurrence.state is OccurrenceState.PLANNED and occurrence.due_at not in wanted:
+            if occurrence.broadcast_id is not None:
+                sheet.withdraw(session, occurrence.broadcast_id, now=now)
+            session.delete(occurrence)
+    known = {occurrence.due_at for occurrence in there}
+    session.add_all(Occurrence(slot_id=slot.id, due_at=due) for due in wanted - known)
+
+
 def rule_of(slot: Slot) -> Rule:
     """Return when a slot comes round."""
     plain = slot.rhythm in (Rhythm.ONCE, Rhythm.DAILY) and not slot.days and slot.sheet_id is None
@@ -120,3 +138,8 @@ def rule_of(slot: Slot) -> Rule:
         last_day=slot.last_day,
         pattern=EVERY_DAY if plain else Pattern.from_json(slot.rhythm, slot.days),
     )
+
+
+def upcoming(session: Session, slot: Slot, now: datetime, ahead: timedelta = timedelta(days=366)) -> list[datetime]:
+    """Return when a slot comes round in the time ahead, whether it is planned or not."""
+    return occurrences(rule_of(slot), now, now + ahead, almanac.load(session).of(slot.home_path))

@@ -49,7 +49,8 @@ PLAIN = Days()
 class Pattern:
     """On which days. Weekdays are 1 (Monday) to 7; a day of the month may be -1, the last.
 
-    A month that has no 31st has no such day. `apart` are stretches of days left out, both ends included.
+    A month that has no 31st has no such day. Before `first` and after `last` there is nothing; `apart` are stretches of
+    days left out, both ends included.
     """
 
     rhythm: Rhythm = Rhythm.DAILY
@@ -58,12 +59,16 @@ class Pattern:
     anchor: date | None = None
     month_days: frozenset[int] = frozenset()
     dates: frozenset[date] = frozenset()
+    first: date | None = None
+    last: date | None = None
     apart: tuple[tuple[date, date], ...] = ()
     on_quiet_days: bool = False
 
     def holds_on(self, day: date, days: Days) -> bool:
         """Return whether that day is one of its days."""
         if day in days.quiet and not self.on_quiet_days:
+            return False
+        if day < (self.first or day) or day > (self.last or day):
             return False
         if any(first <= day <= last for first, last in self.apart):
             return False
@@ -96,6 +101,8 @@ class Pattern:
             "weekdays": sorted(self.weekdays),
             "every": self.every if self.rhythm is Rhythm.WEEKS else 0,
             "anchor": self.anchor.isoformat() if self.anchor else "",
+            "first": self.first.isoformat() if self.first else "",
+            "last": self.last.isoformat() if self.last else "",
             "month_days": sorted(self.month_days),
             "dates": [day.isoformat() for day in sorted(self.dates)],
             "apart": [[a.isoformat(), b.isoformat()] for a, b in self.apart],
@@ -107,13 +114,16 @@ class Pattern:
     def from_json(cls, rhythm: Rhythm, stored: Mapping[str, Any]) -> "Pattern":
         """Return it as it was stored."""
         read = date.fromisoformat
+        anchor, first, last = (read(stored[n]) if stored.get(n) else None for n in ("anchor", "first", "last"))
         return cls(
             rhythm=rhythm,
             weekdays=frozenset(stored.get("weekdays", ())),
             every=stored.get("every", 1),
-            anchor=read(stored["anchor"]) if stored.get("anchor") else None,
+            anchor=anchor,
             month_days=frozenset(stored.get("month_days", ())),
             dates=frozenset(read(day) for day in stored.get("dates", ())),
+            first=first,
+            last=last,
             apart=tuple((read(a), read(b)) for a, b in stored.get("apart", ())),
             on_quiet_days=stored.get("on_quiet_days", False),
         )

@@ -22,15 +22,23 @@ from schedules.firing import Firing
 from schedules.housekeeping import tidy
 from schedules.laying import Laying
 from schedules.models import SlotKind
+from schedules.noise import Limits
 from schedules.playing import usual
+from schedules.rehearsal import Stage
 from schedules.runner import Runner
+from schedules.sheets import api as sheets_api
+from schedules.sheets import views as sheets_views
 from schedules.sources import Sources
+from schedules.special_days import views as special_days_views
 
 
 def provide(runtime: Runtime) -> None:
     """Open the timetable's doors to announcements and to the overview."""
+    settings = runtime.config.section(BroadcastSettings)
     sources = runtime.provide(Sources, usual())
     sources.add(SlotKind.CAMPAIGN, CampaignTurns())
+    limits = Limits(a_day=settings.daily_minutes, a_week=settings.weekly_minutes)
+    runtime.provide(Stage, Stage(runtime.get(Rules), sources, limits))
     runtime.provide(Timetable, timetable.doors(runtime.zone))
     runtime.provide(Upcoming, week.upcoming())
 
@@ -38,7 +46,10 @@ def provide(runtime: Runtime) -> None:
 def plug_in(app: Flask, runtime: Runtime) -> None:
     """Put the timetable's pages on the application."""
     register(app, api.bp)
+    register(app, sheets_api.bp)
     app.register_blueprint(views.bp)
+    app.register_blueprint(sheets_views.bp)
+    app.register_blueprint(special_days_views.bp)
     views.add_to_menu(runtime)
     register(app, campaigns_api.bp)
     app.register_blueprint(campaigns.bp)

@@ -65,24 +65,42 @@ class Firing:
         return False
 
     def _fire_one(self, session: Session, occurrence_id: UUID, now: datetime) -> bool:
+        slot = session.scalar(
+            select(Slot).join(Occurrence, Occurrence.slot_id == Slot.id).where(Occurrence.id == occurrence_id)
+        )
+        if slot is None:
+            return False
+        # What it belongs to is locked first, as withdrawing and replacing do. Who finds it locked comes back later.
+        owner = self._owner(session, slot)
         occurrence = session.scalar(
             select(Occurrence)
-            .where(Occurrence.id == occurrence_id, Occurrence.state == OccurrenceState.PLANNED)
+            .where(
+                Occurrence.id == occurrence_id,
+                Occurrence.slot_id == slot.id,
+                Occurrence.state == OccurrenceState.PLANNED,
+            )
             .with_for_update(skip_locked=True)
         )
-        if occurrence is None:
+        if owner is None or occurrence is None:
             return False  # another hub has it
-        slot = session.get_one(Slot, occurrence.slot_id)
         late = now > occurrence.due_at + timedelta(seconds=slot.late_tolerance_s)
         alone = occurrence.broadcast_id is not None and sheet.was_sent(session, occurrence.broadcast_id)
-        if not alone:
-            if late:
-                _end(session, occurrence_id, OccurrenceState.MISSED, "hub_was_down", now)
-                return False
-            if self._newer_is_due(session, occurrence, now):
-                _end(session, occurrence_id, OccurrenceState.SUPERSEDED, "newer_was_due", now)
-                return False
-        return self._release(session, slot, occurrence, _How(late, alone), now)
+        if not alone and late:
+            _end(session, occurrence_id, OccurrenceState.MISSED, "hub_was_down", now)
+            return False
+        if not alone and self._newer_is_due(session, occurrence, now):
+            _end(session, occurrence_id, OccurrenceState.SUPERSEDED, "newer_was_due", now)
+            return False
+        how = _How(late, alone)
+        if isinstance(owner, Announcement):
+            return self._announce(session, owner, occurrence, how, now)
+        return self._play(session, owner, slot, occurrence, how, now)
+
+    @staticmethod
+    def _owner(session: Session, slot: Slot) -> Announcement | Sheet | None:
+        if slot.announcement_id is not None:
+            return session.get(Announcement, slot.announcement_id, with_for_update={"skip_locked": True})
+        return session.get(Sheet, slot.sheet_id, with_for_update={"read": True, "skip_locked": True})
 
     def _newer_is_due(self, session: Session, occurrence: Occurrence, now: datetime) -> bool:
         query = select(Occurrence.id).where(
@@ -92,16 +110,10 @@ class Firing:
         )
         return session.scalar(query.limit(1)) is not None
 
-    def _release(self, session: Session, slot: Slot, occurrence: Occurrence, how: "_How", now: datetime) -> bool:
-        if slot.announcement_id is not None:
-            return self._announce(session, slot.announcement_id, occurrence, how, now)
-        return self._play(session, slot, occurrence, how, now)
-
     def _announce(
-        self, session: Session, announcement_id: UUID, occurrence: Occurrence, how: "_How", now: datetime
+        self, session: Session, announcement: Announcement, occurrence: Occurrence, how: "_How", now: datetime
     ) -> bool:
-        announcement = session.get(Announcement, announcement_id, with_for_update=True)
-        if announcement is None or announcement.state is not State.APPROVED:
+        if announcement.state is not State.APPROVED:
             _end(session, occurrence.id, OccurrenceState.SKIPPED, "announcement_withdrawn", now)
             return False
         audience = Audience.from_json(announcement.audience)
@@ -124,8 +136,9 @@ class Firing:
         _fired(occurrence, how, broadcast, now)
         return True
 
-    def _play(self, session: Session, slot: Slot, occurrence: Occurrence, how: "_How", now: datetime) -> bool:
-        running = session.get_one(Sheet, slot.sheet_id, with_for_update={"read": True})
+    def _play(
+        self, session: Session, running: Sheet, slot: Slot, occurrence: Occurrence, how: "_How", now: datetime
+    ) -> bool:
         code, piece = self._piece(session, slot, occurrence, running)
         if not how.late and isinstance(piece, Piece) and not code:
             code = yielding.why(session, occurrence, (slot.home_path,), piece.ms)

@@ -1,9 +1,9 @@
-"""The timetable: what will be heard in the next days, and what became of the last."""
+"""The timetable: a week at a glance, day by day, and what the coming time would bring."""
 
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 
@@ -13,16 +13,22 @@ from broadcasts.delivery.rules import Rules
 from hub.core.actor import Permission
 from hub.core.errors import WrongState
 from hub.core.runtime import Runtime, runtime
+from hub.regions.tree import path_of
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, work
+from schedules import grid, rehearsal
 from schedules import week as weeks
+from schedules.rehearsal import Stage
+from schedules.sheets import desk, listing
+from schedules.sheets.forms import as_day
 
 bp = Blueprint("timetable", __name__)
 AHEAD = timedelta(days=7)
 BACK = timedelta(hours=24)
+DAY = timedelta(days=1)
 
 
 def add_to_menu(runtime: Runtime) -> None:
@@ -36,6 +42,7 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.SEE,
             group=1,
             position=3,
+            badge=listing.count_waiting,
         )
     )
 
@@ -43,17 +50,62 @@ def add_to_menu(runtime: Runtime) -> None:
 @bp.get("/timetable")
 @permission_required(Permission.SEE)
 def week() -> ResponseReturnValue:
-    """Show a week, day by day, and the day behind us."""
-    rules = runtime().get(Rules)
+    """Show a week, and day by day what was, is and will be."""
+    rules, moment = runtime().get(Rules), now()
+    chosen = as_day(request.args.get("week", ""))
+    monday = _monday(chosen or moment.astimezone(rules.zone).date())
+    starts = datetime.combine(monday, time(), tzinfo=rules.zone)
+    since, until = (starts, starts + AHEAD) if chosen else (moment - BACK, moment + AHEAD)
     with reading() as session:
-        shown = weeks.week(session, actor(), since=now() - BACK, until=now() + AHEAD, now=now(), zone=rules.zone)
+        places = desk.places(session, actor(), Permission.SEE)
+        below = _place(places)
+        run = rehearsal.rehearse(
+            session,
+            actor(),
+            runtime().get(Stage),
+            since=min(since, starts),
+            until=max(until, starts + AHEAD),
+            below=below,
+        )
+        table = grid.build(session, actor(), run, monday=monday, below=below, quiet=rules.quiet, now=moment)
+        shown = weeks.week(session, actor(), run, since=since, until=until, now=moment, zone=rules.zone)
     return render_template(
         "schedules/week.html",
         days=shown.days,
         busy=shown.busy,
+        grid=table,
+        run=run,
+        places=places,
+        place=request.args.get("place", ""),
+        chosen=chosen is not None,
+        week=timedelta(days=7),
         quiet=rules.quiet,
         explain_code=lambda code: sentence(code, language()),
         has_detail="announcements.detail" in current_app.view_functions,
+        may_compose=actor().may_somewhere(Permission.COMPOSE),
+    )
+
+
+@bp.get("/timetable/rehearsal")
+@permission_required(Permission.SEE)
+def rehearse() -> ResponseReturnValue:
+    """Show what the next day or the next week would bring, on the loudspeakers there are."""
+    rules, moment = runtime().get(Rules), now()
+    span = "day" if request.args.get("span") == "day" else "week"
+    first = as_day(request.args.get("first", "")) or listing.week_after(moment.astimezone(rules.zone).date())[0]
+    since = moment if span == "day" else datetime.combine(first, time(), tzinfo=rules.zone)
+    until = since + (DAY if span == "day" else AHEAD)
+    with reading() as session:
+        places = desk.places(session, actor(), Permission.SEE)
+        run = rehearsal.rehearse(session, actor(), runtime().get(Stage), since=since, until=until, below=_place(places))
+    return render_template(
+        "schedules/rehearsal.html",
+        run=run,
+        span=span,
+        first=first,
+        places=places,
+        place=request.args.get("place", ""),
+        explain_code=lambda code: sentence(code, language()),
     )
 
 
@@ -69,3 +121,13 @@ def withdraw(announcement_id: UUID) -> ResponseReturnValue:
     except WrongState as error:
         flash(explain(error, language()), "warn")
     return redirect(url_for("timetable.week"))
+
+
+def _place(places: list[tuple[str, str]]) -> str:
+    """Return the path of the place that was asked for, if the person sees it."""
+    wanted = request.args.get("place", "")
+    return path_of(wanted) if any(code == wanted for code, _ in places) else ""
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())

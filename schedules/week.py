@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,9 +14,11 @@ from broadcasts.delivery.desk import Programme, Stage, Upcoming
 from broadcasts.delivery.outcomes import Numbers
 from broadcasts.delivery.records import Places
 from hub.core.actor import Actor, Permission
-from schedules import timetable
+from schedules import lateness, timetable
 from schedules.calendar import Rhythm
+from schedules.lateness import Lateness
 from schedules.models import OccurrenceState, SlotKind
+from schedules.rehearsal import Finding, Rehearsal, Showing
 from schedules.timetable import Line
 
 STAGE: Mapping[OccurrenceState, Stage] = {
@@ -39,6 +41,8 @@ class Item:
     may_open: bool
     """The announcement itself may be read, not only its time."""
     may_withdraw: bool
+    findings: tuple[Finding, ...] = ()
+    late: Lateness | None = None
 
     @property
     def daily(self) -> bool:
@@ -63,9 +67,18 @@ class Week:
     busy: list[tuple[int, int]]
 
 
-def week(session: Session, actor: Actor, *, since: datetime, until: datetime, now: datetime, zone: ZoneInfo) -> Week:
+def week(
+    session: Session,
+    actor: Actor,
+    run: Rehearsal,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Week:
     """Return every local day from `since` to `until` that has something, and today in any case."""
-    items = _items(session, actor, timetable.lines(session, actor, since=since, until=until))
+    items = _items(session, actor, [one for one in run.showings if since <= one.line.due_at < until])
     today = now.astimezone(zone).date()
     by_day: dict[date, list[Item]] = {today: []}
     for item in items:
@@ -75,20 +88,31 @@ def week(session: Session, actor: Actor, *, since: datetime, until: datetime, no
     return Week(days, [_minutes(line, zone) for line in sounding])
 
 
-def _items(session: Session, actor: Actor, lines: Sequence[Line]) -> list[Item]:
-    numbers = progress.numbers_of(session, actor, [line.broadcast_id for line in lines if line.broadcast_id])
+def _items(session: Session, actor: Actor, showings: Sequence[Showing]) -> list[Item]:
+    lines = [one.line for one in showings if one.line.kind is not SlotKind.SILENCE]
+    findings = {(one.line.slot_id, one.line.due_at): one.findings for one in showings}
+    sent = [line.broadcast_id for line in lines if line.broadcast_id]
+    numbers = progress.numbers_of(session, actor, sent)
+    late = lateness.measured(session, sent)
     places = records.places_of(session, [line.audience.regions for line in lines])
-    return [_item(actor, line, place, numbers) for line, place in zip(lines, places, strict=True)]
+    return [
+        replace(
+            _item(actor, line, place, numbers),
+            findings=findings[line.slot_id, line.due_at] if line.state is OccurrenceState.PLANNED else (),
+            late=late.get(line.broadcast_id) if line.broadcast_id else None,
+        )
+        for line, place in zip(lines, places, strict=True)
+    ]
 
 
-def _item(actor: Actor, line: Line, places: Places, numbers: Mapping[UUID, Numbers]) -> Item:
+def _item(actor: Actor, line: Line, place: Places, numbers: Mapping[UUID, Numbers]) -> Item:
     planned = line.state is OccurrenceState.PLANNED
     mine = line.written_by == actor.id or actor.may(Permission.STOP, line.home_path)
     may_open = actor.may(Permission.SEE, line.home_path)
     return Item(
         line=line,
         stage=STAGE[line.state],
-        places=places,
+        places=place,
         numbers=numbers.get(line.broadcast_id) if line.broadcast_id else None,
         may_open=may_open,
         may_withdraw=planned and mine and may_open and line.announcement_id is not None,

@@ -13,6 +13,7 @@ from broadcasts.announcements import choosing, desk, forms, handing_in, listing,
 from broadcasts.announcements.forms import Form
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.listing import TABS, Cursor, Looking
+from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.sounding import as_spoken, record, sounding
 from broadcasts.announcements.timing import Timetable
 from broadcasts.delivery.rules import Rules
@@ -139,6 +140,7 @@ def preview() -> ResponseReturnValue:
     form = _form()
     if not is_fragment():
         return _page(form)
+    runtime().get(Preparer).want(form.id, form.draft)
     return render_template(f"{PAGES}/_preview.html", **_context(form))
 
 

@@ -2,14 +2,31 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hub.core.errors import BadInput
 
 LINE = "line:"
+CONNECT_S = 5.0
+"""So long a station may take to answer."""
 LONGEST_MINUTES = 120
 LONGEST_ADDRESS = 1000
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(?::\d{1,5})?(?:[/?#]\S*)?", re.IGNORECASE)
 _INPUT = re.compile(r"line:[A-Za-z0-9:,._-]{1,60}")
+
+
+class Found(StrEnum):
+    """What the hub heard."""
+
+    HEARD = "heard"
+    SILENT = "silent"
+    """It can be reached, and nothing is on."""
+    NO_SOUND = "no_sound"
+    """What is there is no programme."""
+    AWAY = "away"
+    """Nobody answers there."""
+    LINE = "line"
+    """An input of the loudspeakers: the hub cannot listen to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,39 +1,25 @@
-"""Whether a programme can be received: the hub listens to it for a few seconds, as a loudspeaker would."""
+"""Whether a programme can be received: the hub has it listened to for a few seconds, as a loudspeaker would.
 
-import math
+What comes from elsewhere is decoded in a process of its own, with limits on time and memory, that can start nothing,
+change nothing and sees nothing of the hub's memory.
+"""
+
+import json
+import logging
+import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-import av
-import numpy as np
-from av.container import InputContainer
+from broadcasts.relay.addresses import CONNECT_S, LINE, Found, can_be_relayed
+from broadcasts.speech.cage import run_once
+from broadcasts.speech.engine import SpeechFailed
 
-from broadcasts.relay.addresses import LINE, can_be_relayed
-
+log = logging.getLogger(__name__)
 LISTEN_S: Final = 5.0
-CONNECT_S: Final = 5.0
-QUIET_DB: Final = -50.0
-FLOOR_DB: Final = -99
-PROTOCOLS: Final = "http,https,tcp,tls,crypto"
-"""Nothing else is opened, wherever an address leads on to."""
-
-
-class Found(StrEnum):
-    """What the hub heard."""
-
-    HEARD = "heard"
-    SILENT = "silent"
-    """It can be reached, and nothing is on."""
-    NO_SOUND = "no_sound"
-    """What is there is no programme."""
-    AWAY = "away"
-    """Nobody answers there."""
-    LINE = "line"
-    """An input of the loudspeakers: the hub cannot listen to it."""
+LOWEST_DB: Final = -99
+SPARE_S: Final = 20.0
+"""What starting takes on a busy machine, and a name that is slow to be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +30,26 @@ class Heard:
     level_db: int | None = None
 
 
-def listen(url: str, *, seconds: float = LISTEN_S, clock: Callable[[], float] = time.monotonic) -> Heard:
+def listen(url: str, *, seconds: float = LISTEN_S) -> Heard:
     """Listen for some seconds. Takes as long, and up to twice that when nobody answers."""
     if url.startswith(LINE):
         return Heard(Found.LINE)
     if not can_be_relayed(url):
         return Heard(Found.NO_SOUND)
+    question = json.dumps({"url": url, "seconds": seconds}).encode() + b"\n"
+    deadline = time.monotonic() + seconds + 2 * CONNECT_S + SPARE_S
     try:
-        return _heard(url, seconds, clock)
-    except (OSError, av.HTTPError, av.ExitError):  # ExitError: nothing came in time
+        ended = run_once([sys.executable, "-m", "broadcasts.relay.worker"], question, deadline)
+        return _understood(ended.stdout)
+    except SpeechFailed:
         return Heard(Found.AWAY)
-    except (av.FFmpegError, ValueError):
+    except (ValueError, KeyError, TypeError) as problem:
+        log.warning("a programme could not be listened to", extra={"problem": repr(problem)[:200]})
         return Heard(Found.NO_SOUND)
 
 
-def _frames(opened: InputContainer) -> Iterator[av.AudioFrame]:
-    """Decode, and pass over what came in damaged: whoever tunes in does so in the middle of something."""
-    for packet in opened.demux(opened.streams.audio[0]):
-        with suppress(av.InvalidDataError):
-            yield from packet.decode()
-
-
-def _heard(url: str, seconds: float, clock: Callable[[], float]) -> Heard:
-    options = {"protocol_whitelist": PROTOCOLS, "rw_timeout": str(round(CONNECT_S * 1e6))}
-    until = clock() + CONNECT_S + seconds
-    energy, count = 0.0, 0
-    with av.open(url, mode="r", options=options, timeout=(CONNECT_S, CONNECT_S), metadata_errors="ignore") as opened:
-        if not opened.streams.audio:
-            return Heard(Found.NO_SOUND)
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=16_000)
-        for frame in _frames(opened):
-            frame.pts = None
-            for block in resampler.resample(frame):
-                samples = block.to_ndarray()[0].astype(np.float64)
-                energy += float(np.square(samples).sum())
-                count += samples.size
-            if count >= seconds * 16_000 or clock() > until:
-                break
-    if not count:
-        return Heard(Found.NO_SOUND)
-    level = 10 * math.log10(max(energy / count, 1e-12))
-    return Heard(Found.HEARD if level > QUIET_DB else Found.SILENT, max(FLOOR_DB, round(level)))
+def _understood(said: bytes) -> Heard:
+    """Read the answer; a decoder that was broken into may say anything. ValueError, KeyError, TypeError."""
+    answer = json.loads(said)
+    level = answer.get("level_db")
+    return Heard(Found(answer["found"]), None if level is None else max(LOWEST_DB, min(0, int(level))))

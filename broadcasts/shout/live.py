@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 from uuid import UUID
 
-import av
 import numpy as np
 
 from broadcasts.shout.levelling import Leveller
@@ -15,7 +14,7 @@ from broadcasts.shout.packing import Packer
 from broadcasts.shout.pieces import Pieces
 from broadcasts.speech.audio import RATE
 from broadcasts.speech.signals import Samples
-from broadcasts.uploads.containers import ENOUGH, container_of, open_sound
+from broadcasts.uploads.live import LiveDecoding
 
 log = logging.getLogger(__name__)
 CHUNK_MS: Final = 1600
@@ -36,12 +35,15 @@ Done = Callable[["LiveShout", Ended, Samples], None]
 
 
 class LiveShout:
-    """One person speaking: a thread that reads pieces and says chunks until there are no more."""
+    """One person speaking: a thread that says what the decoder hears, until there is no more.
+
+    The decoder is a process of its own: what a telephone sends, or somebody in its place, is not decoded in the hub.
+    """
 
     def __init__(self, shout_id: UUID, by_id: UUID, voice: Saying, *, length_ms: int, done: Done) -> None:
         self.id = shout_id
         self.by_id = by_id
-        self.pieces = Pieces(self._flush)
+        self.pieces = Pieces(lambda: None)
         self._voice = voice
         self._most = length_ms * RATE // 1000
         self._done = done
@@ -80,25 +82,26 @@ class LiveShout:
         try:
             for block in self._heard():
                 self._take(block)
-        except (av.FFmpegError, ValueError) as error:
-            log.warning("shout broke off", extra={"shout": str(self.id), "error": str(error)})
         except Exception:
             log.exception("shout failed", extra={"shout": str(self.id)})
         self._end()
 
     def _heard(self) -> Iterator[Samples]:
-        container = container_of(self.pieces.peek(ENOUGH))
-        if container is None:
-            return
-        with open_sound(self.pieces, container, at_once=True) as opened:
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-            for frame in opened.decode(audio=0):
-                frame.pts = None
-                for block in resampler.resample(frame):
-                    yield block.to_ndarray()[0]
+        decoding = LiveDecoding(self.pieces.read, longest_s=self._most / RATE)
+        try:
+            for samples in decoding.samples():
+                if samples is None:
+                    self._flush()
+                    continue
+                yield samples
                 if self._count >= self._most:
                     self._why = Ended.FULL
                     return
+        finally:
+            self.pieces.cut()
+            status = decoding.close()
+            if status and self._why is not Ended.FULL:
+                log.warning("shout broke off", extra={"shout": str(self.id), "status": status})
 
     def _take(self, block: Samples) -> None:
         for level in self._leveller.push(block):

@@ -83,7 +83,7 @@ def test_what_went_out_shows_how_many_heard_it_and_leads_to_it(air: Air, sign_in
     assert sent is not None
     air.play(sent, [B1, B2, H1])
     html = look(sign_in("clerk"))
-    assert "3 / 4 只响了 已播" in days(html)["11月23日 周一"]
+    assert "3 / 4 只响了，准时 已播" in days(html)["11月23日 周一"]
     assert f'href="/broadcasts/{sent}"' in html
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from radio import radio
 
-from broadcasts.relay.addresses import Relay, can_be_relayed
-from broadcasts.relay.listening import Found, Heard, listen
+from broadcasts.relay.addresses import Found, Relay, can_be_relayed
+from broadcasts.relay.listening import Heard, listen
 from broadcasts.speech.audio import RATE
 from hub.speakers.protocol import Stream
 
