@@ -26,6 +26,7 @@ from broadcasts.lexicon import views as lexicon
 from broadcasts.lexicon import wording_views as wording
 from broadcasts.materials import api as material_api
 from broadcasts.materials import views as materials
+from broadcasts.reports import views as reports
 from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
 from broadcasts.sms import inbox_api as letters_api
@@ -57,6 +58,7 @@ ROOMS = (
     voices,
     lexicon,
     wording,
+    reports,
 )
 VERBS = (
     review_api,

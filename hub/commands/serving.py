@@ -71,7 +71,7 @@ def demo_settings(host: str, port: int, data_dir: Path, now: datetime) -> dict[s
         "hub": {"mode": "demo", "data_dir": data_dir, "host": host, "port": port, "public_url": ""},
         "database": {"url": ""},
         "mqtt": {"engine": "embedded", "host": "127.0.0.1", "port": 0, "heartbeat_seconds": 20},
-        "sms": {"gateway": "local", "signature": "云岫县应急", "window_from": "00:00", "window_until": "23:59"},
+        "sms": {"gateways": ("local",), "signature": "云岫县应急", "window_from": "00:00", "window_until": "23:59"},
         "broadcast": {"quiet_hours": (f"{start:%H:%M}-{start + timedelta(hours=8):%H:%M}",)},
     }
 

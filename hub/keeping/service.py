@@ -24,6 +24,7 @@ from hub.core.runtime import Runtime
 from hub.core.secrets import FILE_NAME as SECRETS
 from hub.keeping.archive import BackupError, Manifest, Member, described, read_manifest, unpack, write_archive
 from hub.keeping.databases import copy_out, put_back, sqlite_is_whole
+from hub.regions import service as regions
 
 log = logging.getLogger(__name__)
 DATABASE: Final = "database"
@@ -157,7 +158,8 @@ def set_right(runtime: Runtime, manifest: Manifest, *, now: datetime) -> int:
     moment = Moment(manifest.moment, now)
     with runtime.sessions.begin() as session:
         changed = runtime.get(Keeping).set_right(session, moment)
-        audit.record(session, SYSTEM, "hub.restore", "hub", "", now, backup=manifest.made_at, rows=changed)
+        home = next(iter(regions.roots(session)), "")
+        audit.record(session, SYSTEM, "hub.restore", "hub", home, now, backup=manifest.made_at, rows=changed)
     return changed
 
 

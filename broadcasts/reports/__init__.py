@@ -1,0 +1,1 @@
+"""覆盖与考核: how well villages were reached, in figures that the receipts bear out."""
