@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import ending, firing
 from broadcasts.alerts.calling import answering
 from broadcasts.alerts.calling import service as calls
@@ -348,6 +349,7 @@ def _answers(runtime: Runtime, rules: Rules, safe: PhoneSafe) -> Answers:
 feature = Feature(
     name="broadcasts",
     settings=(
+        ApprovalSettings,
         BroadcastSettings,
         EmergencySettings,
         SpeechSettings,

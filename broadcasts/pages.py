@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from broadcasts.afterwards import views as afterwards
 from broadcasts.alerts import api as alert_api
 from broadcasts.alerts import attention as emergency_desk
 from broadcasts.alerts import drill_views as drills
@@ -12,7 +13,9 @@ from broadcasts.alerts.plans import views as plans
 from broadcasts.alerts.record import views as incidents
 from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
+from broadcasts.announcements import review_api, review_views
 from broadcasts.announcements import views as announcements
+from broadcasts.approvals import views as approval_rules
 from broadcasts.bulletins import api as bulletin_api
 from broadcasts.bulletins import outlet_views as outlet
 from broadcasts.bulletins import source_views as sources
@@ -46,6 +49,9 @@ from hub.web.api import register
 ROOMS = (
     delivery,
     announcements,
+    review_views,
+    approval_rules,
+    afterwards,
     alerts,
     bulletins,
     drills,
@@ -64,6 +70,7 @@ ROOMS = (
     reports,
 )
 VERBS = (
+    review_api,
     announcement_api,
     delivery_api,
     muting_api,

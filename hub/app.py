@@ -8,7 +8,7 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.accounts import api as account_api
-from hub.accounts import duty_views, own_views, staff_views
+from hub.accounts import delegation_views, duty_views, own_views, staff_views
 from hub.accounts import service as accounts
 from hub.accounts import views as account_pages
 from hub.accounts.identity import IDENTITY
@@ -67,6 +67,7 @@ ROOMS = (
     own_views,
     duty_views,
     staff_views,
+    delegation_views,
     region_pages,
     resident_pages,
     duty_pages,

@@ -234,13 +234,19 @@ def get(session: Session, actor: Actor, alert_id: UUID) -> Alert:
 
 def may(actor: Actor, permission: Permission, alert: Alert) -> bool:
     """Return whether the actor holds a permission in every place that is meant."""
-    return all(actor.may(permission, path) for path in Audience.from_json(alert.audience).paths)
+    paths = _places(alert)
+    return all(actor.may(permission, path) for path in paths)
 
 
 def require(actor: Actor, permission: Permission, alert: Alert) -> None:
     """Raise NotAllowed unless the actor holds a permission in every place that is meant."""
-    for path in Audience.from_json(alert.audience).paths:
+    for path in _places(alert):
         actor.require(permission, path)
+
+
+def _places(alert: Alert) -> tuple[str, ...]:
+    """Return every place that is meant; an alert that names none is its home's, and nobody else's."""
+    return Audience.from_json(alert.audience).paths or (alert.home_path,)
 
 
 def live(session: Session, actor: Actor, *, mode: Mode = Mode.LIVE) -> list[Alert]:

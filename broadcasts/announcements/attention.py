@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from broadcasts.announcements import service
+from broadcasts.announcements import review, service
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
 from broadcasts.delivery.desk import Waiting
@@ -21,7 +21,7 @@ def waiting(session: Session, actor: Actor) -> Waiting:
             select(func.count(), func.min(Announcement.submitted_at)).where(submitted)
         ).one()
         return Waiting(count=count, mine=False, oldest_at=oldest)
-    found = [a for a in service.waiting(session, actor) if a.submitted_by != actor.id]
+    found = [a for a in service.waiting(session, actor) if not review.blocked(session, actor, a)]
     submitted_at = [a.submitted_at for a in found if a.submitted_at]
     first = found[0] if found else None
     return Waiting(

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from broadcasts.announcements import filling
+from broadcasts.announcements import filling, review
 from broadcasts.announcements.drafting import Draft, content_hash
 from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import State
@@ -62,6 +62,7 @@ def stand_ready(
     announcement.content_hash = content_hash(announcement)
     session.add(announcement)
     session.flush()
+    review.pass_together(session, approver, announcement, now=now)
     log.record(
         session,
         approver,

@@ -58,7 +58,12 @@ def hand_in(
 
 
 def approve_as_seen(
-    session: Session, actor: Actor, announcement_id: UUID, looking: Looking, seen_hash: str
+    session: Session,
+    actor: Actor,
+    announcement_id: UUID,
+    looking: Looking,
+    seen_hash: str,
+    seen_step: int | None = None,
 ) -> Broadcast | None:
     """Approve what the approver had before them, if loudspeakers can still fetch its recording."""
     if not is_there(looking.studio, service.get(session, actor, announcement_id)):
@@ -71,4 +76,10 @@ def approve_as_seen(
         timetable=looking.timetable,
         now=looking.now,
         seen_hash=seen_hash,
+        seen_step=seen_step,
     )
+
+
+def waits_for_more(session: Session, announcement_id: UUID) -> bool:
+    """Return whether somebody else still has to look before it goes out."""
+    return session.get_one(Announcement, announcement_id).state is State.SUBMITTED

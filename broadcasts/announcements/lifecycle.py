@@ -20,7 +20,7 @@ FOLLOWS: Mapping[State, frozenset[State]] = {
     State.DRAFT: frozenset({State.SUBMITTED, State.WITHDRAWN}),
     State.SUBMITTED: frozenset({State.APPROVED, State.RETURNED, State.DRAFT, State.WITHDRAWN}),
     State.RETURNED: frozenset({State.DRAFT, State.SUBMITTED, State.WITHDRAWN}),
-    State.APPROVED: frozenset({State.WITHDRAWN}),
+    State.APPROVED: frozenset({State.DRAFT, State.WITHDRAWN}),
     State.WITHDRAWN: frozenset(),
 }
 

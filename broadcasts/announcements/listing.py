@@ -1,6 +1,6 @@
 """What one person has written, what became of it, and what waits for approval."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from broadcasts.announcements import service
+from broadcasts.announcements import review, service
 from broadcasts.announcements.fitting import Verdict, first_time
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
@@ -16,6 +16,8 @@ from broadcasts.announcements.outlook import Outlook, look
 from broadcasts.announcements.playing import why_silent
 from broadcasts.announcements.sounding import is_there, sounding_of
 from broadcasts.announcements.timing import Timetable
+from broadcasts.approvals import reviewing
+from broadcasts.approvals.models import Review
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.rules import Rules
@@ -79,6 +81,8 @@ class Detail:
     next_at: datetime | None
     may_hear: bool
     may_withdraw: bool
+    may_reopen: bool
+    reviews: Sequence[Review]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,10 @@ class Card:
     waited: timedelta
     own: bool
     blocked: str
+    refusal: str
+    """The code of what keeps this very person from the next verdict."""
+    passed: Sequence[Review]
+    """Who has passed it in this round."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,8 @@ def detail(session: Session, actor: Actor, announcement_id: UUID, looking: Looki
         next_at=next_at,
         may_hear=may_hear(actor),
         may_withdraw=not over and (own or actor.may(Permission.STOP, found.home_path)),
+        may_reopen=own and not over and found.state is State.APPROVED and found.when is not When.NOW,
+        reviews=reviewing.of_round(session, found.id, found.round),
     )
 
 
@@ -171,6 +181,8 @@ def _card(session: Session, actor: Actor, found: Announcement, looking: Looking)
         home=regions.full_name(session, found.home_path, without_county=True),
         waited=looking.now - (found.submitted_at or looking.now),
         own=actor.id in (found.written_by, found.submitted_by),
+        refusal=review.blocked(session, actor, found),
+        passed=reviewing.of_round(session, found.id, found.round),
         blocked=why_silent(session, found, looking.now, looking.rules.zone) or _blocked(found, outlook, looking),
     )
 

@@ -74,6 +74,12 @@ class Announcement(Base):
 
     state: Mapped[State] = mapped_column(StateText(State), default=State.DRAFT)
     version: Mapped[int] = mapped_column(default=1)
+    round: Mapped[int] = mapped_column(default=0)
+    """How many times it was handed in; verdicts belong to a round."""
+    steps: Mapped[list[str]] = mapped_column(default=list)
+    """Who has to look in this round, one entry a reviewer; see `approvals.rules`."""
+    step: Mapped[int] = mapped_column(default=0)
+    """How many of them have passed it."""
     content_hash: Mapped[str] = mapped_column(String(64), default="")
     audio_sha256: Mapped[str] = mapped_column(String(64), default="")
     audio_ms: Mapped[int] = mapped_column(default=0)

@@ -8,13 +8,14 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from broadcasts.announcements import filling, horns, playing, wording
+from broadcasts.announcements import filling, horns, playing, review, wording
 from broadcasts.announcements.drafting import Draft, content_hash
 from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.fitting import first_time
 from broadcasts.announcements.lifecycle import State, step
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
+from broadcasts.approvals.models import Opinion
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, Kind
@@ -30,8 +31,6 @@ from hub.core.db import like_below
 from hub.core.errors import BadInput, NotAllowed, NotFound, Problems, WrongState
 from hub.regions import service as regions
 from hub.regions.tree import common
-
-REASON_LENGTH = 200
 
 
 def create(
@@ -60,10 +59,10 @@ def save(session: Session, actor: Actor, announcement_id: UUID, draft: Draft, *,
     announcement = _own(session, actor, announcement_id)
     if draft.settled == as_draft(announcement):
         return announcement
+    if announcement.state is State.APPROVED:
+        raise WrongState("announcement_approved")  # taken back first, by `review.reopen`
     if announcement.state is not State.DRAFT:
-        announcement.state = step(announcement.state, State.DRAFT)
-        announcement.submitted_by = announcement.submitted_at = None
-        announcement.submitted_by_name = announcement.content_hash = ""
+        review.void(announcement)
     _fill(session, announcement, draft, actor)
     announcement.version += 1
     announcement.changed_at = now
@@ -96,6 +95,7 @@ def submit(
     announcement.submitted_at = announcement.changed_at = now
     announcement.return_reason = ""
     announcement.content_hash = content_hash(announcement)
+    review.begin(session, actor, announcement, now=now)
     _note(
         session,
         actor,
@@ -117,16 +117,22 @@ def approve(
     timetable: Timetable,
     now: datetime,
     seen_hash: str = "",
+    seen_step: int | None = None,
 ) -> Broadcast | None:
-    """Let it go out, now or at its time. Never by the person who wrote or submitted it.
+    """Pass it on to the next reviewer, or let it go out, now or at its time. Never by who wrote or submitted it.
 
-    `seen_hash` is the content the approver was looking at; if it changed meanwhile, nothing is approved. Returns the
-    broadcast when it goes out at once.
+    `seen_hash` is the content the approver was looking at, `seen_step` how many had passed it then; if either changed
+    meanwhile, nothing is approved. Returns the broadcast when it goes out at once.
     """
-    announcement = _for_review(session, actor, announcement_id)
+    announcement = get(session, actor, announcement_id)
+    review.require_reviewer(actor, announcement)
     if seen_hash and seen_hash != announcement.content_hash:
         raise WrongState("announcement_changed_meanwhile")
+    if seen_step is not None and seen_step != announcement.step:
+        raise WrongState("reviewed_meanwhile")
     playing.require_playable(session, announcement, now, rules.zone)
+    if not review.take_step(session, actor, announcement, now=now):
+        return None
     announcement.state = step(announcement.state, State.APPROVED)
     announcement.approved_by, announcement.approved_by_name = actor.id, actor.name
     announcement.approved_at = announcement.changed_at = now
@@ -155,12 +161,12 @@ def _reach(session: Session, audience: Audience) -> int:
 
 def give_back(session: Session, actor: Actor, announcement_id: UUID, reason: str, *, now: datetime) -> Announcement:
     """Return it to its author, saying why."""
-    announcement = _for_review(session, actor, announcement_id)
-    reason = reason.strip()
-    if not reason:
-        raise BadInput("reason_missing", field="reason")
+    announcement = get(session, actor, announcement_id)
+    review.require_reviewer(actor, announcement)
+    reason = review.checked_reason(reason)
+    review.refuse(session, actor, announcement, Opinion.RETURNED, reason, now=now)
     announcement.state = step(announcement.state, State.RETURNED)
-    announcement.return_reason = reason[:REASON_LENGTH]
+    announcement.return_reason = reason
     announcement.changed_at = now
     _note(session, actor, "announcement.return", announcement, now, reason=reason)
     return announcement
@@ -205,8 +211,7 @@ def release(
     """
     if announcement.state is not State.APPROVED:
         raise WrongState(f"announcement_{announcement.state.value}")
-    if content_hash(announcement) != announcement.content_hash:
-        raise WrongState("announcement_changed_meanwhile")
+    review.require_untouched(session, announcement)
     playing.require_playable(session, announcement, starts_at, rules.zone)
     playing.went_out(session, announcement, now)
     audience = Audience.from_json(announcement.audience)
@@ -258,17 +263,8 @@ def waiting(session: Session, actor: Actor) -> list[Announcement]:
 
 
 def count_waiting(session: Session, actor: Actor) -> int:
-    """Return how many wait for this person's approval; one's own do not count."""
-    query = (
-        select(func.count())
-        .select_from(Announcement)
-        .where(
-            Announcement.state == State.SUBMITTED,
-            _within(actor, Permission.APPROVE),
-            Announcement.submitted_by != actor.id,
-        )
-    )
-    return session.scalar(query) or 0
+    """Return how many wait for this person's approval; what others have to look at does not count."""
+    return sum(1 for found in waiting(session, actor) if not review.blocked(session, actor, found))
 
 
 def as_draft(announcement: Announcement) -> Draft:
@@ -301,14 +297,6 @@ def _own(session: Session, actor: Actor, announcement_id: UUID) -> Announcement:
     announcement = get(session, actor, announcement_id)
     if announcement.written_by != actor.id:
         raise NotAllowed("announcement_of_another")
-    return announcement
-
-
-def _for_review(session: Session, actor: Actor, announcement_id: UUID) -> Announcement:
-    announcement = get(session, actor, announcement_id)
-    actor.require(Permission.APPROVE, announcement.home_path)
-    if actor.id in (announcement.submitted_by, announcement.written_by):
-        raise NotAllowed("own_announcement")
     return announcement
 
 

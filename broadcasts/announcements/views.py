@@ -259,9 +259,14 @@ def approve(announcement_id: UUID) -> ResponseReturnValue:
     seen = request.form.get("seen_hash") or UNSEEN
     try:
         with work() as session:
-            broadcast = handing_in.approve_as_seen(session, actor(), announcement_id, _looking(), seen)
+            step = request.form.get("seen_step", type=int)
+            broadcast = handing_in.approve_as_seen(session, actor(), announcement_id, _looking(), seen, step)
+            more = handing_in.waits_for_more(session, announcement_id)
     except (BadInput, WrongState) as error:
         return _approvals({str(announcement_id): explain(error, language())}, status=409)
+    if more:
+        flash(gettext("通过了，交给下一个人审。"), "ok")
+        return redirect(url_for("announcements.approvals"))
     runtime().get(Pumps).kick()
     flash(gettext("通过了，正在送到喇叭。") if broadcast else gettext("通过了，到时间就播。"), "ok")
     return redirect((_progress_url(broadcast.id) if broadcast else "") or url_for("announcements.approvals"))

@@ -1,6 +1,7 @@
 """From an account to an Actor: its roles as they are now, and what others have left to it while they are away."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -31,7 +32,7 @@ def actor_for(
     scopes = [*_own(account, held), *(_left_to(session, account, held, now) if now else ())]
     if only:
         kept = frozenset(Permission(name) for name in only if name in set(Permission))
-        scopes = [Scope(s.path, s.permissions & kept, s.for_id, s.for_name) for s in scopes]
+        scopes = [replace(s, permissions=s.permissions & kept) for s in scopes]
     return Actor(id=account.id, name=account.name, scopes=tuple(scopes), origin=origin, via=via)
 
 
@@ -47,7 +48,7 @@ def permissions_at(session: Session, account: Account) -> list[tuple[str, frozen
 
 def _own(account: Account, held: Rights) -> list[Scope]:
     grants = sorted(account.grants, key=lambda grant: (grant.region_path, grant.role))
-    return [Scope(path=grant.region_path, permissions=held.get(grant.role, frozenset())) for grant in grants]
+    return [Scope(one.region_path, held.get(one.role, frozenset()), role=one.role) for one in grants]
 
 
 def _left_to(session: Session, account: Account, held: Rights, now: datetime) -> Iterator[Scope]:
@@ -67,4 +68,5 @@ def _left_to(session: Session, account: Account, held: Rights, now: datetime) ->
     for other in session.scalars(query):
         for scope in _own(other, held):
             if Permission.APPROVE in scope.permissions:
-                yield Scope(scope.path, scope.permissions & LEFT_TO_OTHERS, other.id, other.name)
+                left = scope.permissions & LEFT_TO_OTHERS
+                yield replace(scope, permissions=left, for_id=other.id, for_name=other.name)

@@ -50,6 +50,9 @@ def locked() -> ResponseReturnValue:
 @signed_in
 def unlock() -> ResponseReturnValue:
     """Unlock the screen and go to the emergency desk."""
+    person = visitor()
+    if person is None or not person.on_duty:
+        return redirect(_onwards())
     token, pin = request.cookies.get(COOKIE, ""), request.form.get("pin", "").strip()
     with work() as session:
         result = sessions.unlock(session, token, pin, origin=origin(), now=now())

@@ -41,6 +41,7 @@ class Scope:
     permissions: frozenset[Permission]
     for_id: UUID | None = None
     for_name: str = ""
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)

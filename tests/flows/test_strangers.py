@@ -1,0 +1,177 @@
+"""Every address of the application, walked by somebody who holds every role in another township, and by nobody."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from builders import BRIDGE, HILL, NORTH, PASSWORD, SOUTH, the_actor
+from conftest import NOON
+from flask.testing import FlaskClient
+from flask_openapi3.openapi import OpenAPI
+from sqlalchemy import select
+from strangerlab import SECRET, behind, rows_of_the_north, seed
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from hub.accounts import service as accounts
+from hub.accounts import tokens
+from hub.accounts.actors import actor_for
+from hub.accounts.models import Account
+from hub.accounts.roles import Role
+from hub.core.actor import SYSTEM
+from hub.core.runtime import Runtime
+from hub.regions.tree import path_of
+from hub.web.limits import PerMinute
+
+NAMES = (SECRET, "北镇广播员", "北镇副镇长", "北镇值班员", "s1001-2", "s1002-2", HILL)
+"""What stands in everything of the north and in nothing else."""
+ECHOED = ("/static", "/openapi.json")
+FOR_ALL = ("/api/v1/lexicon", "/api/v1/wording", "/settings/lexicon", "/settings/wording")
+"""Readings and wording belong to the whole county: everybody writes with them."""
+ENDS_THE_SESSION = {"accounts.sign_out", "own.change_password", "own.do_renew"}
+FORM = {
+    "region": BRIDGE,
+    "regions": NORTH,
+    "code": BRIDGE,
+    "name": "x",
+    "title": "x",
+    "text": "x",
+    "reason": "x",
+    "note": "x",
+    "password": "a-long-enough-1",
+    "volume": "50",
+    "speaker": "s1001-1",
+    "do": "submit",
+}
+JSON = {"regions": [NORTH], "region": NORTH, "title": "x", "text": "x", "reason": "x", "name": "x", "volume": 50}
+LEAST_SEEDED = 20
+"""So many kinds of things must really be there for the walk to mean anything."""
+
+
+@pytest.fixture
+def stranger(app: OpenAPI, runtime: Runtime) -> tuple[FlaskClient, str]:
+    """Somebody with every role in the south: a browser, and a key."""
+    runtime.provide(PerMinute, PerMinute(100_000))
+    with runtime.sessions.begin() as session:
+        grants = [(role, path_of(SOUTH)) for role in Role]
+        made = accounts.create_account(
+            session, SYSTEM, login="all", name="南镇全能", password=PASSWORD, grants=grants, now=NOON
+        )
+        actor = actor_for(session, made, origin="test")
+        key = tokens.issue_token(session, actor, name="x", days=30, now=NOON)
+    client = app.test_client()
+    assert client.post("/sign-in", data={"login": "all", "password": PASSWORD}).status_code == 302
+    return client, key
+
+
+def addresses(app: OpenAPI, runtime: Runtime) -> list[tuple[Rule, str]]:
+    """Return every rule with an address that leads to something of the north, and how many kinds of things that are."""
+    with runtime.sessions.begin() as session:
+        seeded = seed(session)
+    found, kinds = [], set()
+    with app.test_request_context():
+        for rule in app.url_map.iter_rules():
+            values = {}
+            for argument in rule.arguments:
+                row = behind(argument, seeded)
+                kinds |= {argument} if row else set()
+                values[argument] = row or _made_up(argument, rule)
+            built = rule.build(values)
+            found.append((rule, built[1] if built else ""))
+    assert len(kinds) >= LEAST_SEEDED, sorted(kinds)
+    return [(rule, address) for rule, address in found if address]
+
+
+def _made_up(argument: str, rule: Rule) -> object:
+    converter = rule._converters[argument]
+    if "UUID" in type(converter).__name__:
+        return uuid4()
+    if type(converter).__name__ == "AnyConverter":
+        return min(str(item) for item in vars(converter)["items"])
+    if "Integer" in type(converter).__name__:
+        return 1
+    known = {"code": BRIDGE, "speaker_id": "s1001-1", "digest": "a" * 64, "sha256": "a" * 64, "kind": "csv"}
+    return known.get(argument, "clerk")
+
+
+def visits(client: FlaskClient, rule: Rule, address: str, key: str) -> Iterator[tuple[str, TestResponse]]:
+    """Ask in every way there is: with nothing, with a form, and for programs with JSON."""
+    methods = (rule.methods or set()) - {"OPTIONS", "HEAD"}
+    headers = {"Authorization": f"Bearer {key}"} if key and address.startswith("/api/") else {}
+    for method in sorted(methods):
+        yield method, client.open(address, method=method, headers=headers)
+        if method in ("POST", "PUT", "PATCH") and address.startswith("/api/"):
+            yield f"{method} json", client.open(address, method=method, headers=headers, json=JSON)
+        elif method == "POST":
+            yield "POST form", client.open(address, method=method, data=FORM)
+
+
+def told(answer: TestResponse, address: str) -> list[str]:
+    """Return what of the north stands in an answer. An address or a form that is repeated tells nothing."""
+    text = answer.get_data().decode("utf-8", "replace") + str(answer.headers.get("Location", ""))
+    for repeated in (address, BRIDGE, NORTH, "s1001-1"):
+        text = text.replace(repeated, "")
+    return [name for name in NAMES if name in text]
+
+
+@pytest.mark.slow
+def test_a_stranger_sees_and_changes_nothing_on_every_address_there_is(
+    app: OpenAPI, runtime: Runtime, stranger: tuple[FlaskClient, str]
+) -> None:
+    client, key = stranger
+    walked = addresses(app, runtime)
+    with runtime.sessions.read() as session:
+        before = rows_of_the_north(session)
+    leaks, faults, count = [], [], 0
+    for rule, address in walked:
+        if rule.endpoint in ENDS_THE_SESSION or address.startswith(ECHOED):
+            continue
+        for method, answer in visits(client, rule, address, key):
+            count += 1
+            where = f"{method} {rule.rule} -> {answer.status_code}"
+            if answer.status_code == 500:
+                faults.append(where)
+            elif (seen := told(answer, address)) and not rule.rule.startswith(FOR_ALL):
+                leaks.append(f"{where}: {seen}")
+    with runtime.sessions.read() as session:
+        after = rows_of_the_north(session)
+    changed = [f"{table}: {before[table] ^ after[table]}" for table in before if before[table] != after[table]]
+    assert (leaks, changed, faults) == ([], [], [])
+    assert client.get("/account").status_code == 200, "the walk was made by somebody signed in to the end"
+    assert count > 500
+
+
+@pytest.mark.slow
+def test_whoever_is_not_signed_in_sees_nothing_but_the_doors(app: OpenAPI, runtime: Runtime) -> None:
+    client = app.test_client()
+    leaks, entered = [], []
+    for rule, address in addresses(app, runtime):
+        if address.startswith(ECHOED):
+            continue
+        for method, answer in visits(client, rule, address, ""):
+            if seen := told(answer, address):
+                leaks.append(f"{method} {rule.rule} -> {answer.status_code}: {seen}")
+            if answer.status_code < 300:
+                entered.append(rule.endpoint)
+    assert leaks == []
+    assert sorted(set(entered) - OPEN_DOORS) == [], "addresses that anybody may enter are named in OPEN_DOORS"
+
+
+OPEN_DOORS = {
+    "accounts.sign_in",
+    "accounts.welcome",
+    "joining.scanned",
+    "shell.health",
+    "watching.metrics",
+    "watching.ready",
+}
+
+
+def test_the_walk_would_see_a_leak(app: OpenAPI, runtime: Runtime) -> None:
+    """The same walk by somebody of the north does see the north."""
+    with runtime.sessions.begin() as session:
+        clerk = session.scalars(select(Account).where(Account.login == "clerk")).one()
+        assert the_actor(session, "clerk").id == clerk.id
+    client = app.test_client()
+    client.post("/sign-in", data={"login": "clerk", "password": PASSWORD})
+    assert told(client.get("/speakers"), "/speakers") != []
