@@ -148,9 +148,16 @@ def of_schema(bench: Bench, schema: dict[str, Any], name: str) -> st.SearchStrat
     if schema.get("type") == "object":
         return st.dictionaries(st.sampled_from(NATIONAL) | st.text(max_size=8), JUNK, max_size=12)
     if schema.get("type") == "array":
-        most = min(schema.get("maxItems", 4), 4)
-        return st.lists(of_schema(bench, schema["items"], name), min_size=schema.get("minItems", 0), max_size=most)
+        return of_list(bench, schema, name)
     return of_plain(bench, schema, name)
+
+
+def of_list(bench: Bench, schema: dict[str, Any], name: str) -> st.SearchStrategy[Any]:
+    """Return lists, of a fixed shape where one is laid down."""
+    if "prefixItems" in schema:
+        return st.tuples(*(of_schema(bench, one, name) for one in schema["prefixItems"])).map(list)
+    most = min(schema.get("maxItems", 4), 4)
+    return st.lists(of_schema(bench, schema["items"], name), min_size=schema.get("minItems", 0), max_size=most)
 
 
 def of_plain(bench: Bench, schema: dict[str, Any], name: str) -> st.SearchStrategy[Any]:
