@@ -88,7 +88,7 @@ def get_timetable(query: TimetableQuery) -> Response:
     )
 
 
-class FindingOut(Output):
+class SheetFindingOut(Output):
     """One thing wrong with something planned."""
 
     trouble: Trouble
@@ -113,7 +113,7 @@ class ShowingOut(Output):
     offline: int = Field(description="of those, how many are away now")
     state: OccurrenceState
     serious: bool = Field(description="somebody should do something about it")
-    findings: list[FindingOut]
+    findings: list[SheetFindingOut]
 
     @classmethod
     def of(cls, one: Showing) -> "ShowingOut":
@@ -132,7 +132,7 @@ class ShowingOut(Output):
             state=line.state,
             serious=one.troubled,
             findings=[
-                FindingOut(
+                SheetFindingOut(
                     trouble=f.trouble,
                     other=f.other,
                     code=f.code,

@@ -40,7 +40,7 @@ class VerdictOut(Output):
     at: int
 
 
-class RoundOut(Output):
+class ReviewRoundOut(Output):
     """One time it was handed in."""
 
     round: int
@@ -51,7 +51,7 @@ class RoundOut(Output):
     verdicts: list[VerdictOut]
 
     @classmethod
-    def of(cls, found: Round) -> "RoundOut":
+    def of(cls, found: Round) -> "ReviewRoundOut":
         """Return a round for showing."""
         return cls(
             round=found.version.round,
@@ -79,7 +79,7 @@ class Reviews(Output):
 
     steps: int
     passed: int
-    rounds: list[RoundOut]
+    rounds: list[ReviewRoundOut]
 
 
 @bp.get("/announcements/<uuid:announcement_id>/reviews", responses=answers(Reviews, 404))
@@ -87,7 +87,7 @@ def list_reviews(path: ReviewedPath) -> Response:
     """Say what was handed in each time and what was said to it."""
     with reading() as session:
         found = history.of(session, actor(), path.announcement_id)
-    rounds = [RoundOut.of(one) for one in found.rounds]
+    rounds = [ReviewRoundOut.of(one) for one in found.rounds]
     return say(Reviews(steps=len(found.announcement.steps), passed=found.announcement.step, rounds=rounds))
 
 
