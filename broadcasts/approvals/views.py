@@ -32,7 +32,7 @@ def add_to_menu(runtime_: Runtime) -> None:
             icon="checks",
             endpoint="approval_rules.every",
             permission=Permission.EDIT_ACCOUNTS,
-            group=3,
+            group=4,
             position=21,
         )
     )

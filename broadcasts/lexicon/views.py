@@ -63,7 +63,7 @@ def add_to_menu(runtime: Runtime) -> None:
             icon="language",
             endpoint="lexicon.every",
             permission=service.PERMISSION,
-            group=3,
+            group=4,
             position=26,
         )
     )

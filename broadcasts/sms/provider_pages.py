@@ -23,7 +23,7 @@ manage = permission_required(Permission.EDIT_ACCOUNTS)
 def add_to_menu(runtime: Runtime) -> None:
     """Put the providers into the menu of whoever administers."""
     entry = Entry(
-        "sms-providers", lazy_gettext("短信通道"), "wifi", "sms_providers.show", Permission.EDIT_ACCOUNTS, 2, 33
+        "sms-providers", lazy_gettext("短信通道"), "wifi", "sms_providers.show", Permission.EDIT_ACCOUNTS, 4, 33
     )
     runtime.get(Menu).add(entry)
 

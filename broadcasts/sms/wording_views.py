@@ -29,7 +29,7 @@ PAGE = "broadcasts/sms/templates.html"
 
 def add_to_menu(runtime: Runtime) -> None:
     """Put this room's line into the menu."""
-    entry = Entry("sms-templates", lazy_gettext("短信模板"), "edit", "sms_wording.every", Permission.COMPOSE, 2, 33)
+    entry = Entry("sms-templates", lazy_gettext("短信模板"), "edit", "sms_wording.every", Permission.COMPOSE, 4, 34)
     runtime.get(Menu).add(entry)
 
 

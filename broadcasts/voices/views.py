@@ -34,7 +34,7 @@ def add_to_menu(runtime: Runtime) -> None:
             icon="volume",
             endpoint="voices.every",
             permission=service.PERMISSION,
-            group=3,
+            group=4,
             position=25,
         )
     )

@@ -32,7 +32,7 @@ def add_to_menu(runtime: Runtime) -> None:
             icon="key",
             endpoint="own.keys",
             permission=Permission.SEE,
-            group=3,
+            group=4,
             position=40,
         )
     )

@@ -32,7 +32,7 @@ def add_to_menu(runtime: Runtime) -> None:
             icon="user",
             endpoint="staff.every",
             permission=Permission.EDIT_ACCOUNTS,
-            group=3,
+            group=4,
             position=20,
         )
     )

@@ -27,7 +27,7 @@ def add_to_menu(runtime: Runtime) -> None:
             icon="map-2",
             endpoint="regions.tree",
             permission=Permission.EDIT_REGIONS,
-            group=3,
+            group=4,
             position=10,
         )
     )

@@ -35,7 +35,7 @@ def add_to_menu(runtime: Runtime) -> None:
             icon="activity",
             endpoint="watching.system",
             permission=Permission.EDIT_ACCOUNTS,
-            group=3,
+            group=4,
             position=40,
         )
     )

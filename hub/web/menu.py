@@ -5,16 +5,22 @@ from dataclasses import dataclass, field
 
 from flask import url_for
 from flask_babel import LazyString, lazy_gettext
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from hub.core.actor import Actor, Permission
 
+SETTINGS = 4
 Badge = Callable[[Session, Actor], int]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the menu. `group` 0 holds the two big buttons, 1 to 3 the rest, in order of `position`."""
+    """One line of the menu, in order of `position`.
+
+    `group` 0 holds the two big buttons, 1 to 3 the rest; what is set once and then seldom (SETTINGS) stands on a page
+    of its own, behind the one line 设置.
+    """
 
     key: str
     label: LazyString
@@ -40,19 +46,33 @@ class Menu:
 
     def shown_to(self, session: Session, actor: Actor) -> list[dict[str, object]]:
         """Return the lines this person may use, as plain values for the template."""
-        return [
-            {
-                "key": e.key,
-                "label": str(e.label),
-                "icon": e.icon,
-                "href": url_for(e.endpoint),
-                "badge": e.badge(session, actor) if e.badge else 0,
-                "primary": e.primary,
-                "group": e.group,
-            }
-            for e in self.entries
-            if actor.may_somewhere(e.permission)
-        ]
+        lines = [_line(entry, session, actor) for entry in self._open_to(actor) if entry.group != SETTINGS]
+        folded = self.settings_of(session, actor)
+        if folded:
+            badge = sum(int(str(line["badge"])) for line in folded)
+            where = url_for("shell.settings")
+            behind = {"key": "settings", "label": _("设置"), "icon": "settings", "href": where, "badge": badge}
+            lines.append({**behind, "primary": "", "group": SETTINGS})
+        return lines
+
+    def settings_of(self, session: Session, actor: Actor) -> list[dict[str, object]]:
+        """Return what stands on the page 设置 for this person."""
+        return [_line(entry, session, actor) for entry in self._open_to(actor) if entry.group == SETTINGS]
+
+    def _open_to(self, actor: Actor) -> list[Entry]:
+        return [entry for entry in self.entries if actor.may_somewhere(entry.permission)]
 
 
-__all__ = ["Badge", "Entry", "Menu", "lazy_gettext"]
+def _line(entry: Entry, session: Session, actor: Actor) -> dict[str, object]:
+    return {
+        "key": entry.key,
+        "label": str(entry.label),
+        "icon": entry.icon,
+        "href": url_for(entry.endpoint),
+        "badge": entry.badge(session, actor) if entry.badge else 0,
+        "primary": entry.primary,
+        "group": entry.group,
+    }
+
+
+__all__ = ["SETTINGS", "Badge", "Entry", "Menu", "lazy_gettext"]

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, jsonify, redirect, request, url_for
+from flask import Blueprint, Flask, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 
 from hub.core.runtime import runtime
 from hub.web.guards import never_held
 from hub.web.i18n import COOKIE, day, language
-from hub.web.menu import Menu
-from hub.web.work import Identity, now, reading, visitor
+from hub.web.menu import SETTINGS, Menu
+from hub.web.work import Identity, actor, now, reading, visitor
 
 bp = Blueprint("shell", __name__)
 STATIC = Path(__file__).resolve().parents[1] / "static"
@@ -42,6 +42,14 @@ def health() -> ResponseReturnValue:
     with reading() as session:
         session.execute(text("SELECT 1"))
     return jsonify(status="ok")
+
+
+@bp.get("/settings")
+def settings() -> ResponseReturnValue:
+    """Show everything that is set once and then seldom, as far as this person may."""
+    with reading() as session:
+        lines = runtime().get(Menu).settings_of(session, actor())
+    return render_template("hub/web/settings.html", lines=lines)
 
 
 @bp.post("/language")
@@ -131,8 +139,9 @@ def _shell() -> dict[str, Any]:
         frame["lock_url"] = url_for("duty.lock") if person.on_duty else ""
     if person is not None and request.headers.get("HX-Request") != "true":
         with reading() as session:
-            frame["menu"] = runtime().get(Menu).shown_to(session, person.actor)
-        frame["active"] = _open_line(frame["menu"])
+            menu = runtime().get(Menu)
+            frame["menu"] = menu.shown_to(session, person.actor)
+            frame["active"] = _open_line([*frame["menu"], *menu.settings_of(session, person.actor)])
     return frame
 
 
@@ -141,7 +150,8 @@ def _open_line(menu: list[dict[str, object]]) -> object:
     path = request.path
     above = [line for line in menu if path == line["href"] or path.startswith(f"{line['href']}/".replace("//", "/"))]
     homes = [line for line in above if line["href"] != "/" or path == "/"]
-    return max(homes, key=lambda line: len(str(line["href"])), default={"key": ""})["key"]
+    nearest = max(homes, key=lambda line: len(str(line["href"])), default={"key": "", "group": 0})
+    return "settings" if nearest["group"] == SETTINGS else nearest["key"]
 
 
 def _static_for_ever(response: Response) -> Response:

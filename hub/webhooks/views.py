@@ -32,7 +32,7 @@ def add_to_menu(runtime: Runtime) -> None:
             icon="send",
             endpoint="webhooks.all_hooks",
             permission=Permission.EDIT_ACCOUNTS,
-            group=3,
+            group=4,
             position=41,
         )
     )

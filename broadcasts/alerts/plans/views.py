@@ -36,7 +36,7 @@ def add_to_menu(runtime: Runtime) -> None:
             icon="shield",
             endpoint="plans.every",
             permission=Permission.SEE,
-            group=3,
+            group=4,
             position=2,
             badge=listing.waiting,
         )

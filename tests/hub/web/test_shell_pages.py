@@ -101,7 +101,9 @@ def test_a_form_without_its_token_does_nothing(app: OpenAPI, runtime: Runtime) -
 def test_every_form_that_changes_something_carries_its_token(sign_in: SignIn, app: OpenAPI) -> None:
     client = sign_in("county")
     for path in [*pages_of(app), "/speakers/s1001-1", "/regions/990101001000"]:
-        for form in re.findall(r"<form[^>]*method=\"post\".*?</form>", client.get(path).text, re.DOTALL):
+        for form in re.findall(
+            r"<form[^>]*method=\"post\".*?</form>", client.get(path).data.decode("utf-8", "replace"), re.DOTALL
+        ):
             assert 'name="csrf_token"' in form, f"{path}: {form[:120]}"
 
 
