@@ -12,6 +12,7 @@ from broadcasts.settings import BroadcastSettings
 from broadcasts.studio import Studio
 from hub.core.background import Background, Loop
 from hub.core.feature import Feature
+from hub.core.notify import Pulse
 from hub.core.runtime import Runtime
 from hub.web.api import register
 from schedules import api, county, examples, timetable, views, week
@@ -72,6 +73,7 @@ def start(runtime: Runtime) -> list[Background]:
         fired=runtime.get(Pumps).kick,
         laying=laying,
         preparing=preparing,
+        beat=runtime.get(Pulse).beat,
     )
     return [runner, Loop("housekeeping", lambda: tidy(runtime)), *county.start(runtime)]
 
