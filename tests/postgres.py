@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import NullPool, create_engine, text
@@ -23,11 +24,17 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
+def running_postgres() -> Iterator[str]:
     """Start a server, yield its URL without a database name, stop it."""
     bin_dir = programs()
     if bin_dir is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    # Not in pytest's own folder: every other run of tests closes that to all users but its own.
+    with TemporaryDirectory(prefix="cunxiang-postgres-") as place:
+        yield from _served(bin_dir, Path(place))
+
+
+def _served(bin_dir: Path, folder: Path) -> Iterator[str]:
     user = _server_user(folder)
     folder.chmod(0o700)
     data, port = folder / "data", _free_port()
@@ -73,9 +80,6 @@ def _server_user(folder: Path) -> str | None:
     except KeyError:
         pytest.skip("PostgreSQL does not run as root and there is no user postgres")
     os.chown(folder, account.pw_uid, account.pw_gid)
-    for parent in list(folder.parents)[:4]:
-        if parent.owner() == "root" and ("pytest" in parent.name or parent.name.startswith("popen-gw")):
-            parent.chmod(0o755)
     return "postgres"
 
 

@@ -8,8 +8,7 @@ from schedules.feature import start
 
 
 def test_the_clock_beats_every_second_and_stops_with_it(runtime: Runtime, app: object) -> None:
-    said: list[str] = []
-    pulse = runtime.provide(Pulse, Pulse(lambda words: not said.append(words)))
+    pulse = runtime.provide(Pulse, Pulse())
     runner = start(runtime)[0]
     assert pulse._beaten is None
     runner.start()
