@@ -14,7 +14,7 @@ from sqlalchemy import StaticPool, create_engine, select
 from uuid6 import uuid7
 
 from broadcasts.loudspeaker import orders, receipts
-from broadcasts.loudspeaker.models import SpeakerDelivery
+from broadcasts.loudspeaker.models import PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.orders import Manner, Sound
 from broadcasts.loudspeaker.sender import Sender
 from broadcasts.loudspeaker.states import FINAL, PlayState
@@ -317,8 +317,10 @@ class World:
         """Whether everybody has come to an end with everything whose time is not over."""
         valid = [each.id for each in self.released if each.expires_at > self.now]
         query = select(SpeakerDelivery.state).where(SpeakerDelivery.broadcast_id.in_(valid))
+        # An order's list is written a moment after the order: until then nobody is known to have come to an end.
+        unlisted = select(PlayOrder.broadcast_id).where(PlayOrder.broadcast_id.in_(valid), PlayOrder.listed.is_(False))
         with self.sessions.read() as session:
-            return set(session.scalars(query)) <= FINAL
+            return session.scalar(unlisted.limit(1)) is None and set(session.scalars(query)) <= FINAL
 
     # ---- inside
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub.audit import log
@@ -57,13 +58,13 @@ class Count:
 
 def next_value(session: Session, name: str, step: int = 1) -> int:
     """Return the first of `step` numbers that nobody else gets. Numbers only grow, across restarts."""
-    found = session.execute(
-        update(Counter).where(Counter.name == name).values(value=Counter.value + step).returning(Counter.value)
-    ).scalar()
+    take = update(Counter).where(Counter.name == name).values(value=Counter.value + step).returning(Counter.value)
+    found = session.execute(take).scalar()
     if found is None:
-        session.add(Counter(name=name, value=step))
-        session.flush()
-        found = step
+        # Several hubs may want the first number at once: one of them begins, all of them take.
+        new = sqlite.insert(Counter) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(Counter)
+        session.execute(new.values(name=name, value=0).on_conflict_do_nothing(index_elements=["name"]))
+        found = session.execute(take).scalar_one()
     return int(found) - step + 1
 
 

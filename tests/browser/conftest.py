@@ -46,7 +46,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> I
     runtime.sessions.engine.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed (Debian: apt install chromium)")

@@ -16,6 +16,7 @@ COMPOSING = [
     ("GET", f"/compose/{ID}"),
     ("POST", "/compose"),
     ("POST", "/compose/ready"),
+    ("POST", "/compose/try"),
     ("POST", "/compose/preview"),
     ("POST", "/compose/listen"),
     ("GET", "/announcements"),
