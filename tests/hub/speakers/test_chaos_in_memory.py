@@ -46,7 +46,7 @@ def check(world: World, released: Released, had_time: bool) -> None:
         at_most = 1 + min(1, world.interruptions(released.id, name))
         assert all(times <= at_most for times in sounds.values()), f"{name} sounded it too often: {sounds}"
         if released.priority is Priority.EMERGENCY and had_time and not released.stopped:
-            # A heartbeat tells of the failure without its reason, and here nobody asks again for a receipt that was lost.
+            # A heartbeat tells of a failure without its reason, and here nobody asks again for a lost receipt.
             told = ("power_lost", "")
             cut_off = state is PlayState.FAILED and world.delivery(released.id, name).reason in told
             assert sounds or (cut_off and horn.cuts), f"{name} missed an emergency: {state}"
