@@ -255,8 +255,16 @@ def test_no_request_that_is_nearly_right_ends_in_a_fault(bench: Bench) -> None:
         bench.seen.setdefault(method, set()).add(answer.status_code)
 
     ask()
-    assert {200, 201, 403, 404, 409, 422} <= bench.seen["POST"], "the requests reach nothing"
-    assert 503 in bench.seen["POST"] | bench.seen["PUT"], "nobody noticed that the broker is away"
+    assert {200, 403, 404, 422} <= bench.seen["POST"], "the requests reach nothing"
+    # Among so many verbs chance alone does not always hit these: the same doors, opened on purpose.
+    wish = {"title": "开会", "text": "明天开会。", "regions": [builders.NORTH]}
+    made = bench.send("clerk", "POST", "/announcements", wish, {})
+    submit = f"/announcements/{made.json['id']}/submit"  # type: ignore[index]
+    withdraw = submit.replace("/submit", "/withdraw")
+    answers = [made, bench.send("clerk", "POST", submit, None, {})]
+    answers += [bench.send("clerk", "POST", withdraw, {}, {}) for _ in range(2)]
+    answers.append(bench.send("county", "POST", "/speakers/s1001-1/restart", None, {}))
+    assert [answer.status_code for answer in answers] == [201, 200, 200, 409, 503], "the last one needs the broker"
     assert {200, 403, 404, 422} <= bench.seen["PUT"] | bench.seen["GET"]
 
 
