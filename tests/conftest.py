@@ -29,7 +29,7 @@ NOON = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 """Monday, 10:00 in the villages: no quiet hours."""
 
 
-LONGEST = ("test_every_page", "test_main_job", "test_survival", "test_a_county_speaks", "test_chaos", "test_attacks")
+LONGEST = ("test_main_job", "test_survival", "test_a_county_speaks", "test_every_page", "test_chaos", "test_attacks")
 """Files begun first, so that no process is left alone with one of them at the end."""
 
 
