@@ -1,4 +1,4 @@
-"""A hub killed in the middle of a countdown: what was confirmed goes out once; what is too old says so and is silent."""
+"""A hub killed in the middle of a countdown: what was confirmed goes out once; what is too old says so."""
 
 import re
 import sqlite3
@@ -44,13 +44,11 @@ def state(demo: RunningDemo, alert: str) -> str:
 
 def an_hour_passes(demo: RunningDemo, alert: str) -> None:
     """As if the hub had lain still for an hour: what that alert knows of time lies an hour further back."""
-    earlier = {
-        name: f"strftime('%Y-%m-%d %H:%M:%f000', {name}, '-60 minutes')"
-        for name in ("armed_at", "fires_at", "expires_at")
-    }
-    changes = ", ".join(f"{name} = {value}" for name, value in earlier.items())
+    query = """UPDATE alert SET armed_at = strftime('%Y-%m-%d %H:%M:%f000', armed_at, '-60 minutes'),
+        fires_at = strftime('%Y-%m-%d %H:%M:%f000', fires_at, '-60 minutes'),
+        expires_at = strftime('%Y-%m-%d %H:%M:%f000', expires_at, '-60 minutes') WHERE id = ?"""
     with sqlite3.connect(demo.folder / "cunxiang.db", timeout=30) as connection:
-        done = connection.execute(f"UPDATE alert SET {changes} WHERE id = ?", [alert.replace("-", "")])
+        done = connection.execute(query, [alert.replace("-", "")])
         assert done.rowcount == 1
     connection.close()
 
