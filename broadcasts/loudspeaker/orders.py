@@ -88,7 +88,7 @@ def place(
     circle = paths if isinstance(paths, Meant) else Meant(tuple(paths))
     deferred = priority >= Priority.EMERGENCY  # none of these was ever sent ahead
     taken = None if deferred else sheet.take_over(session, broadcast_id, circle, now=now)
-    commands = taken.targets if taken else targets.freeze(session, circle)
+    commands, number = (taken.targets, 0) if taken else targets.freeze_counted(session, circle)
     sent_at = taken.sent_at if taken else None
     order = PlayOrder(
         broadcast_id=broadcast_id,
@@ -108,9 +108,9 @@ def place(
         **asdict(manner),
     )
     session.add(order)
-    session.flush()
     if deferred:
-        return targets.count(session, circle) if commands else 0
+        return number  # written with what the caller adds, in one go
+    session.flush()
     state = PlayState.SENT if sent_at else PlayState.QUEUED
     if taken:
         return sheet.deliver(session, broadcast_id, taken, state=state, now=now)

@@ -1,12 +1,13 @@
 """Send to the broker: stops first, then what is new, most urgent first, then again to who is silent or came back."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.loudspeaker import listing, stopping
@@ -27,6 +28,8 @@ BROKER_AWAY_S = 0.5
 RESEND_AFTER = (5, 30, 120)
 """Seconds after which silent loudspeakers are told again, one by one; the last repeats until the order expires."""
 STOP_AGAIN = timedelta(seconds=3)
+GIVE_WAY_S = 0.03
+"""After an emergency has left, the hub itself rests: broker and loudspeakers need the processor now."""
 _OPEN = [s for s in PlayState if s not in FINAL]
 _SILENT = (PlayState.QUEUED, PlayState.SENT)
 """Of a sent order: nothing was heard of it yet. `queued` becomes `sent` a little later (`note_after_s`)."""
@@ -114,18 +117,15 @@ class Sender:
 
     def _look(self, now: datetime) -> _Due:
         """One look for all that may be due: an emergency waits for nothing but this."""
+        to_stop = _stops_due(now)
         with self._sessions.read() as session:
-            silences = [(order, stopping.unanswered(session, order)) for order in stopping.due(session, now)]
-            stops = session.scalars(
-                select(PlayOrder)
-                .where(
-                    PlayOrder.stop_seq.is_not(None),
-                    PlayOrder.next_resend_at <= now,
-                    PlayOrder.expires_at > now - STOP_FOR,
-                )
-                .order_by(PlayOrder.priority.desc())
-            ).all()
-            return _Due(silences, stops, self._next_order(session, now))
+            pressing = to_stop.exists() | stopping.due(now).exists()
+            first = session.execute(self._next(now).add_columns(pressing)).first()
+            if first is not None and not first[1]:
+                return _Due((), (), first[0])
+            silences = [(o, stopping.unanswered(session, o)) for o in session.scalars(stopping.due(now)).all()]
+            stops = session.scalars(to_stop.order_by(PlayOrder.priority.desc())).all()
+            return _Due(silences, stops, first[0] if first is not None else None)
 
     # ---- stops
 
@@ -207,6 +207,8 @@ class Sender:
             done = self._outlet.all(plays, urgency=order.priority, name=f"play {order.broadcast_id}")
             if done is not Sent.ALL:
                 return done
+            if not order.listed:
+                time.sleep(GIVE_WAY_S)
             with self._sessions.begin() as session:
                 _note_sent(session, order.broadcast_id, now)
             if order.listed:
@@ -235,11 +237,11 @@ class Sender:
     def _most_urgent(self) -> PlayOrder | None:
         """Return the most urgent order there is at this moment: one may have come while the last was sent."""
         with self._sessions.read() as session:
-            return self._next_order(session, self._clock())
+            return session.scalars(self._next(self._clock())).first()
 
-    def _next_order(self, session: Session, now: datetime) -> PlayOrder | None:
+    def _next(self, now: datetime) -> Select[PlayOrder]:
         query = select(PlayOrder).where(self._outlet.waiting(now))
-        return session.scalars(query.order_by(PlayOrder.priority.desc(), PlayOrder.created_at).limit(1)).first()
+        return query.order_by(PlayOrder.priority.desc(), PlayOrder.created_at).limit(1)
 
     def _send_again(self) -> Sent:
         now = self._clock()
@@ -299,6 +301,12 @@ class Sender:
             ]
             messages += self._sheet.plays(session, now, among=list(back))
         return self._outlet.all(messages, urgency=Priority.ROUTINE)
+
+
+def _stops_due(now: datetime) -> Select[PlayOrder]:
+    return select(PlayOrder).where(
+        PlayOrder.stop_seq.is_not(None), PlayOrder.next_resend_at <= now, PlayOrder.expires_at > now - STOP_FOR
+    )
 
 
 def _note_sent(session: Session, broadcast_id: UUID, now: datetime) -> None:

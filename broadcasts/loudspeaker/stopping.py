@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -42,10 +42,10 @@ def stop_region(session: Session, actor: Actor, path: str, *, now: datetime) -> 
     return order
 
 
-def due(session: Session, now: datetime) -> list[StopOrder]:
-    """Return what has to be sent now, the oldest first."""
+def due(now: datetime) -> Select[StopOrder]:
+    """Return the query for what has to be sent now, the oldest first."""
     query = select(StopOrder).where(StopOrder.next_resend_at <= now, StopOrder.made_at > now - REMEMBERED)
-    return list(session.scalars(query.order_by(StopOrder.made_at)))
+    return query.order_by(StopOrder.made_at)
 
 
 def recent(session: Session, now: datetime) -> list[StopOrder]:

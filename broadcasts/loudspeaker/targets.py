@@ -71,6 +71,16 @@ def freeze(session: Session, meant: Meant) -> list[Target]:
     return numbered(session, targets)
 
 
+def freeze_counted(session: Session, meant: Meant) -> tuple[list[Target], int]:
+    """Return what `freeze` does, and how many are meant: in one look where it can be, for who is in a hurry."""
+    if meant.only or meant.without or meant.drill or len(meant.paths) != 1:
+        commands = freeze(session, meant)
+        return commands, count(session, meant) if commands else 0
+    both = select(func.max(Speaker.number), func.count().filter(meant.where)).select_from(Speaker)
+    upto, number = session.execute(both).one()
+    return numbered(session, [_to_region(meant.paths[0], upto, [])]), number
+
+
 def numbered(session: Session, targets: Sequence[Target]) -> list[Target]:
     """Give commands their ids and numbers."""
     if not targets:
@@ -84,8 +94,11 @@ def _region(session: Session, meant: Meant, path: str) -> Target | None:
     excluded = _ids(session, here & Speaker.id.in_(meant.without)) if meant.without else []
     if len(excluded) > MOST_EXCLUDED:
         return _chosen(session, here & Speaker.id.not_in(meant.without))
-    upto = session.scalar(select(func.max(Speaker.number))) or 0
-    return {"region": codes_in(path)[-1], "upto": upto, "not": excluded, "paths": [path]}
+    return _to_region(path, session.scalar(select(func.max(Speaker.number))), excluded)
+
+
+def _to_region(path: str, upto: int | None, excluded: list[str]) -> Target:
+    return {"region": codes_in(path)[-1], "upto": upto or 0, "not": excluded, "paths": [path]}
 
 
 def _chosen(session: Session, where: ColumnElement[bool]) -> Target | None:

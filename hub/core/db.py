@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import DateTime, Engine, MetaData, String, create_engine, event, make_url
 from sqlalchemy.engine import Connection, Dialect
@@ -92,7 +92,18 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(parsed, pool_size=20, max_overflow=20, pool_pre_ping=True, pool_use_lifo=True)
+    engine = create_engine(parsed, pool_size=20, max_overflow=20, pool_pre_ping=True, pool_use_lifo=True)
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+PREPARED: Final = 1_000
+"""Statements a connection keeps prepared. The driver's hundred are fewer than the hub's loops use: each would be thrown
+out before it is used again."""
+
+
+def _prepare_postgresql(connection: Any, record: ConnectionPoolEntry) -> None:
+    connection.prepared_max = PREPARED
 
 
 LONG_WAL = "wal_autocheckpoint=20000"

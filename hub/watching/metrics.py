@@ -1,9 +1,8 @@
 """The hub's numbers in Prometheus's text format: requests as they are served, everything else when somebody asks."""
 
-import time
 from collections.abc import Iterable
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -11,6 +10,7 @@ from prometheus_client.registry import Collector
 from hub.core.checks import Checks
 from hub.core.gauges import Gauges
 from hub.core.runtime import Runtime
+from hub.web.requests import on_answer
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -33,17 +33,11 @@ class Metrics:
     def observe(self, app: Flask) -> None:
         """Measure every request of this application."""
 
-        @app.before_request
-        def begin() -> None:
-            g.began = time.perf_counter()
+        def measured(response: Response, seconds: float) -> None:
+            labels = (request.method, request.endpoint or "none", f"{response.status_code // 100}xx")
+            self._requests.labels(*labels).observe(seconds)
 
-        @app.after_request
-        def end(response: Response) -> Response:
-            began = g.get("began")
-            if began is not None:
-                labels = (request.method, request.endpoint or "none", f"{response.status_code // 100}xx")
-                self._requests.labels(*labels).observe(time.perf_counter() - began)
-            return response
+        on_answer(app, measured)
 
     def text(self) -> bytes:
         """Return everything as Prometheus reads it."""

@@ -33,6 +33,18 @@ class Entry:
     primary: str = ""
 
 
+Line = dict[str, object]
+"""A line as the template draws it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The menu of one person: its lines, and those that stand on the page 设置, behind the last of them."""
+
+    lines: list[Line]
+    settings: list[Line]
+
+
 @dataclass
 class Menu:
     """All entries; rooms add theirs when they plug in."""
@@ -44,26 +56,23 @@ class Menu:
         self.entries.append(entry)
         self.entries.sort(key=lambda e: (e.group, e.position))
 
-    def shown_to(self, session: Session, actor: Actor) -> list[dict[str, object]]:
-        """Return the lines this person may use, as plain values for the template."""
-        lines = [_line(entry, session, actor) for entry in self._open_to(actor) if entry.group != SETTINGS]
-        folded = self.settings_of(session, actor)
+    def shown_to(self, session: Session, actor: Actor) -> "Shown":
+        """Return what this person may use, each badge counted once."""
+        lines = [_line(entry, session, actor) for entry in self._open_to(actor)]
+        folded = [line for line in lines if line["group"] == SETTINGS]
+        lines = [line for line in lines if line["group"] != SETTINGS]
         if folded:
             badge = sum(int(str(line["badge"])) for line in folded)
             where = url_for("shell.settings")
             behind = {"key": "settings", "label": _("设置"), "icon": "settings", "href": where, "badge": badge}
             lines.append({**behind, "primary": "", "group": SETTINGS})
-        return lines
-
-    def settings_of(self, session: Session, actor: Actor) -> list[dict[str, object]]:
-        """Return what stands on the page 设置 for this person."""
-        return [_line(entry, session, actor) for entry in self._open_to(actor) if entry.group == SETTINGS]
+        return Shown(lines, folded)
 
     def _open_to(self, actor: Actor) -> list[Entry]:
         return [entry for entry in self.entries if actor.may_somewhere(entry.permission)]
 
 
-def _line(entry: Entry, session: Session, actor: Actor) -> dict[str, object]:
+def _line(entry: Entry, session: Session, actor: Actor) -> Line:
     return {
         "key": entry.key,
         "label": str(entry.label),
@@ -75,4 +84,4 @@ def _line(entry: Entry, session: Session, actor: Actor) -> dict[str, object]:
     }
 
 
-__all__ = ["SETTINGS", "Badge", "Entry", "Menu", "lazy_gettext"]
+__all__ = ["SETTINGS", "Badge", "Entry", "Line", "Menu", "Shown", "lazy_gettext"]

@@ -3,11 +3,12 @@
 import logging
 import re
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
 from uuid import uuid4
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
 from hub.core.logs import about
 
@@ -15,6 +16,16 @@ log = logging.getLogger(__name__)
 HEADER: Final = "X-Request-Id"
 SLOW_S: Final = 2.0
 _GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+Measured = Callable[[Response, float], None]
+"""Gets every answer, and how many seconds it took."""
+_EXTENSION: Final = "cunxiang.measured"
+
+
+def on_answer(app: Flask, measured: Measured) -> None:
+    """Tell how long each request took."""
+    app.extensions.setdefault(_EXTENSION, []).append(measured)
 
 
 def install(app: Flask) -> None:
@@ -36,6 +47,8 @@ def _answer(response: Response) -> Response:
     if "request_id" in g:
         response.headers[HEADER] = g.request_id
         took = time.perf_counter() - g.request_began
+        for measured in current_app.extensions.get(_EXTENSION, ()):
+            measured(response, took)
         if took > SLOW_S:
             # The endpoint, not the address: an address may hold what is somebody's business.
             log.warning("slow_request", extra={"endpoint": request.endpoint, "seconds": round(took, 1)})

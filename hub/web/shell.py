@@ -14,7 +14,7 @@ from sqlalchemy import text
 from hub.core.runtime import runtime
 from hub.web.guards import never_held
 from hub.web.i18n import COOKIE, day, language
-from hub.web.menu import SETTINGS, Menu
+from hub.web.menu import SETTINGS, Line, Menu
 from hub.web.work import Identity, actor, now, reading, visitor
 
 bp = Blueprint("shell", __name__)
@@ -48,7 +48,7 @@ def health() -> ResponseReturnValue:
 def settings() -> ResponseReturnValue:
     """Show everything that is set once and then seldom, as far as this person may."""
     with reading() as session:
-        lines = runtime().get(Menu).settings_of(session, actor())
+        lines = runtime().get(Menu).shown_to(session, actor()).settings
     return render_template("hub/web/settings.html", lines=lines)
 
 
@@ -139,13 +139,13 @@ def _shell() -> dict[str, Any]:
         frame["lock_url"] = url_for("duty.lock") if person.on_duty else ""
     if person is not None and request.headers.get("HX-Request") != "true":
         with reading() as session:
-            menu = runtime().get(Menu)
-            frame["menu"] = menu.shown_to(session, person.actor)
-            frame["active"] = _open_line([*frame["menu"], *menu.settings_of(session, person.actor)])
+            shown = runtime().get(Menu).shown_to(session, person.actor)
+        frame["menu"] = shown.lines
+        frame["active"] = _open_line([*shown.lines, *shown.settings])
     return frame
 
 
-def _open_line(menu: list[dict[str, object]]) -> object:
+def _open_line(menu: list[Line]) -> object:
     """Return the key of the menu line whose address is nearest above the page's."""
     path = request.path
     above = [line for line in menu if path == line["href"] or path.startswith(f"{line['href']}/".replace("//", "/"))]
