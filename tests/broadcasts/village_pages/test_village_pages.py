@@ -16,6 +16,7 @@ from sqlalchemy import select
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, Kind
+from broadcasts.feedback.kinds import ComplaintKind
 from broadcasts.feedback.models import Complaint
 from broadcasts.feedback.settings import FeedbackSettings
 from broadcasts.kinds import Act, Colour, Mode
@@ -271,7 +272,7 @@ def test_one_village_sends_so_much_a_day_and_pages_are_opened_so_often(
     with runtime.sessions.begin() as session:
         village = service.find(session, address.removeprefix("/v/"))
         for text, refused in (("", False), ("", True), ("着火了", False)):
-            form = service.Form(service.ComplaintKind.TOO_LOUD, text, "", None)
+            form = service.Form(ComplaintKind.TOO_LOUD, text, "", None)
             try:
                 service.take_in(
                     session,
