@@ -1,16 +1,22 @@
 """The roof: the one module that knows every feature. `cunxiang --help` says what can be done from here."""
 
+import gc
 from pathlib import Path
 
-from flask import Flask
+gc.disable()  # a quarter of the start went into looking for rubbish among what is only just being made
 
-import broadcasts.feature
-import schedules.feature
-from hub.app import build, open_runtime
-from hub.commands.frame import sections
-from hub.commands.top import command_line
-from hub.core.config import load
-from hub.core.feature import Feature
+from flask import Flask  # noqa: E402
+
+import broadcasts.feature  # noqa: E402
+import schedules.feature  # noqa: E402
+from hub.app import build, open_runtime  # noqa: E402
+from hub.commands.frame import sections  # noqa: E402
+from hub.commands.top import command_line  # noqa: E402
+from hub.core.config import load  # noqa: E402
+from hub.core.feature import Feature  # noqa: E402
+
+gc.freeze()
+gc.enable()
 
 FEATURES: tuple[Feature, ...] = (broadcasts.feature.feature, schedules.feature.feature)
 

@@ -22,7 +22,7 @@ from hub.core.actor import SYSTEM
 from hub.core.db import Sessions
 from hub.core.errors import HubError
 from hub.regions.tree import codes_in
-from schedules import almanac, yielding
+from schedules import agreed, almanac, yielding
 from schedules.models import Occurrence, OccurrenceState, Sheet, SheetState, Slot, SlotKind
 from schedules.playing import usual
 from schedules.sources import Nothing, Piece, Sources
@@ -207,7 +207,9 @@ class Firing:
             return "sound_not_ready", piece
         day = occurrence.due_at.astimezone(ZoneInfo(slot.zone)).date()
         quiet = day in almanac.load(session).of(slot.home_path).quiet
-        return ("quiet_day" if quiet and not slot.days.get("on_quiet_days") else ""), piece
+        if quiet and not slot.days.get("on_quiet_days"):
+            return "quiet_day", piece
+        return agreed.why_not(session, running, slot, piece), piece
 
 
 @dataclass(frozen=True, slots=True)

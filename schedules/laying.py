@@ -18,7 +18,7 @@ from broadcasts.delivery.service import PRIORITY
 from broadcasts.loudspeaker import sheet
 from broadcasts.loudspeaker.sheet import Ahead
 from hub.core.db import Sessions
-from schedules import almanac, yielding
+from schedules import agreed, almanac, yielding
 from schedules.firing import order_of
 from schedules.models import Occurrence, OccurrenceState, Sheet, SheetState, Slot, SlotKind
 from schedules.playing import usual
@@ -153,7 +153,7 @@ class Laying:
         day = due.astimezone(ZoneInfo(slot.zone)).date()
         if day in almanac.load(session).of(slot.home_path).quiet and not slot.days.get("on_quiet_days"):
             return None
-        if self.rules.quiet.touches(due, piece.ms / 1000):
+        if self.rules.quiet.touches(due, piece.ms / 1000) or agreed.why_not(session, running, slot, piece):
             return None
         if yielding.why(session, occurrence, (slot.home_path,), piece.ms):
             return None

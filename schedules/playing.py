@@ -86,7 +86,8 @@ class Recordings:
     def piece(self, session: Session, slot: Slot, due_at: datetime) -> Piece | Nothing:
         """Return it, unless it was taken out, replaced or has expired by that day."""
         found = session.get(Material, slot.subject_id) if slot.subject_id else None
-        code = materials.why_not(found, due_at.astimezone(ZoneInfo(slot.zone)).date(), slot.subject_hash)
+        day = due_at.astimezone(ZoneInfo(slot.zone)).date()
+        code = materials.why_not(session, found, day, slot.subject_hash)
         if code or found is None:
             return Nothing(code, slot.title)
         sound = Sound(found.audio_sha256, found.audio_ms, found.audio_bytes)

@@ -2,7 +2,7 @@
 
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import StaticPool, create_engine, update
 from sqlalchemy.orm import Session
+from uuid6 import uuid7
 
 from hub.core.actor import SYSTEM
 from hub.core.db import Base, Sessions
@@ -18,6 +19,8 @@ from hub.regions import service as regions
 from hub.speakers import registry
 from hub.speakers.envelope import SigningKey
 from hub.speakers.models import Speaker
+from hub.speakers.protocol import Records, ToDevice, seal_command
+from hub.speakers.topics import Kind, device_topic
 
 KEY = SigningKey.from_secret("h1", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 COUNTY, TOWN, BRIDGE, HILL = "990101000000", "990101001000", "990101001001", "990101001002"
@@ -65,6 +68,21 @@ class MortalSessions(Sessions):
             yield session
             if self.luck.strikes(self.luck.hub_death):
                 raise HubKilledError
+
+
+class Asking:
+    """Asks loudspeakers for receipts that were lost, as the station does."""
+
+    def __init__(self, publish: Callable[[str, bytes], bool], now: Callable[[], datetime]) -> None:
+        self._publish, self._now = publish, now
+
+    def send(self, kind: type[Records], speaker_id: str, seq: int, *, after: int) -> str | None:
+        ms, name = round(self._now().timestamp() * 1000), str(uuid7())
+        command = kind(
+            id=name, issuer="hub", iat=ms, nbf=ms - 60_000, exp=ms + 60_000, seq=seq, to=ToDevice(device=speaker_id),
+            after=after,
+        )  # fmt: skip
+        return name if self._publish(device_topic(speaker_id, Kind.COMMAND), seal_command(command, KEY)) else None
 
 
 @lru_cache(maxsize=1)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from chaosground import BEAT_S, BEGIN, KEY, HubKilledError, Luck, MortalSessions, a_copy
+from chaosground import BEAT_S, BEGIN, KEY, Asking, HubKilledError, Luck, MortalSessions, a_copy
 from sqlalchemy import StaticPool, create_engine, select
 from uuid6 import uuid7
 
-from broadcasts.loudspeaker import orders, receipts
+from broadcasts.loudspeaker import orders
+from broadcasts.loudspeaker.intake import Intake
 from broadcasts.loudspeaker.models import PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.orders import Manner, Sound
 from broadcasts.loudspeaker.sender import Sender
@@ -202,6 +203,7 @@ class World:
         self.horns = self._switch_on(chance)
         self.next_step = self.ms
         self.sender = self._new_sender()
+        self.intake = self._new_intake()
 
     @property
     def now(self) -> datetime:
@@ -243,6 +245,7 @@ class World:
         if not self.hub_up:
             self.hub_up = True
             self.sender = self._new_sender()
+            self.intake = self._new_intake()
             for topic, payload in self.retained.items():
                 self.say(topic, payload)
 
@@ -339,8 +342,7 @@ class World:
         assert place is not None
         match place[1]:
             case Kind.RECEIPT:
-                report = receipts.from_receipt(Receipt.model_validate_json(payload))
-                self._record([report] if report is not None else [])
+                self.intake.take_receipts([Receipt.model_validate_json(payload)])
             case Kind.PRESENCE:
                 with self.sessions.begin() as session:
                     changes = presence.note_presences(session, [Presence.model_validate_json(payload)], now=self.now)
@@ -350,12 +352,10 @@ class World:
                 with self.sessions.begin() as session:
                     changes = presence.note_beats(session, [beat], now=self.now)
                 self.sender.came_back(changes.came)
-                self._record(receipts.from_beat(beat))
+                self.intake.take_beats([beat])
 
-    def _record(self, reports: list[receipts.Report]) -> None:
-        if reports:
-            with self.sessions.begin() as session:
-                receipts.record(session, reports, now=self.now)
+    def _new_intake(self) -> Intake:
+        return Intake(self.sessions, Asking(Wire(self).publish, lambda: self.now), lambda: self.now)
 
     def _new_sender(self) -> Sender:
         return Sender(

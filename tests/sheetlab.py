@@ -8,7 +8,6 @@ from builders import NORTH, an_announcement, the_actor
 from conftest import NOON
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from uuid6 import uuid7
 
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.filling import Spoken
@@ -17,10 +16,10 @@ from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.rules import Rules
 from broadcasts.feature import rules_of
 from broadcasts.loudspeaker.orders import Sound
-from broadcasts.materials.lifecycle import State
-from broadcasts.materials.models import Material, MaterialKind
+from broadcasts.materials import service as materials
+from broadcasts.materials.drafting import MaterialDraft
+from broadcasts.uploads.workshop import Manner
 from hub.core.runtime import Runtime
-from hub.regions.tree import path_of
 from schedules import booking, timetable
 from schedules.calendar import Pattern, Rhythm
 from schedules.firing import Firing
@@ -38,13 +37,13 @@ SONG = "5a" * 32
 def a_recording(session: Session, *, ms: int = 180_000, title: str = "村歌", sha256: str = SONG) -> UUID:
     """A recording that was agreed to, without its file."""
     clerk, approver = the_actor(session, "clerk"), the_actor(session, "approver")
-    found = Material(
-        id=uuid7(), kind=MaterialKind.RECORDING, title=title, text="", home_path=path_of(NORTH), audio_sha256=sha256,
-        audio_ms=ms, audio_bytes=1000, state=State.APPROVED, written_by=clerk.id, written_by_name="", written_at=NOON,
-        changed_at=NOON, submitted_by=clerk.id, approved_by=approver.id, approved_at=NOON,
-    )  # fmt: skip
-    session.add(found)
-    session.flush()
+    draft = MaterialDraft(title, source="文化站", home=NORTH)
+    found = materials.bring(
+        session, clerk, draft, manner=Manner.MUSIC, sha256=sha256, ms=ms, size=1000, peaks=(), now=NOON
+    )
+    materials.submit(session, clerk, found.id, today=TODAY, now=NOON)
+    seen = found.content_hash
+    materials.approve(session, approver, found.id, seen_hash=seen, today=TODAY, now=NOON)
     return found.id
 
 

@@ -15,9 +15,9 @@ from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.outlook import look
-from broadcasts.announcements.review import REASON_LENGTH
 from broadcasts.announcements.timing import Timetable
 from broadcasts.announcements.wire import AnnouncementIn, AnnouncementOut, Preview
+from broadcasts.approvals.rounds import REASON_LENGTH
 from broadcasts.audience.selection import MOST_NUMBERS
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps

@@ -1,5 +1,6 @@
 """Announcements that stand ready to be called for: approved as a part of something larger, by the same two people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +13,7 @@ from broadcasts.announcements.drafting import Draft, content_hash
 from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals.models import Review
 from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotAllowed
@@ -33,10 +35,11 @@ def stand_ready(
     draft: Draft,
     spoken: Spoken | None,
     *,
+    verdicts: Sequence[Review],
     home_path: str,
     now: datetime,
 ) -> Announcement:
-    """Make an approved announcement of words that the approver has just agreed to. Never by their author.
+    """Make an approved announcement of words the approver, as the last one, has just agreed to. Never by their author.
 
     Its audience and words were checked when they were handed in, together with whatever calls for it.
     """
@@ -62,7 +65,7 @@ def stand_ready(
     announcement.content_hash = content_hash(announcement)
     session.add(announcement)
     session.flush()
-    review.pass_together(session, approver, announcement, now=now)
+    review.pass_together(session, announcement, verdicts, now=now)
     log.record(
         session,
         approver,

@@ -64,7 +64,7 @@ def why_silent(session: Session, announcement: Announcement, moment: datetime, z
     if not announcement.recording_sha256:
         return ""
     material = session.get(Material, announcement.material_id) if announcement.material_id else None
-    return materials.why_not(material, moment.astimezone(zone).date(), announcement.recording_sha256)
+    return materials.why_not(session, material, moment.astimezone(zone).date(), announcement.recording_sha256)
 
 
 def require_playable(session: Session, announcement: Announcement, moment: datetime, zone: ZoneInfo) -> None:

@@ -1,5 +1,6 @@
 """An announcement on its way through its reviewers; a round begins with what is handed in, and ends with a verdict."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,47 +11,43 @@ from broadcasts.announcements.drafting import content_hash
 from broadcasts.announcements.lifecycle import State, step
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
-from broadcasts.approvals import reviewing, versions
-from broadcasts.approvals import service as approvals
-from broadcasts.approvals.models import Opinion
-from broadcasts.approvals.reviewing import Case
-from broadcasts.approvals.rules import ANYBODY, Matter
+from broadcasts.approvals import rounds
+from broadcasts.approvals.models import Opinion, Review, Version
+from broadcasts.approvals.rounds import Subject
+from broadcasts.approvals.rules import Matter
 from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput, NotAllowed, NotFound, WrongState
 from hub.regions import service as regions
 
-REASON_LENGTH = 200
 
-
-def case_of(announcement: Announcement) -> Case:
+def subject_of(announcement: Announcement, content: dict[str, Any] | None = None) -> Subject:
     """Return what a reviewer's verdict is about."""
     authors = {announcement.written_by, announcement.submitted_by}
-    return Case(
-        announcement_id=announcement.id,
-        round=announcement.round,
+    return Subject(
+        id=announcement.id,
+        matter=_matter(announcement),
+        title=announcement.title,
         home_path=announcement.home_path,
         authors=frozenset(one for one in authors if one is not None),
-        steps=tuple(announcement.steps),
-        passed=announcement.step,
         content_hash=announcement.content_hash,
+        content=content or {},
     )
 
 
 def begin(session: Session, actor: Actor, announcement: Announcement, *, now: datetime) -> None:
     """Begin a new round: who has to look is settled now, and what they look at is kept."""
-    announcement.round += 1
-    announcement.step = 0
-    announcement.steps = list(approvals.steps_needed(session, announcement.home_path, _matter(announcement)))
-    _keep(session, announcement, actor.id or announcement.written_by, actor.name, now)
+    subject = subject_of(announcement, _content(session, announcement))
+    _stands(announcement, rounds.begin(session, actor, subject, now=now))
 
 
-def pass_together(session: Session, actor: Actor, announcement: Announcement, *, now: datetime) -> None:
-    """Note one reviewer's verdict on what was looked at as a part of something larger, which has rules of its own."""
-    announcement.round, announcement.steps = 1, [ANYBODY]
-    _keep(session, announcement, announcement.written_by, announcement.written_by_name, now)
-    reviewing.give(session, actor, case_of(announcement), Opinion.PASSED, now=now)
-    announcement.step = 1
+def pass_together(session: Session, announcement: Announcement, verdicts: Sequence[Review], *, now: datetime) -> None:
+    """Let the verdicts on something larger, which has rules of its own, count for this part of it."""
+    a = announcement
+    subject = subject_of(a, _content(session, a))
+    version = rounds.agree(session, subject, verdicts, by_id=a.written_by, by_name=a.written_by_name, now=now)
+    _stands(announcement, version)
+    announcement.step = len(version.steps)
 
 
 def require_reviewer(actor: Actor, announcement: Announcement) -> None:
@@ -69,18 +66,16 @@ def void(announcement: Announcement) -> None:
     announcement.step = 0
 
 
-def take_step(session: Session, actor: Actor, announcement: Announcement, *, now: datetime) -> bool:
+def take_step(
+    session: Session, actor: Actor, announcement: Announcement, *, now: datetime, seen_step: int | None = None
+) -> bool:
     """Note that the actor passes it; return whether that was the last step."""
     _require_waiting(announcement)
     if content_hash(announcement) != announcement.content_hash:
         raise WrongState("announcement_changed_meanwhile")
-    given = reviewing.give(session, actor, case_of(announcement), Opinion.PASSED, now=now)
+    verdicts = rounds.take_step(session, actor, subject_of(announcement), now=now, seen_step=seen_step)
     announcement.step += 1
-    last = announcement.step >= len(announcement.steps)
-    if not last or given.for_name:
-        details = {"title": announcement.title, "number": announcement.step, "in_place_of": given.for_name}
-        _note(session, actor, "announcement.pass", announcement, now, **details)
-    return last
+    return bool(verdicts)
 
 
 def refuse(
@@ -88,7 +83,7 @@ def refuse(
 ) -> None:
     """Note that the actor returns or rejects it."""
     _require_waiting(announcement)
-    reviewing.give(session, actor, case_of(announcement), verdict, now=now, reason=reason)
+    rounds.refuse(session, actor, subject_of(announcement), reason, verdict=verdict, now=now)
 
 
 def reject(session: Session, actor: Actor, announcement_id: UUID, reason: str, *, now: datetime) -> Announcement:
@@ -124,14 +119,19 @@ def reopen(
 
 def blocked(session: Session, actor: Actor, announcement: Announcement) -> str:
     """Return the code of what keeps the actor from the next verdict, empty when nothing does."""
-    return reviewing.blocked(session, actor, case_of(announcement))
+    return rounds.standing(session, actor, subject_of(announcement)).refusal
+
+
+def count_open(session: Session, actor: Actor, waiting: Sequence[Announcement]) -> int:
+    """Return how many of those that wait are for this very person to look at."""
+    return rounds.count_open(session, actor, [subject_of(one) for one in waiting])
 
 
 def require_untouched(session: Session, announcement: Announcement) -> None:
     """Raise WrongState unless what goes out is what every reviewer passed."""
     if content_hash(announcement) != announcement.content_hash:
         raise WrongState("announcement_changed_meanwhile")
-    reviewing.require_passed(session, case_of(announcement))
+    rounds.require_passed(session, subject_of(announcement), "announcement_changed_meanwhile")
 
 
 def checked_reason(reason: str) -> str:
@@ -139,7 +139,7 @@ def checked_reason(reason: str) -> str:
     reason = reason.strip()
     if not reason:
         raise BadInput("reason_missing", field="reason")
-    return reason[:REASON_LENGTH]
+    return reason[: rounds.REASON_LENGTH]
 
 
 def _require_waiting(announcement: Announcement) -> None:
@@ -162,9 +162,8 @@ def _matter(announcement: Announcement) -> Matter:
     return Matter.WORDS if announcement.audio_sha256 else Matter.TEXTS
 
 
-def _keep(session: Session, announcement: Announcement, by_id: UUID, by_name: str, now: datetime) -> None:
-    a = announcement
-    versions.keep(session, a.id, a.round, _content(session, a), a.content_hash, by_id=by_id, by_name=by_name, now=now)
+def _stands(announcement: Announcement, version: Version) -> None:
+    announcement.round, announcement.steps, announcement.step = version.round, list(version.steps), 0
 
 
 def _content(session: Session, announcement: Announcement) -> dict[str, Any]:

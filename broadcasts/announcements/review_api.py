@@ -6,9 +6,10 @@ from flask import Response
 from pydantic import Field
 
 from broadcasts.announcements import history, review
-from broadcasts.announcements.history import Round
 from broadcasts.announcements.wire import AnnouncementOut
+from broadcasts.approvals.history import Round
 from broadcasts.approvals.models import Opinion
+from broadcasts.approvals.rounds import REASON_LENGTH
 from hub.web.api import Input, Output, answers, ms, room, say
 from hub.web.idempotency import finish, once
 from hub.web.work import actor, now, reading, work
@@ -25,7 +26,7 @@ class ReviewedPath(Input):
 class Rejection(Input):
     """Why it ends."""
 
-    reason: str = Field(min_length=1, max_length=review.REASON_LENGTH)
+    reason: str = Field(min_length=1, max_length=REASON_LENGTH)
 
 
 class VerdictOut(Output):

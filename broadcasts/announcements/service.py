@@ -128,10 +128,8 @@ def approve(
     review.require_reviewer(actor, announcement)
     if seen_hash and seen_hash != announcement.content_hash:
         raise WrongState("announcement_changed_meanwhile")
-    if seen_step is not None and seen_step != announcement.step:
-        raise WrongState("reviewed_meanwhile")
     playing.require_playable(session, announcement, now, rules.zone)
-    if not review.take_step(session, actor, announcement, now=now):
+    if not review.take_step(session, actor, announcement, seen_step=seen_step, now=now):
         return None
     announcement.state = step(announcement.state, State.APPROVED)
     announcement.approved_by, announcement.approved_by_name = actor.id, actor.name
@@ -264,7 +262,7 @@ def waiting(session: Session, actor: Actor) -> list[Announcement]:
 
 def count_waiting(session: Session, actor: Actor) -> int:
     """Return how many wait for this person's approval; what others have to look at does not count."""
-    return sum(1 for found in waiting(session, actor) if not review.blocked(session, actor, found))
+    return review.count_open(session, actor, waiting(session, actor))
 
 
 def as_draft(announcement: Announcement) -> Draft:

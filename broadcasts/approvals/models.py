@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, Text, UniqueConstraint
+from sqlalchemy import Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
@@ -38,16 +38,18 @@ class ApprovalRule(Base):
 
 
 class Review(Base):
-    """One verdict. The keys hold what the service promises: one verdict a step, and nobody twice in a round."""
+    """One verdict. The keys hold what the service promises: one verdict a step, and nobody passes twice in a round."""
 
     __tablename__ = "review"
     __table_args__ = (
-        UniqueConstraint("announcement_id", "round", "step"),
-        UniqueConstraint("announcement_id", "round", "reviewer_id"),
+        UniqueConstraint("subject_id", "round", "step"),
+        UniqueConstraint("subject_id", "round", "reviewer_id", "verdict"),
+        Index(None, "at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    announcement_id: Mapped[UUID]
+    subject_id: Mapped[UUID]
+    """What it is about: an announcement, a campaign, a sheet, something of the library, a plan."""
     round: Mapped[int]
     """How many times it had been handed in."""
     step: Mapped[int]
@@ -63,13 +65,21 @@ class Review(Base):
 
 
 class Version(Base):
-    """What was handed in, as it was: the words, and everything else that shapes what people hear and read."""
+    """What was handed in, as it was, and who has to look: with it begins a round.
 
-    __tablename__ = "announcement_version"
-    __table_args__ = (UniqueConstraint("announcement_id", "round"),)
+    `content` holds the words and everything else that shapes what people hear and read. `steps` are the roles of the
+    reviewers this round needs: no rule that is changed later changes them.
+    """
+
+    __tablename__ = "handed_in"
+    __table_args__ = (UniqueConstraint("subject_id", "round"), Index(None, "home_path", "at"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    announcement_id: Mapped[UUID]
+    subject_id: Mapped[UUID]
+    matter: Mapped[Matter] = mapped_column(StateText(Matter))
+    title: Mapped[str] = mapped_column(String(60), default="")
+    home_path: Mapped[str] = mapped_column(String(64))
+    steps: Mapped[list[str]]
     round: Mapped[int]
     content: Mapped[dict[str, Any]]
     content_hash: Mapped[str] = mapped_column(String(64))

@@ -17,23 +17,33 @@ from hub.core.errors import NotAllowed, WrongState
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a verdict is about. `steps` are the roles its reviewers need, `passed` how many have been taken."""
+    """What a verdict is about. `steps` are the roles its reviewers need, `reviews` what was said in this round."""
 
-    announcement_id: UUID
+    subject_id: UUID
     round: int
     home_path: str
     authors: frozenset[UUID]
     steps: tuple[str, ...]
-    passed: int
     content_hash: str
+    reviews: tuple[Review, ...] = ()
+
+    @property
+    def passed(self) -> int:
+        """How many steps have been taken."""
+        return sum(1 for one in self.reviews if one.verdict is Opinion.PASSED)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nobody else has to look after the next reviewer."""
+        return self.passed + 1 >= len(self.steps)
 
 
-def stand_for(session: Session, actor: Actor, case: Case) -> Scope:
+def stand_for(actor: Actor, case: Case) -> Scope:
     """Return the right by which the actor may give the next verdict; NotAllowed says why there is none."""
     actor.require(Permission.APPROVE, case.home_path)
     if actor.id is None or actor.id in case.authors:
         raise NotAllowed("own_announcement")
-    spent = _spent(session, case)
+    spent = _spent(case)
     if actor.id in spent:
         raise NotAllowed("reviewed_already")
     held = [s for s in actor.scopes if Permission.APPROVE in s.permissions and case.home_path.startswith(s.path)]
@@ -46,10 +56,22 @@ def stand_for(session: Session, actor: Actor, case: Case) -> Scope:
     return min(free, key=lambda scope: scope.for_id is not None)
 
 
-def blocked(session: Session, actor: Actor, case: Case) -> str:
+def stand_against(actor: Actor, case: Case) -> Scope:
+    """Return the right by which the actor may return or reject it: whoever passed it already may think again."""
+    mine = next((one for one in case.reviews if one.reviewer_id == actor.id), None)
+    if mine is None or actor.id in case.authors:
+        return stand_for(actor, case)
+    actor.require(Permission.APPROVE, case.home_path)
+    held = [s for s in actor.scopes if Permission.APPROVE in s.permissions and case.home_path.startswith(s.path)]
+    return min(held, key=lambda scope: scope.for_id is not None)
+
+
+def blocked(actor: Actor, case: Case) -> str:
     """Return the code of what keeps the actor from giving the next verdict, empty when nothing does."""
+    if actor.id in case.authors:
+        return "own_announcement"
     try:
-        stand_for(session, actor, case)
+        stand_for(actor, case)
     except NotAllowed as refused:
         return refused.code
     return ""
@@ -57,11 +79,11 @@ def blocked(session: Session, actor: Actor, case: Case) -> str:
 
 def give(session: Session, actor: Actor, case: Case, verdict: Opinion, *, now: datetime, reason: str = "") -> Review:
     """Note a verdict. Of two that come at once for one step the second is refused by the table's own key."""
-    right = stand_for(session, actor, case)
+    right = stand_for(actor, case) if verdict is Opinion.PASSED else stand_against(actor, case)
     if actor.id is None:
         raise NotAllowed("own_announcement")
     review = Review(
-        announcement_id=case.announcement_id,
+        subject_id=case.subject_id,
         round=case.round,
         step=case.passed + 1,
         verdict=verdict,
@@ -81,36 +103,27 @@ def give(session: Session, actor: Actor, case: Case, verdict: Opinion, *, now: d
     return review
 
 
-def require_passed(session: Session, case: Case) -> None:
-    """Raise WrongState unless every step was passed for exactly this content, by as many people.
+def is_passed(case: Case) -> bool:
+    """Return whether every step was passed for exactly this content, by as many people, none of them an author.
 
-    Verdicts cannot be changed in the database, so whoever changes an announcement behind the hub's back, its hash
-    included, still finds no verdict for it.
+    Verdicts cannot be changed in the database, so whoever changes something behind the hub's back, its hash included,
+    still finds no verdict for it.
     """
-    reviews = of_round(session, case.announcement_id, case.round)
-    passed = [r for r in reviews if r.verdict is Opinion.PASSED and r.content_hash == case.content_hash]
-    people = {r.reviewer_id for r in passed} - case.authors
-    if len(passed) < max(len(case.steps), 1) or len(people) < len(passed):
-        raise WrongState("announcement_changed_meanwhile")
+    passed = [one for one in case.reviews if one.verdict is Opinion.PASSED and one.content_hash == case.content_hash]
+    people = {one.reviewer_id for one in passed} - case.authors
+    return len(passed) >= max(len(case.steps), 1) and len(people) == len(passed)
 
 
-def of_round(session: Session, announcement_id: UUID, round_: int) -> Sequence[Review]:
+def of_round(session: Session, subject_id: UUID, round_: int) -> Sequence[Review]:
     """Return the verdicts of one round in their order."""
-    query = select(Review).where(Review.announcement_id == announcement_id, Review.round == round_)
+    query = select(Review).where(Review.subject_id == subject_id, Review.round == round_)
     return session.scalars(query.order_by(Review.step)).all()
-
-
-def of_all(session: Session, announcement_id: UUID) -> Sequence[Review]:
-    """Return every verdict ever given on an announcement."""
-    query = select(Review).where(Review.announcement_id == announcement_id)
-    return session.scalars(query.order_by(Review.round, Review.step)).all()
 
 
 def _needed(case: Case) -> str:
     return case.steps[case.passed] if case.passed < len(case.steps) else ANYBODY
 
 
-def _spent(session: Session, case: Case) -> frozenset[UUID]:
+def _spent(case: Case) -> frozenset[UUID]:
     """Return whose eyes have been used in this round, those of the absent included."""
-    reviews = of_round(session, case.announcement_id, case.round)
-    return frozenset({r.reviewer_id for r in reviews} | {r.for_id for r in reviews if r.for_id})
+    return frozenset({r.reviewer_id for r in case.reviews} | {r.for_id for r in case.reviews if r.for_id})

@@ -1,6 +1,6 @@
 """How many reviewers something needs, by what it is and how far it reaches."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,6 +20,16 @@ class Matter(StrEnum):
     RELAY = "relay"
     TEXTS = "texts"
     """Text messages alone."""
+    CAMPAIGN = "campaign"
+    SHEET = "sheet"
+    MATERIAL = "material"
+    """A text or recording of the library."""
+    PLAN = "plan"
+    """What is said in an emergency: whoever is on duty may then fire it alone."""
+
+
+LEAST: Mapping[Matter, int] = {Matter.PLAN: 2}
+"""What no rule goes below."""
 
 
 class Reach(StrEnum):
@@ -44,6 +54,11 @@ class Rule:
         """Return whether it speaks of such a matter there."""
         here = path.startswith(self.region_path)
         return here and self.matter in (Matter.ANY, matter) and self.reach in (Reach.ANY, reach)
+
+
+def enough(matter: Matter, steps: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the steps, and as many more as such a matter needs in any case."""
+    return steps + (ANYBODY,) * (LEAST.get(matter, 1) - len(steps))
 
 
 def steps_for(rules: Iterable[Rule], path: str, matter: Matter, reach: Reach) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.approvals.models import ApprovalRule
-from broadcasts.approvals.rules import ANYBODY, MOST_STEPS, Matter, Reach, Rule, steps_for
+from broadcasts.approvals.rules import ANYBODY, LEAST, MOST_STEPS, Matter, Reach, Rule, enough, steps_for
 from hub.accounts import role_book
 from hub.audit import log
 from hub.core.actor import Actor, Permission
@@ -26,7 +26,8 @@ def steps_needed(session: Session, home_path: str, matter: Matter) -> tuple[str,
     codes = codes_in(home_path)
     reach = _reach(codes[-1]) if codes else Reach.COUNTY
     rows = session.scalars(select(ApprovalRule))
-    return steps_for((_rule(row) for row in rows if home_path.startswith(row.region_path)), home_path, matter, reach)
+    rules = [_rule(row) for row in rows if home_path.startswith(row.region_path)]
+    return enough(matter, steps_for(rules, home_path, matter, reach))
 
 
 def every(session: Session, actor: Actor) -> Sequence[ApprovalRule]:
@@ -54,6 +55,8 @@ def set_rule(
     region = regions.get_region(session, actor, region_code, RIGHT)
     if not 1 <= len(steps) <= MOST_STEPS:
         raise BadInput("steps_range", field="steps", most=MOST_STEPS)
+    if len(steps) < LEAST.get(matter, 1):
+        raise BadInput("steps_too_few", field="steps", least=LEAST[matter])
     held = role_book.rights(session)
     if any(step != ANYBODY and Permission.APPROVE not in held.get(step, frozenset()) for step in steps):
         raise BadInput("step_role_cannot_approve", field="steps")

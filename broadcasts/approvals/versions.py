@@ -2,9 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -35,40 +34,14 @@ class Change:
     after: str = ""
 
 
-def keep(
-    session: Session,
-    announcement_id: UUID,
-    round_: int,
-    content: Mapping[str, Any],
-    content_hash: str,
-    *,
-    by_id: UUID,
-    by_name: str,
-    now: datetime,
-) -> Version:
-    """Keep what is handed in."""
-    version = Version(
-        announcement_id=announcement_id,
-        round=round_,
-        content=dict(content),
-        content_hash=content_hash,
-        by_id=by_id,
-        by_name=by_name[:40],
-        at=now,
-    )
-    session.add(version)
-    session.flush()
-    return version
-
-
-def of(session: Session, announcement_id: UUID) -> Sequence[Version]:
-    """Return every version, the first one first."""
-    query = select(Version).where(Version.announcement_id == announcement_id)
-    return session.scalars(query.order_by(Version.round)).all()
+def of(session: Session, subject_ids: Collection[UUID]) -> Sequence[Version]:
+    """Return everything that was handed in of a subject, or of several that follow each other, the first one first."""
+    query = select(Version).where(Version.subject_id.in_(subject_ids))
+    return session.scalars(query.order_by(Version.at, Version.round)).all()
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Return what differs between two contents."""
+    """Return what differs between two contents; of lists only what was taken out and put in."""
     found = []
     for name in dict.fromkeys((*old, *new)):
         before, after = old.get(name), new.get(name)
@@ -76,6 +49,9 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...
             continue
         if name in TEXTS:
             found.append(Change(name, pieces=tuple(pieces(str(before or ""), str(after or "")))))
+        elif isinstance(before, list) and isinstance(after, list):
+            gone, come = [x for x in before if x not in after], [x for x in after if x not in before]
+            found.append(Change(name, before=_shown(gone or before), after=_shown(come or after)))
         else:
             found.append(Change(name, before=_shown(before), after=_shown(after)))
     return tuple(found)

@@ -9,13 +9,14 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 
+from broadcasts.approvals import history as versions
 from broadcasts.approvals import listing, service
 from broadcasts.approvals.rules import MOST_STEPS, Matter, Reach
 from hub.core.actor import Permission
 from hub.core.errors import BadInput
 from hub.core.runtime import Runtime
 from hub.web.errors import mistakes
-from hub.web.guards import permission_required
+from hub.web.guards import permission_required, signed_in
 from hub.web.menu import Entry, Menu
 from hub.web.work import actor, now, reading, work
 
@@ -75,6 +76,15 @@ def remove(rule_id: UUID) -> ResponseReturnValue:
         service.remove_rule(session, actor(), rule_id, now=now())
     flash(gettext("规则去掉了。"), "ok")
     return redirect(url_for("approval_rules.every"))
+
+
+@bp.get("/reviews/<uuid:subject_id>")
+@signed_in
+def history(subject_id: UUID) -> ResponseReturnValue:
+    """Show what was handed in each time, what changed, and who said what."""
+    with reading() as session:
+        rounds = versions.of(session, actor(), subject_id)
+    return render_template("broadcasts/approvals/history.html", rounds=rounds)
 
 
 def _page(typed: Mapping[str, str], errors: dict[str, str]) -> str:

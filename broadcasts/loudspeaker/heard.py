@@ -8,13 +8,11 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.loudspeaker.models import PlayOrder, SpeakerDelivery
-from broadcasts.loudspeaker.states import PlayState
+from broadcasts.loudspeaker.states import GUESSED, PlayState
 from hub.speakers.models import Speaker, SpeakerState
 
 NEVER = (PlayState.REFUSED, PlayState.EXPIRED)
 """The loudspeaker itself has said that it did not sound it."""
-GUESSED = ("no_receipt", "no_end", "offline")
-"""Reasons the hub wrote by itself, knowing nothing."""
 WAITING = (PlayState.QUEUED, PlayState.SENT)
 
 

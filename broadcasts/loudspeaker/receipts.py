@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from broadcasts.loudspeaker.states import FINAL, RANK, PlayState, may_follow
+from broadcasts.loudspeaker.states import FINAL, PRESUMED, RANK, PlayState, may_follow
 from hub.speakers.protocol import PASSING, Beat, Reached, Receipt
 
 NO_NUMBER: Final = -1
@@ -319,7 +319,8 @@ def _storing(now: str, source: str) -> str:
 def _moving(now: str, source: str) -> str:
     """Moves are guarded by the rank of the state the row has at that moment, so hubs may race.
 
-    Between started and interrupted, which may take turns, and for details, the device's newest number decides.
+    Between started and interrupted, which may take turns, and for details, the device's newest number decides. An end
+    that the hub had presumed gives way to what the device itself says about it.
     """
     ranks = " ".join(f"WHEN '{state.value}' THEN {rank}" for state, rank in RANK.items())
     rank = f"CASE d.state {ranks} END"
@@ -327,7 +328,11 @@ def _moving(now: str, source: str) -> str:
     latest = """NOT EXISTS (
         SELECT 1 FROM play_receipt AS p
         WHERE p.speaker_id = r.speaker_id AND p.command_id = r.command_id AND p.number > r.newest)"""
-    up = f"({rank} < r.rank OR ({rank} = {turns} AND r.rank = {turns} AND d.state <> r.state AND {latest}))"
+    guesses = ", ".join(f"'{reason}'" for reason in PRESUMED)
+    corrects = f"""(r.rank >= {end} AND {rank} >= {end} AND d.reason IN ({guesses})
+        AND (d.state <> r.state OR (r.reason <> '' AND r.reason <> d.reason)))"""
+    takes_turn = f"({rank} = {turns} AND r.rank = {turns} AND d.state <> r.state AND {latest})"
+    up = f"({rank} < r.rank OR {takes_turn} OR {corrects})"
     details = f"(r.details = 1 AND {latest})"
     still_open = f"{rank} < {end}"
     # a heartbeat names a state alone: the receipt that follows says why

@@ -35,6 +35,10 @@ RANK: Mapping[PlayState, int] = {
 }
 FINAL = frozenset(s for s, rank in RANK.items() if rank >= 6)
 HEARD = frozenset({PlayState.STARTED, PlayState.INTERRUPTED, PlayState.STOPPED, PlayState.FINISHED})
+GUESSED = ("no_receipt", "no_end", "offline")
+"""Reasons the hub writes by itself, knowing nothing."""
+PRESUMED = (*GUESSED, "stopped_before", "called_off")
+"""Reasons of ends that the hub writes down itself, until the loudspeaker's own word about it comes in, however late."""
 
 
 def may_follow(current: PlayState, reported: PlayState) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Response
 from pydantic import Base64Bytes, Field
 
+from broadcasts.approvals.rounds import REASON_LENGTH
 from broadcasts.kinds import Theme
 from broadcasts.materials import forms, listing, service
 from broadcasts.materials.drafting import (
@@ -21,7 +22,6 @@ from broadcasts.materials.drafting import (
 from broadcasts.materials.lifecycle import State
 from broadcasts.materials.listing import TABS, Sought
 from broadcasts.materials.models import Material, MaterialKind
-from broadcasts.materials.service import REASON_LENGTH
 from broadcasts.studio import Studio
 from broadcasts.uploads.settings import UploadSettings
 from broadcasts.uploads.workshop import Manner, Workshop

@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, String, and_, cast, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from broadcasts.approvals import rounds
+from broadcasts.approvals.rounds import Standing
 from broadcasts.delivery.visibility import below, near
 from broadcasts.kinds import Theme
 from broadcasts.materials import service
@@ -84,6 +86,7 @@ class Detail:
     material: Material
     home: str
     own: bool
+    standing: Standing
     may_approve: bool
     may_withdraw: bool
     may_compose: bool
@@ -126,14 +129,16 @@ def detail(session: Session, actor: Actor, material_id: UUID, *, today: date) ->
     found = service.get(session, actor, material_id)
     own = found.written_by == actor.id
     approves = actor.may(Permission.APPROVE, found.home_path)
+    standing = rounds.standing(session, actor, service.subject_of(found))
     return Detail(
         material=found,
         home=regions.full_name(session, found.home_path),
         own=own,
-        may_approve=found.state is State.SUBMITTED and approves and not own and found.submitted_by != actor.id,
+        standing=standing,
+        may_approve=found.state is State.SUBMITTED and not standing.refusal,
         may_withdraw=own or approves,
         may_compose=actor.may_somewhere(Permission.COMPOSE),
-        blocked=service.why_not(found, today),
+        blocked=service.why_not(session, found, today),
     )
 
 

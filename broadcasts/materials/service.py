@@ -3,10 +3,13 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
+from broadcasts.approvals import rounds
+from broadcasts.approvals.rounds import Subject
+from broadcasts.approvals.rules import Matter
 from broadcasts.delivery.visibility import near
 from broadcasts.materials.drafting import MaterialDraft, content_hash, problems
 from broadcasts.materials.lifecycle import State, step
@@ -18,8 +21,6 @@ from hub.core.db import like_below
 from hub.core.errors import BadInput, NotAllowed, NotFound, Problems, WrongState
 from hub.regions import service as regions
 from hub.regions.tree import path_of
-
-REASON_LENGTH = 200
 
 
 def create(
@@ -102,19 +103,29 @@ def submit(session: Session, actor: Actor, material_id: UUID, *, today: date, no
     material.submitted_at = material.changed_at = now
     material.return_reason = ""
     material.content_hash = content_hash(material)
+    rounds.begin(session, actor, subject_of(material), now=now)
     _record(session, actor, "material.submit", material, now)
     return material
 
 
 def approve(
-    session: Session, actor: Actor, material_id: UUID, *, seen_hash: str, today: date, now: datetime
+    session: Session,
+    actor: Actor,
+    material_id: UUID,
+    *,
+    seen_hash: str,
+    today: date,
+    now: datetime,
+    seen_step: int | None = None,
 ) -> Material:
-    """Let it be used, as it was seen. Never by the person who wrote or submitted it."""
+    """Pass it on to the next reviewer, or let it be used, as it was seen. Never by who wrote or submitted it."""
     material = _for_review(session, actor, material_id)
     if seen_hash != material.content_hash or content_hash(material) != material.content_hash:
         raise WrongState("material_changed_meanwhile")
     if material.is_over(today):
         raise WrongState("material_expired", day=str(material.valid_until))
+    if not rounds.take_step(session, actor, subject_of(material), seen_step=seen_step, now=now):
+        return material
     material.state = step(material.state, State.APPROVED)
     material.approved_by, material.approved_by_name = actor.id, actor.name
     material.approved_at = material.changed_at = now
@@ -126,11 +137,9 @@ def approve(
 def give_back(session: Session, actor: Actor, material_id: UUID, reason: str, *, now: datetime) -> Material:
     """Return it to its writer, saying why."""
     material = _for_review(session, actor, material_id)
-    reason = reason.strip()
-    if not reason:
-        raise BadInput("reason_missing", field="reason")
+    reason = rounds.refuse(session, actor, subject_of(material), reason, now=now)
     material.state = step(material.state, State.RETURNED)
-    material.return_reason = reason[:REASON_LENGTH]
+    material.return_reason = reason
     material.changed_at = now
     log.record(session, actor, "material.return", _ref(material), material.home_path, now, reason=reason)
     return material
@@ -171,24 +180,50 @@ def usable(session: Session, actor: Actor, material_id: UUID, *, day: date) -> M
         material = get(session, actor, material_id)
     except NotFound:
         raise BadInput("material_unknown", field="material") from None
-    code = why_not(material, day)
+    code = why_not(session, material, day)
     if code:
         raise BadInput(code, field="material", day=str(material.valid_until))
     return material
 
 
-def why_not(material: Material | None, day: date, sha256: str = "") -> str:
+def why_not(session: Session, material: Material | None, day: date, sha256: str = "") -> str:
     """Return the code of what keeps it from being played on that local day, '' when nothing does.
 
-    `sha256` is the recording that was approved, where one was.
+    `sha256` is the recording that was approved, where one was. What everybody who had to look has passed is compared
+    with what is there now: words or a recording changed behind the hub's back are not used.
     """
+    code = _stale(material, day, sha256)
+    if code or material is None:
+        return code
+    return "" if rounds.is_passed(session, subject_of(material)) else "material_changed"
+
+
+def _stale(material: Material | None, day: date, sha256: str) -> str:
     if material is None or material.state is State.WITHDRAWN:
         return "material_withdrawn"
     if material.is_over(day):
         return "material_expired"
     if material.state is not State.APPROVED:
         return "material_not_approved"
-    return "material_changed" if sha256 and sha256 != material.audio_sha256 else ""
+    changed = content_hash(material) != material.content_hash or (sha256 and sha256 != material.audio_sha256)
+    return "material_changed" if changed else ""
+
+
+def subject_of(material: Material) -> Subject:
+    """Return what a reviewer's verdict is about."""
+    m = material
+    content = {
+        "title": m.title,
+        "text": m.text,
+        "sms_text": m.sms_text,
+        "theme": m.theme.value,
+        "source": m.source,
+        "valid_until": str(m.valid_until or ""),
+        "tags": list(m.tags),
+        "recording": m.audio_sha256[:12],
+    }
+    authors = frozenset(one for one in (m.written_by, m.submitted_by) if one is not None)
+    return Subject(m.id, Matter.MATERIAL, m.title, m.home_path, authors, m.content_hash, content)
 
 
 def note_used(session: Session, material_id: UUID, now: datetime) -> None:
@@ -201,17 +236,11 @@ def count_waiting(session: Session, actor: Actor) -> int:
     paths = actor.paths(Permission.APPROVE)
     if not paths:
         return 0
-    query = (
-        select(func.count())
-        .select_from(Material)
-        .where(
-            Material.state == State.SUBMITTED,
-            or_(*(Material.home_path.like(like_below(path)) for path in paths)),
-            Material.submitted_by != actor.id,
-            Material.written_by != actor.id,
-        )
+    query = select(Material).where(
+        Material.state == State.SUBMITTED,
+        or_(*(Material.home_path.like(like_below(path)) for path in paths)),
     )
-    return session.scalar(query) or 0
+    return rounds.count_open(session, actor, [subject_of(one) for one in session.scalars(query)])
 
 
 def as_draft(material: Material) -> MaterialDraft:

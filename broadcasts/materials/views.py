@@ -165,10 +165,19 @@ def approve(material_id: UUID) -> ResponseReturnValue:
     seen = request.form.get("seen_hash") or "-"
     try:
         with work() as session:
-            service.approve(session, actor(), material_id, seen_hash=seen, today=_today(), now=now())
+            found = service.approve(
+                session,
+                actor(),
+                material_id,
+                seen_hash=seen,
+                seen_step=request.form.get("seen_step", type=int),
+                today=_today(),
+                now=now(),
+            )
     except WrongState as error:
         return _detail(material_id, refused=explain(error, language()), status=error.status)
-    flash(gettext("通过了，大家可以用了。"), "ok")
+    passed = found.state is State.APPROVED
+    flash(gettext("通过了，大家可以用了。") if passed else gettext("你这一审过了，等下一个人审。"), "ok")
     return redirect(url_for("materials.detail", material_id=material_id))
 
 

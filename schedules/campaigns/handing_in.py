@@ -49,7 +49,14 @@ def hand_in(runtime: Runtime, actor: Actor, campaign_id: UUID, *, desk: Desk, no
 
 
 def approve_as_seen(
-    runtime: Runtime, actor: Actor, campaign_id: UUID, seen_hash: str, *, desk: Desk, now: datetime
+    runtime: Runtime,
+    actor: Actor,
+    campaign_id: UUID,
+    seen_hash: str,
+    *,
+    desk: Desk,
+    now: datetime,
+    seen_step: int | None = None,
 ) -> Campaign:
     """Approve what the approver had before them, if loudspeakers can still fetch its recordings."""
     library = runtime.get(Studio).library
@@ -57,4 +64,6 @@ def approve_as_seen(
         campaign = service.get(session, actor, campaign_id)
         if any(library.path_of(text.audio_sha256) is None for text in campaign.texts if text.audio_sha256):
             raise WrongState("sound_lost")
-        return service.approve(session, actor, campaign_id, seen_hash=seen_hash, desk=desk, now=now)
+        return service.approve(
+            session, actor, campaign_id, seen_hash=seen_hash, seen_step=seen_step, desk=desk, now=now
+        )

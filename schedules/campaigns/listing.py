@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session, selectinload
 from broadcasts.announcements import choosing
 from broadcasts.announcements.choosing import Branch
 from broadcasts.announcements.sounding import order_for
+from broadcasts.approvals import rounds
+from broadcasts.approvals.rounds import Standing
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import records
 from broadcasts.delivery.records import Places
@@ -81,6 +83,7 @@ class Detail:
     places: Places
     over: bool
     own: bool
+    standing: Standing
     may_edit: bool
     may_approve: bool
     may_stop: bool
@@ -139,7 +142,7 @@ def detail(session: Session, actor: Actor, campaign_id: UUID, studio: Studio, *,
     today = now.astimezone(desk.rules.zone).date()
     before = c.approved_at is None and c.state is not CampaignState.STOPPED
     places = records.places_of(session, [Audience.from_json(c.audience).regions])[0]
-    approves = actor.may(Permission.APPROVE, c.home_path)
+    standing = rounds.standing(session, actor, service.subject_of(session, c))
     return Detail(
         campaign=c,
         home=regions.full_name(session, c.home_path),
@@ -147,7 +150,8 @@ def detail(session: Session, actor: Actor, campaign_id: UUID, studio: Studio, *,
         over=is_over(c, today),
         own=own,
         may_edit=writes and c.state in (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.RETURNED),
-        may_approve=c.state is CampaignState.SUBMITTED and approves and not own,
+        standing=standing,
+        may_approve=c.state is CampaignState.SUBMITTED and not standing.refusal,
         may_stop=own or actor.may(Permission.STOP, c.home_path),
         may_copy=actor.may_somewhere(Permission.COMPOSE),
         outlook=outlook(session, studio, as_draft(c), desk, now, kept=c) if before else None,

@@ -1,11 +1,11 @@
 """Draft, submit, approve, pause, stop: the life of a campaign. Nothing of it is heard before a second person agreed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -14,6 +14,10 @@ from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import State as AnnouncementState
 from broadcasts.announcements.lifecycle import step as announcement_step
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals import rounds
+from broadcasts.approvals.models import Review
+from broadcasts.approvals.rounds import Subject
+from broadcasts.approvals.rules import Matter
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.visibility import may_see
 from broadcasts.lexicon import service as lexicon
@@ -30,8 +34,6 @@ from schedules.campaigns.drafting import CampaignDraft, as_draft, content_hash
 from schedules.campaigns.models import Campaign, CampaignState, CampaignText, step
 from schedules.campaigns.outlook import Desk, outlook, over_budget
 from schedules.campaigns.plan import Plan, texting_days
-
-REASON_LENGTH = 200
 
 
 def create(
@@ -97,6 +99,7 @@ def submit(
     campaign.submitted_at = campaign.changed_at = now
     campaign.return_reason = ""
     campaign.content_hash = content_hash(campaign)
+    rounds.begin(session, actor, subject_of(session, campaign), now=now)
     _note(session, actor, "campaign.submit", campaign, now)
     return campaign
 
@@ -117,16 +120,29 @@ def check_draft(session: Session, draft: CampaignDraft, desk: Desk, now: datetim
 
 
 def approve(
-    session: Session, actor: Actor, campaign_id: UUID, *, seen_hash: str, desk: Desk, now: datetime
+    session: Session,
+    actor: Actor,
+    campaign_id: UUID,
+    *,
+    seen_hash: str,
+    desk: Desk,
+    now: datetime,
+    seen_step: int | None = None,
 ) -> Campaign:
-    """Let it run, as it was seen: every text becomes an approved announcement, and its times stand in the timetable."""
+    """Pass it on to the next reviewer, or let it run, as it was seen.
+
+    Then every text becomes an approved announcement, with the verdicts of all, and its times stand in the timetable.
+    """
     campaign = _for_review(session, actor, campaign_id)
     if seen_hash != campaign.content_hash or content_hash(campaign) != campaign.content_hash:
         raise WrongState("campaign_changed_meanwhile")
+    verdicts = rounds.take_step(session, actor, subject_of(session, campaign), seen_step=seen_step, now=now)
+    if not verdicts:
+        return campaign
     campaign.state = step(campaign.state, CampaignState.RUNNING)
     campaign.approved_by, campaign.approved_by_name = actor.id, actor.name
     campaign.approved_at = campaign.changed_at = now
-    _make_ready(session, actor, campaign, now)
+    _make_ready(session, actor, campaign, verdicts, now)
     if not _book(session, campaign, desk, now):
         raise WrongState("campaign_nothing_left")
     _note(session, actor, "campaign.approve", campaign, now)
@@ -136,11 +152,9 @@ def approve(
 def give_back(session: Session, actor: Actor, campaign_id: UUID, reason: str, *, now: datetime) -> Campaign:
     """Return it to its author, saying why."""
     campaign = _for_review(session, actor, campaign_id)
-    reason = reason.strip()
-    if not reason:
-        raise BadInput("reason_missing", field="reason")
+    reason = rounds.refuse(session, actor, subject_of(session, campaign), reason, now=now)
     campaign.state = step(campaign.state, CampaignState.RETURNED)
-    campaign.return_reason = reason[:REASON_LENGTH]
+    campaign.return_reason = reason
     campaign.changed_at = now
     _note(session, actor, "campaign.return", campaign, now, reason=reason)
     return campaign
@@ -161,6 +175,7 @@ def resume(session: Session, actor: Actor, campaign_id: UUID, *, desk: Desk, now
     campaign = _for_stopping(session, actor, campaign_id)
     if content_hash(campaign) != campaign.content_hash:
         raise WrongState("campaign_changed_meanwhile")
+    rounds.require_passed(session, subject_of(session, campaign), "campaign_changed_meanwhile")
     campaign.state = step(campaign.state, CampaignState.RUNNING)
     campaign.changed_at = now
     if not _book(session, campaign, desk, now):
@@ -233,16 +248,43 @@ def count_waiting(session: Session, actor: Actor) -> int:
     paths = actor.paths(Permission.APPROVE)
     if not paths:
         return 0
-    query = (
-        select(func.count())
-        .select_from(Campaign)
-        .where(
-            Campaign.state == CampaignState.SUBMITTED,
-            or_(*(Campaign.home_path.like(like_below(path)) for path in paths)),
-            Campaign.submitted_by != actor.id,
-        )
+    query = select(Campaign).where(
+        Campaign.state == CampaignState.SUBMITTED,
+        or_(*(Campaign.home_path.like(like_below(path)) for path in paths)),
     )
-    return session.scalar(query) or 0
+    return rounds.count_open(session, actor, [_standing(one) for one in session.scalars(query)])
+
+
+def subject_of(session: Session, campaign: Campaign) -> Subject:
+    """Return what a reviewer's verdict is about, with everything that shapes what people hear, for them to compare."""
+    c = campaign
+    codes = Audience.from_json(c.audience).regions
+    names = regions.names(session, set(codes))
+    content = {
+        "title": c.title,
+        "theme": c.theme.value,
+        "departments": list(c.departments),
+        "regions": [names.get(code, code) for code in codes],
+        "audience": {key: value for key, value in c.audience.items() if key != "regions"},
+        "first_day": str(c.first_day or ""),
+        "last_day": str(c.last_day or ""),
+        "times": list(c.times),
+        "every_days": c.every_days,
+        "most_a_day": c.most_a_day,
+        "target": c.target,
+        "repeats": c.repeats,
+        "speed": c.speed,
+        "sms_at": c.sms_at,
+        **{f"text-{n}": f"{t.title}：{t.text}" for n, t in enumerate(c.texts, 1)},
+        **{f"sms-{n}": t.sms_text for n, t in enumerate(c.texts, 1) if t.sms_text},
+    }
+    return replace(_standing(c), content=content)
+
+
+def _standing(campaign: Campaign) -> Subject:
+    c = campaign
+    authors = frozenset(one for one in (c.written_by, c.submitted_by) if one is not None)
+    return Subject(c.id, Matter.CAMPAIGN, c.title, c.home_path, authors, c.content_hash)
 
 
 def _require_worth(campaign: Campaign, found: Plan, desk: Desk) -> None:
@@ -254,16 +296,17 @@ def _require_worth(campaign: Campaign, found: Plan, desk: Desk) -> None:
         raise BadInput("campaign_over_budget", field="times", days=days, most=desk.rules.daily_minutes)
 
 
-def _make_ready(session: Session, actor: Actor, campaign: Campaign, now: datetime) -> None:
+def _make_ready(session: Session, actor: Actor, campaign: Campaign, verdicts: Sequence[Review], now: datetime) -> None:
     draft = as_draft(campaign)
     author = Author(campaign.written_by, campaign.written_by_name, campaign.submitted_at or now)
+    home = campaign.home_path
     for text, words in zip(campaign.texts, draft.texts, strict=True):
-        heard = stand_ready(
-            session, actor, author, draft.spoken(words), _spoken(text), home_path=campaign.home_path, now=now
-        )
+        spoken = draft.spoken(words)
+        heard = stand_ready(session, actor, author, spoken, _spoken(text), verdicts=verdicts, home_path=home, now=now)
         text.announcement_id = heard.id
         if campaign.sms_at:
-            read = stand_ready(session, actor, author, draft.texted(words), None, home_path=campaign.home_path, now=now)
+            texted = draft.texted(words)
+            read = stand_ready(session, actor, author, texted, None, verdicts=verdicts, home_path=home, now=now)
             text.sms_announcement_id = read.id
 
 

@@ -12,6 +12,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.loudspeaker.orders import Sound
 from hub.core.actor import Actor
 from hub.regions.tree import contains
+from schedules.campaigns.drafting import content_hash
 from schedules.campaigns.models import Campaign, CampaignState
 from schedules.models import Slot
 from schedules.sources import Choice, Nothing, Piece
@@ -67,7 +68,8 @@ class CampaignTurns:
 def _why_silent(campaign: Campaign, slot: Slot, day: date) -> str:
     if campaign.state is not CampaignState.RUNNING:
         return f"campaign_{campaign.state.value}"
-    if slot.subject_hash and slot.subject_hash != campaign.content_hash:
+    agreed = slot.subject_hash or campaign.content_hash
+    if not content_hash(campaign) == campaign.content_hash == agreed:
         return "campaign_changed_meanwhile"
     if campaign.first_day and campaign.last_day and not campaign.first_day <= day <= campaign.last_day:
         return "campaign_over"

@@ -28,7 +28,7 @@ from schedules.campaigns import forms, handing_in, listing, service
 from schedules.campaigns.drafting import as_draft
 from schedules.campaigns.forms import Typed
 from schedules.campaigns.listing import Tab
-from schedules.campaigns.models import Campaign
+from schedules.campaigns.models import Campaign, CampaignState
 from schedules.campaigns.outlook import Desk
 
 bp = Blueprint("campaigns", __name__)
@@ -140,10 +140,14 @@ def approve(campaign_id: UUID) -> ResponseReturnValue:
     """Let it run as it was seen."""
     seen = request.form.get("seen_hash") or "-"
     try:
-        handing_in.approve_as_seen(runtime(), actor(), campaign_id, seen, desk=desk(), now=now())
+        step = request.form.get("seen_step", type=int)
+        found = handing_in.approve_as_seen(
+            runtime(), actor(), campaign_id, seen, seen_step=step, desk=desk(), now=now()
+        )
     except WrongState as error:
         return _detail(campaign_id, refused=explain(error, language()), status=error.status)
-    flash(gettext("通过了，已经排进节目单。"), "ok")
+    running = found.state is CampaignState.RUNNING
+    flash(gettext("通过了，已经排进节目单。") if running else gettext("你这一审过了，等下一个人审。"), "ok")
     return redirect(url_for("campaigns.detail", campaign_id=campaign_id))
 
 

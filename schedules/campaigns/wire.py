@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from broadcasts.announcements.drafting import SMS_LENGTH, TEXT_LENGTH, TITLE_LENGTH
+from broadcasts.approvals.rounds import REASON_LENGTH
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Theme
 from broadcasts.texts.shelf import Text
@@ -24,7 +25,6 @@ from schedules.campaigns.drafting import (
 )
 from schedules.campaigns.models import Campaign, CampaignState
 from schedules.campaigns.progress import Progress, VillageLine
-from schedules.campaigns.service import REASON_LENGTH
 
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
 Clock = Annotated[str, Field(pattern=CLOCK)]

@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Response
 from pydantic import Field
 
+from broadcasts.approvals.rounds import REASON_LENGTH
 from broadcasts.delivery.rules import Rules
 from hub.core.runtime import runtime
 from hub.regions.tree import codes_in
@@ -19,7 +20,6 @@ from schedules.calendar import LAST_OF_MONTH, Pattern, Rhythm
 from schedules.models import Sheet, SheetState, Slot, SlotKind
 from schedules.sheets import listing, service
 from schedules.sheets.drafting import LONGEST_MINUTES, MOST_DAYS, MOST_LATE, TITLE_LENGTH, Head, SlotDraft
-from schedules.sheets.service import REASON_LENGTH
 from schedules.sources import Sources
 
 Put = Callable[[Any], Slot]

@@ -7,11 +7,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from broadcasts.approvals import rounds
+from broadcasts.approvals.rounds import Standing
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound, WrongState
 from hub.regions import service as regions
 from hub.regions.tree import Level
-from schedules import rehearsal
+from schedules import agreed, rehearsal
 from schedules.calendar import Pattern
 from schedules.models import Sheet, SheetState, Slot, SlotKind
 from schedules.rehearsal import Extra, Rehearsal, Showing, Stage
@@ -45,6 +47,7 @@ class Page:
     before: Sheet | None
     may_edit: bool
     may_approve: bool
+    standing: Standing
     may_withdraw: bool
     may_renew: bool
     mine: bool
@@ -78,6 +81,7 @@ def show(session: Session, actor: Actor, sheet_id: UUID, stage: Stage, *, since:
     mine = actor.id in (sheet.submitted_by, sheet.written_by)
     running, waiting = sheet.state is SheetState.RUNNING, sheet.state is SheetState.SUBMITTED
     may_write = actor.may(Permission.COMPOSE, sheet.region_path)
+    standing = rounds.standing(session, actor, agreed.subject_of(sheet))
     return Page(
         sheet=sheet,
         place=regions.full_name(session, sheet.region_path, without_county=True),
@@ -87,7 +91,8 @@ def show(session: Session, actor: Actor, sheet_id: UUID, stage: Stage, *, since:
         versions=[v for v in versions if service.is_seen(actor, v)],
         before=before,
         may_edit=service.may_edit(actor, sheet),
-        may_approve=waiting and not mine and actor.may(Permission.APPROVE, sheet.region_path),
+        may_approve=waiting and not standing.refusal,
+        standing=standing,
         may_withdraw=(sheet.state in service.OPEN and may_write)
         or (running and actor.may(Permission.STOP, sheet.region_path)),
         may_renew=running and may_write,

@@ -5,10 +5,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from broadcasts.relay.addresses import Relay
 from hub.core.errors import BadInput
+from schedules.agreed import content_of, mark_of
 from schedules.calendar import Pattern, Rhythm
 from schedules.models import Sheet, Slot, SlotKind
 
@@ -141,30 +143,31 @@ def draft_of(slot: Slot) -> SlotDraft:
     )
 
 
-def content_of(slot: Slot) -> list[object]:
-    """Return everything that decides when something sounds and what it is; equal for a slot that was not changed."""
-    return [
-        slot.daily_at,
-        slot.kind.value,
-        slot.title,
-        str(slot.subject_id or ""),
-        slot.subject_hash,
-        slot.minutes,
-        slot.volume,
-        slot.relay_url,
-        slot.rhythm.value,
-        slot.days,
-        str(slot.first_day or ""),
-        str(slot.last_day or ""),
-        slot.late_tolerance_s,
-    ]
-
-
 def content_hash(sheet: Sheet, slots: Sequence[Slot]) -> str:
     """Return the hash over everything that decides what is heard where and when."""
     head = [sheet.title, sheet.region_path, str(sheet.valid_from or ""), str(sheet.valid_until or "")]
     body = sorted((content_of(slot) for slot in slots), key=json.dumps)
     return hashlib.sha256(json.dumps([head, body], ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def shown(sheet: Sheet, slots: Sequence[Slot]) -> dict[str, Any]:
+    """Return what stands on a sheet, for people to compare, and the marks by which its slots are known later."""
+    return {
+        "title": sheet.title,
+        "regions": [sheet.region_path.rstrip("/").rpartition("/")[2]],
+        "first_day": str(sheet.valid_from or ""),
+        "last_day": str(sheet.valid_until or ""),
+        "slots": [_line(slot) for slot in slots],
+        "marks": sorted(mark_of(slot) for slot in slots),
+    }
+
+
+def _line(slot: Slot) -> str:
+    """Return a slot as one line of the comparison: whatever differs in it makes another line."""
+    days = " ".join(f"{key}={value}" for key, value in slot.days.items() if value not in ([], "", None, False, 1))
+    volume = f" {slot.volume}%" if slot.volume else ""
+    minutes = f" {slot.minutes}'" if slot.minutes else ""
+    return f"{slot.daily_at} {slot.title}{minutes}{volume} {slot.relay_url} {days}".strip()
 
 
 def _is_clock(text: str) -> bool:

@@ -6,10 +6,12 @@ from datetime import date, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from broadcasts.approvals import rounds
 from broadcasts.delivery.visibility import near
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.regions import service as regions
+from schedules.agreed import subject_of
 from schedules.models import Sheet, SheetState, Slot
 from schedules.sheets.service import LIVE, is_seen
 
@@ -47,13 +49,11 @@ def count_waiting(session: Session, actor: Actor) -> int:
     paths = actor.paths(Permission.APPROVE)
     if not paths:
         return 0
-    query = select(func.count()).where(
+    query = select(Sheet).where(
         Sheet.state == SheetState.SUBMITTED,
         or_(*(Sheet.region_path.like(like_below(path)) for path in paths)),
-        Sheet.submitted_by != actor.id,
-        Sheet.written_by != actor.id,
     )
-    return session.scalar(query) or 0
+    return rounds.count_open(session, actor, [subject_of(one) for one in session.scalars(query)])
 
 
 def week_after(today: date) -> tuple[date, date]:

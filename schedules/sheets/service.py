@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
+from broadcasts.approvals import rounds
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.visibility import touches
 from hub.audit import log
@@ -16,12 +18,11 @@ from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput, NotAllowed, NotFound, Problems, WrongState
 from hub.regions import service as regions
 from hub.regions.tree import path_of
-from schedules import almanac, booking
+from schedules import agreed, almanac, booking
 from schedules.models import Occurrence, OccurrenceState, Sheet, SheetState, Slot
-from schedules.sheets.drafting import MOST_SLOTS, WITH_SUBJECT, Head, SlotDraft, content_hash, content_of
+from schedules.sheets.drafting import MOST_SLOTS, WITH_SUBJECT, Head, SlotDraft, content_hash, shown
 from schedules.sources import Nothing, Sources
 
-REASON_LENGTH = 200
 OPEN = frozenset({SheetState.DRAFT, SheetState.SUBMITTED, SheetState.RETURNED})
 LIVE = frozenset({SheetState.RUNNING, *OPEN})
 
@@ -128,16 +129,21 @@ def submit(session: Session, actor: Actor, sheet_id: UUID, *, sources: Sources, 
     sheet.submitted_by, sheet.submitted_by_name, sheet.submitted_at = actor.id, actor.name, now
     sheet.changed_at, sheet.return_reason = now, ""
     sheet.content_hash = content_hash(sheet, slots)
+    rounds.begin(session, actor, replace(agreed.subject_of(sheet), content=shown(sheet, slots)), now=now)
     _note(session, actor, "sheet.submit", sheet, now, content=sheet.content_hash)
     return sheet
 
 
-def approve(session: Session, actor: Actor, sheet_id: UUID, *, seen_hash: str, now: datetime) -> Sheet:
-    """Let it run, in place of the version before. Never by whoever wrote or submitted it."""
+def approve(
+    session: Session, actor: Actor, sheet_id: UUID, *, seen_hash: str, now: datetime, seen_step: int | None = None
+) -> Sheet:
+    """Pass it on to the next reviewer, or let it run, in place of the version before. Never by who wrote it."""
     sheet = _for_review(session, actor, sheet_id)
     slots = slots_of(session, sheet)
     if seen_hash != sheet.content_hash or content_hash(sheet, slots) != sheet.content_hash:
         raise WrongState("sheet_changed_meanwhile")
+    if not rounds.take_step(session, actor, agreed.subject_of(sheet), seen_step=seen_step, now=now):
+        return sheet
     before = session.scalars(
         select(Sheet).where(Sheet.line_id == sheet.line_id, Sheet.state == SheetState.RUNNING).with_for_update()
     ).all()
@@ -158,7 +164,7 @@ def approve(session: Session, actor: Actor, sheet_id: UUID, *, seen_hash: str, n
 
 def _replace(session: Session, old: Sheet, slots: Sequence[Slot], now: datetime) -> set[UUID]:
     """End a version; slots that did not change take over what it had planned. Return those."""
-    theirs = {json.dumps(content_of(slot), sort_keys=True): slot for slot in slots_of(session, old)}
+    theirs = {json.dumps(agreed.content_of(slot), sort_keys=True): slot for slot in slots_of(session, old)}
     # What was sent out a little ahead of its time must not be planned again.
     reached = session.scalar(
         select(func.max(Occurrence.due_at))
@@ -168,7 +174,7 @@ def _replace(session: Session, old: Sheet, slots: Sequence[Slot], now: datetime)
     taken = set()
     for slot in slots:
         slot.planned_until = max(now, reached or now)
-        same = theirs.pop(json.dumps(content_of(slot), sort_keys=True), None)
+        same = theirs.pop(json.dumps(agreed.content_of(slot), sort_keys=True), None)
         if same is not None:
             session.execute(
                 update(Occurrence)
@@ -187,11 +193,9 @@ def _replace(session: Session, old: Sheet, slots: Sequence[Slot], now: datetime)
 def give_back(session: Session, actor: Actor, sheet_id: UUID, reason: str, *, now: datetime) -> Sheet:
     """Return it to its writer, saying why."""
     sheet = _for_review(session, actor, sheet_id)
-    reason = reason.strip()
-    if not reason:
-        raise BadInput("reason_missing", field="reason")
-    sheet.state, sheet.return_reason, sheet.changed_at = SheetState.RETURNED, reason[:REASON_LENGTH], now
-    _note(session, actor, "sheet.return", sheet, now, reason=reason[:REASON_LENGTH])
+    reason = rounds.refuse(session, actor, agreed.subject_of(sheet), reason, now=now)
+    sheet.state, sheet.return_reason, sheet.changed_at = SheetState.RETURNED, reason, now
+    _note(session, actor, "sheet.return", sheet, now, reason=reason)
     return sheet
 
 

@@ -18,7 +18,7 @@ from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, work
-from schedules.models import SlotKind
+from schedules.models import SheetState, SlotKind
 from schedules.rehearsal import Stage
 from schedules.sheets import desk, ical, listing, service
 from schedules.sheets.forms import HeadForm, SlotForm
@@ -147,10 +147,12 @@ def approve(sheet_id: UUID) -> ResponseReturnValue:
     """Let it run as it was seen."""
     try:
         with work() as session:
-            service.approve(session, actor(), sheet_id, seen_hash=request.form.get("seen_hash") or "-", now=now())
+            seen, step = request.form.get("seen_hash") or "-", request.form.get("seen_step", type=int)
+            sheet = service.approve(session, actor(), sheet_id, seen_hash=seen, seen_step=step, now=now())
+            running = sheet.state is SheetState.RUNNING
     except WrongState as error:
         return _detail(sheet_id, errors=_errors(error), status=error.status)
-    flash(gettext("通过了，从现在起照这张播。"), "ok")
+    flash(gettext("通过了，从现在起照这张播。") if running else gettext("你这一审过了，等下一个人审。"), "ok")
     return redirect(url_for("sheets.detail", sheet_id=sheet_id))
 
 

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -19,14 +20,18 @@ from postgres import new_database
 from sqlalchemy import func, select
 
 import cunxiang
+from broadcasts.approvals import rounds
 from broadcasts.delivery.models import Broadcast
 from hub.app import open_runtime
 from hub.commands.frame import sections
 from hub.core.config import load
 from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
+from schedules import agreed
 from schedules.calendar import Rhythm
 from schedules.models import Occurrence, OccurrenceState, Sheet, SheetState, Slot, SlotKind
+from schedules.sheets import service as drafts
+from schedules.sheets.drafting import content_hash, shown
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 LONG = os.environ.get("CUNXIANG_LONG") == "1"
@@ -78,6 +83,12 @@ def fill(hub: Runtime, first: datetime) -> set[tuple[str, datetime]]:
                     created_at=first,
                 )
             )
+        session.flush()
+        slots = drafts.slots_of(session, sheet)
+        sheet.content_hash = content_hash(sheet, slots)
+        subject = replace(agreed.subject_of(sheet), content=shown(sheet, slots))
+        rounds.begin(session, clerk, subject, now=first)
+        assert rounds.take_step(session, builders.the_actor(session, "approver"), subject, now=first)
     return expected
 
 

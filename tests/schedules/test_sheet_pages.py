@@ -64,7 +64,7 @@ def test_a_sheet_is_written_handed_in_and_agreed_to_by_forms_alone(
     shown = text_of(clerk.get(where).text)
     assert "06:30 中央台新闻 转播，每 2 周的周一、周三，12月7日到12月9日，12月21日除外，30 分钟" in shown
     assert clerk.post(f"{where}/submit").status_code == 302
-    assert "自己排的要别人审。" in clerk.get(where).text
+    assert "自己写的要别人审。" in clerk.get(where).text
     page = approver.get(where)
     assert approver.post(f"{where}/approve", data={"seen_hash": seen_hash(page.text)}).status_code == 302
     assert "正在用" in clerk.get("/sheets").text

@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from broadcasts.alerts.hazards import Hazard, hazard, hazards
 from broadcasts.alerts.plans.models import Plan, PlanState, PlanVersion
-from broadcasts.alerts.plans.service import words_of
+from broadcasts.alerts.plans.service import subject_of, words_of
 from broadcasts.alerts.plans.words import PlanWords
+from broadcasts.approvals import rounds
+from broadcasts.approvals.rounds import Standing
 from broadcasts.kinds import Colour
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
@@ -66,7 +68,7 @@ class PlanPage:
     home: str
     area: tuple[str, ...]
     earlier: tuple[PlanVersion, ...]
-    mine: bool
+    standing: Standing
     may_write: bool
     may_sign: bool
     may_drop: bool
@@ -106,7 +108,7 @@ def page(session: Session, actor: Actor, plan_id: UUID) -> PlanPage:
     ).all()
     latest, earlier = versions[0], tuple(versions[1:])
     names = regions.names(session, {plan.region_code, *latest.regions})
-    signed = actor.id in (latest.written_by, latest.first_by, latest.second_by)
+    standing = rounds.standing(session, actor, subject_of(plan, latest))
     write = actor.may(Permission.COMPOSE, plan.home_path)
     begun = latest.state in (PlanState.DRAFT, PlanState.RETURNED, PlanState.WAITING)
     return PlanPage(
@@ -117,9 +119,9 @@ def page(session: Session, actor: Actor, plan_id: UUID) -> PlanPage:
         home=names.get(plan.region_code, plan.region_code),
         area=tuple(names.get(code, code) for code in latest.regions),
         earlier=earlier,
-        mine=actor.id == latest.written_by,
+        standing=standing,
         may_write=write,
-        may_sign=latest.state is PlanState.WAITING and actor.may(Permission.APPROVE, plan.home_path) and not signed,
+        may_sign=latest.state is PlanState.WAITING and not standing.refusal,
         may_drop=write and begun and bool(earlier) and bool(earlier[0].second_by),
     )
 
@@ -165,14 +167,14 @@ def waiting(session: Session, actor: Actor) -> int:
     if not paths:
         return 0
     rows = session.execute(
-        select(PlanVersion.written_by, PlanVersion.first_by)
-        .join(Plan, (Plan.id == PlanVersion.plan_id) & (Plan.version == PlanVersion.version))
+        select(Plan, PlanVersion)
+        .join(PlanVersion, (Plan.id == PlanVersion.plan_id) & (Plan.version == PlanVersion.version))
         .where(
             PlanVersion.state == PlanState.WAITING,
             or_(*(Plan.home_path.like(like_below(path)) for path in paths)),
         )
     ).all()
-    return sum(actor.id not in (row.written_by, row.first_by) for row in rows)
+    return rounds.count_open(session, actor, [subject_of(plan, version) for plan, version in rows])
 
 
 def _latest_of(session: Session, home: str) -> dict[tuple[str, Colour], PlanVersion]:

@@ -1,6 +1,6 @@
-"""Write a plan, hand it in, sign it (two people, neither the author), send it back, withdraw it, find it."""
+"""Write a plan, hand it in, sign it (two people at least, never the author), send it back, withdraw it, find it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +11,9 @@ from sqlalchemy.orm import Session
 from broadcasts.alerts.hazards import hazard, wording
 from broadcasts.alerts.plans.models import Plan, PlanState, PlanVersion
 from broadcasts.alerts.plans.words import TEXTS, PlanWords
+from broadcasts.approvals import rounds
+from broadcasts.approvals.rounds import Subject
+from broadcasts.approvals.rules import Matter
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Colour
 from hub.audit import log
@@ -91,7 +94,7 @@ def write(session: Session, actor: Actor, draft: PlanDraft, *, now: datetime) ->
 
 
 def hand_in(session: Session, actor: Actor, plan_id: UUID, *, signature: str, now: datetime) -> PlanVersion:
-    """Ask for two signatures. Problems says every text that cannot go out like this."""
+    """Ask for signatures: two, or as many as the rules want. Problems says every text that cannot go out like this."""
     plan, version = _latest(session, actor, plan_id, lock=True)
     actor.require(Permission.COMPOSE, plan.home_path)
     if version.state not in _UNSIGNED:
@@ -104,12 +107,14 @@ def hand_in(session: Session, actor: Actor, plan_id: UUID, *, signature: str, no
     version.state, version.handed_in_at, version.reason = PlanState.WAITING, now, ""
     version.first_by = version.second_by = version.first_at = version.second_at = None
     version.first_by_name = version.second_by_name = ""
+    names = regions.names(session, set(version.regions))
+    rounds.begin(session, actor, subject_of(plan, version, names), now=now)
     _record(session, actor, "plan.hand_in", plan, version, now)
     return version
 
 
 def sign(session: Session, actor: Actor, plan_id: UUID, content_hash: str, *, now: datetime) -> PlanVersion:
-    """Put one's name under exactly what one has read. The second name puts it in force."""
+    """Put one's name under exactly what one has read. The last name that is needed puts it in force."""
     plan, version = _latest(session, actor, plan_id, lock=True)
     actor.require(Permission.APPROVE, plan.home_path)
     if version.state is not PlanState.WAITING:
@@ -120,9 +125,10 @@ def sign(session: Session, actor: Actor, plan_id: UUID, content_hash: str, *, no
         raise NotAllowed("plan_own")
     if actor.id == version.first_by:
         raise NotAllowed("plan_signed_already")
+    verdicts = rounds.take_step(session, actor, subject_of(plan, version), now=now)
     if version.first_by is None:
         version.first_by, version.first_by_name, version.first_at = actor.id, actor.name, now
-    else:
+    if verdicts:
         version.second_by, version.second_by_name, version.second_at = actor.id, actor.name, now
         version.state = PlanState.APPROVED
     _record(session, actor, "plan.sign", plan, version, now)
@@ -136,6 +142,7 @@ def send_back(session: Session, actor: Actor, plan_id: UUID, reason: str, *, now
     if version.state is not PlanState.WAITING:
         raise WrongState("plan_not_waiting")
     version.reason = _reason(reason)
+    rounds.refuse(session, actor, subject_of(plan, version), version.reason, now=now)
     version.state, version.content_hash = PlanState.RETURNED, ""
     version.first_by, version.first_by_name, version.first_at = None, "", None
     _record(session, actor, "plan.send_back", plan, version, now)
@@ -162,7 +169,7 @@ def drop_changes(session: Session, actor: Actor, plan_id: UUID, *, now: datetime
     before = session.get(PlanVersion, (plan.id, plan.version - 1))
     if version.state not in _BEGUN or before is None or before.state is not PlanState.REPLACED or not before.second_by:
         raise WrongState("plan_nothing_to_drop")
-    if _hash(plan, before) != before.content_hash:
+    if not _is_as_signed(session, plan, before):
         raise WrongState("plan_changed_meanwhile")
     session.delete(version)
     before.state, before.ended_at, before.ended_by_name = PlanState.APPROVED, None, ""
@@ -191,8 +198,8 @@ def in_force(session: Session, hazard_key: str, colour: Colour, paths: Sequence[
         )
     ).all()
     fitting = [InForce(p, v) for p, v in rows if all(path.startswith(p.home_path) for path in paths)]
-    fitting = [each for each in fitting if _hash(each.plan, each.version) == each.version.content_hash]
-    return max(fitting, key=lambda each: len(each.plan.home_path), default=None)
+    near_first = sorted(fitting, key=lambda each: -len(each.plan.home_path))
+    return next((each for each in near_first if _is_as_signed(session, each.plan, each.version)), None)
 
 
 def signed_speech(session: Session) -> dict[tuple[str, Colour], str]:
@@ -206,7 +213,7 @@ def signed_speech(session: Session) -> dict[tuple[str, Colour], str]:
     return {
         (plan.hazard, plan.colour): words_of(version).at(name).speech
         for plan, version, name in rows
-        if _hash(plan, version) == version.content_hash
+        if _is_as_signed(session, plan, version)
     }
 
 
@@ -236,6 +243,25 @@ def _latest(session: Session, actor: Actor, plan_id: UUID, *, lock: bool = False
     if plan is None or not actor.may(Permission.SEE, plan.home_path):
         raise NotFound("plan_unknown")
     return plan, session.get_one(PlanVersion, (plan.id, plan.version))
+
+
+def subject_of(plan: Plan, version: PlanVersion, names: Mapping[str, str] | None = None) -> Subject:
+    """Return what a signature is under."""
+    content = {name: getattr(version, name) for name in TEXTS}
+    area = [(names or {}).get(code, code) for code in version.regions]
+    return Subject(
+        id=plan.id,
+        matter=Matter.PLAN,
+        title=title_of(plan),
+        home_path=plan.home_path,
+        authors=frozenset({version.written_by}),
+        content_hash=version.content_hash,
+        content={"regions": area, **content},
+    )
+
+
+def _is_as_signed(session: Session, plan: Plan, version: PlanVersion) -> bool:
+    return _hash(plan, version) == version.content_hash and rounds.was_passed(session, subject_of(plan, version))
 
 
 def _hash(plan: Plan, version: PlanVersion) -> str:

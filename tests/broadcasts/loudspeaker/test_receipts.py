@@ -11,7 +11,7 @@ from builders import a_county
 from conftest import NOON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, func, insert, select, update
 from uuid6 import uuid7
 
 from broadcasts.loudspeaker import receipts
@@ -159,6 +159,31 @@ def test_what_a_heartbeat_said_without_a_reason_gets_the_receipts(tables: Sessio
     assert delivery(tables, command).reason == "power_lost"
     take(tables, [said(command, 5, Reached.FAILED, reason="stuck")])
     assert delivery(tables, command).reason == "power_lost", "the first reason stays"
+
+
+@pytest.mark.parametrize(
+    ("presumed", "reason"),
+    [(PlayState.STOPPED, "called_off"), (PlayState.STOPPED, "stopped_before"), (PlayState.FAILED, "no_receipt")],
+)
+def test_an_end_the_hub_presumed_gives_way_to_the_loudspeakers_own_word(
+    tables: Sessions, presumed: PlayState, reason: str
+) -> None:
+    command, told = ordered(tables), ordered(tables)
+    with tables.begin() as session:
+        for each, why in ((command, reason), (told, "volume_zero")):
+            session.execute(
+                update(SpeakerDelivery)
+                .where(SpeakerDelivery.command_id == each)
+                .values(state=presumed, reason=why, ended_at=NOON)
+            )
+    for each, first in ((command, 1), (told, 11)):
+        take(tables, [said(each, first, Reached.STARTED), said(each, first + 1, Reached.FAILED, reason="power_lost")])
+    found = delivery(tables, command)
+    assert (found.state, found.reason) == (PlayState.FAILED, "power_lost")
+    assert found.started_at is not None
+    assert (delivery(tables, told).state, delivery(tables, told).reason) == (presumed, "volume_zero")
+    heal(tables, command, Reached.FAILED, 30)
+    assert delivery(tables, command).reason == "power_lost", "a heartbeat without a reason takes none away"
 
 
 def heal(tables: Sessions, command: UUID, state: Reached, n: int) -> None:
