@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts.models import Alert, AlertState
+from broadcasts.announcements.models import Announcement
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.progress import HEARD
-from broadcasts.kinds import Act, Mode
+from broadcasts.kinds import Act, Mode, Theme
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from hub.core.db import like_below
 
@@ -99,6 +100,8 @@ def _sounded(session: Session, path: str, now: datetime) -> list[tuple[Broadcast
     query = (
         select(Broadcast, there.c.at)
         .join(there, there.c.broadcast_id == Broadcast.id)
+        .outerjoin(Announcement, Announcement.id == Broadcast.announcement_id)
+        .where(or_(Announcement.id.is_(None), Announcement.theme != Theme.DRILL))
         .where(Broadcast.kind.in_(IN_WORDS), Broadcast.starts_at > now - LASTS, Broadcast.starts_at <= now)
         .order_by(Broadcast.starts_at.desc(), Broadcast.id.desc())
         .limit(MOST)
