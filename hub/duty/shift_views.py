@@ -31,7 +31,7 @@ def add_to_menu(runtime_: Runtime) -> None:
         Entry(
             key="shift",
             label=lazy_gettext("我的班"),
-            icon="history",
+            icon="clock",
             endpoint="shift.mine",
             permission=Permission.EMERGENCY,
             group=1,

@@ -10,7 +10,7 @@ from conftest import SetClock
 from deliverylab import B1, B2, Air
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from broadcasts.hearing import tallies
 from broadcasts.hearing.models import HearingAnswer, HearingVerdict, HearingWay
@@ -113,7 +113,10 @@ def test_places_and_the_report_show_it_over_time(
     clerk.post(f"/hearing/{said}", data={"region": HILL, "verdict": "heard"})
     with runtime.sessions.read() as session:
         found = tallies.by_place(session, path_of(NORTH), Spell(clock() - timedelta(days=1), clock() + timedelta(1)))
+        rows = session.execute(text("SELECT verdict, count(*) FROM hearing_answer GROUP BY verdict")).all()
+    counted = {str(row[0]): int(row[1]) for row in rows}
     assert found == {path_of(BRIDGE): Clarity(heard=1, silent=1), path_of(HILL): Clarity(heard=1)}
+    assert counted == {"heard": 2, "silent": 1}
     page = clerk.get("/speakers/map?show=heard").text
     assert "50%" in page
     assert "67%" in clerk.get("/coverage").text
