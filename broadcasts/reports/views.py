@@ -9,7 +9,7 @@ from flask_babel import gettext, lazy_gettext
 
 from broadcasts.delivery.rules import Rules
 from broadcasts.reports import ledger, service, sheets
-from broadcasts.reports.figures import Window
+from broadcasts.reports.counted import Window
 from broadcasts.reports.forms import SHARES, period_of, rules_from
 from broadcasts.reports.periods import Period
 from broadcasts.reports.scoring import Metric
