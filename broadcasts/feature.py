@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from broadcasts import echoes
 from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import ending, firing
 from broadcasts.alerts.calling import answering
@@ -23,6 +24,11 @@ from broadcasts.delivery.commands import stop
 from broadcasts.delivery.last_said import last_said
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
+from broadcasts.feedback import intake as complaints
+from broadcasts.feedback.forgetting import ForgettingCallers
+from broadcasts.feedback.forgetting import forget_numbers as forget_callers
+from broadcasts.feedback.settings import FeedbackSettings
+from broadcasts.hearing.service import count_reply, forget_names
 from broadcasts.keeping import add_to_backups
 from broadcasts.kinds import Colour
 from broadcasts.lexicon.book import WordBook
@@ -36,6 +42,7 @@ from broadcasts.pumps import Pumps
 from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
+from broadcasts.sms import inbound
 from broadcasts.sms.answering import Answers, LastSaid
 from broadcasts.sms.command_line import sms
 from broadcasts.sms.forgetting import Forgetting, forget_numbers
@@ -55,6 +62,7 @@ from broadcasts.speech.reading_rules import warm_up
 from broadcasts.studio import ALWAYS_THERE, LAST_RESORT, Studio
 from broadcasts.uploads.settings import UploadSettings
 from broadcasts.uploads.workshop import Workshop
+from broadcasts.village_pages.limits import VillageFormsPerMinute, VillagePagesPerMinute
 from broadcasts.voices.choices import Choices
 from broadcasts.voices.commands import voices
 from broadcasts.voices.fetching import Fetching
@@ -96,7 +104,9 @@ def provide(runtime: Runtime) -> None:
     safe = runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
     imports = ImportWork(runtime.sessions, runtime.get(Uploads), safe, clock=runtime.clock)
     runtime.provide(ImportWork, imports)
-    runtime.provide(Erasure, Erasure()).add(forget_numbers)
+    erasure = runtime.provide(Erasure, Erasure())
+    for forget in (forget_numbers, forget_callers, forget_names):
+        erasure.add(forget)
     studio = runtime.provide(Studio, open_studio(runtime))
     uploads = runtime.config.section(UploadSettings)
     runtime.provide(Workshop, Workshop(runtime.config.data_dir / "decoding", uploads))
@@ -117,7 +127,17 @@ def provide(runtime: Runtime) -> None:
         LiveDesk(runtime.sessions, studio.library, station, lambda: station.key, clock=runtime.clock),
     )
     provide_desks(runtime)
+    _listen_to_people(runtime)
     add_to_backups(runtime)
+
+
+def _listen_to_people(runtime: Runtime) -> None:
+    settings = runtime.config.section(FeedbackSettings)
+    inbound.listen("feedback", complaints.listener(settings))
+    inbound.count_answers("hearing", count_reply)
+    runtime.provide(VillagePagesPerMinute, VillagePagesPerMinute(settings.pages_per_minute))
+    runtime.provide(VillageFormsPerMinute, VillageFormsPerMinute(settings.forms_per_minute))
+    echoes.provide(runtime)
 
 
 def _signed_words(runtime: Runtime) -> Mapping[tuple[str, Colour], str]:
@@ -233,6 +253,8 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("presence", sweep)
     pumps.add("database", tidy_up)
     pumps.add("imports", runtime.get(ImportWork).step)
+    days = rules.sms.forget_numbers_after_d
+    pumps.add("forgetting-callers", ForgettingCallers(runtime.sessions, after_days=days, clock=runtime.clock).step)
     pumps.add("forgetting", Forgetting(runtime.sessions, rules.sms, clock=runtime.clock).step)
     _look_after_loudspeakers(runtime, pumps)
     return (station, texting, *pumps.loops, runtime.get(LiveDesk), *_fetching(runtime))
@@ -354,6 +376,7 @@ feature = Feature(
         ApprovalSettings,
         BroadcastSettings,
         EmergencySettings,
+        FeedbackSettings,
         SpeechSettings,
         SmsSettings,
         *SECTIONS,

@@ -10,6 +10,8 @@ class Theme(StrEnum):
     SAFETY = "safety"
     FRAUD = "fraud"
     LAW = "law"
+    DRILL = "drill"
+    """Said as part of an exercise, to people who might take it for the real thing: it says so from end to end."""
 
 
 class Colour(StrEnum):

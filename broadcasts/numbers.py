@@ -7,6 +7,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.delivery.models import Broadcast, BroadcastState
+from broadcasts.feedback.kinds import ComplaintState
+from broadcasts.feedback.models import Complaint
 from broadcasts.loudspeaker.models import OrderState, PlayOrder
 from broadcasts.sms.models import SmsRun, SmsSubmission
 from broadcasts.sms.states import RunState, SubmissionState
@@ -22,6 +24,12 @@ def add_gauges(gauges: Gauges, clock: Clock) -> None:
         Gauge("cunxiang_broadcasts_going", "Broadcasts under way.", _going, ("kind",)),
         Gauge("cunxiang_sms_calls", "Calls to SMS providers that are open or unknown.", _calls, ("state",)),
         Gauge("cunxiang_sms_runs_open", "Broadcasts whose text messages are not all sent.", _runs),
+        Gauge(
+            "cunxiang_complaints_open",
+            "Complaints of residents that are not dealt with.",
+            _complaints(clock),
+            ("late",),
+        ),
         Gauge("cunxiang_oldest_order_seconds", "Age of the oldest order not yet published.", _oldest_order(clock)),
         Gauge("cunxiang_oldest_call_seconds", "How long ago the longest open SMS call began.", _oldest_call(clock)),
     ):
@@ -46,6 +54,16 @@ def _calls(session: Session) -> Iterable[Reading]:
 def _runs(session: Session) -> Iterable[Reading]:
     query = select(func.count()).where(SmsRun.state.in_((RunState.EXPANDING, RunState.GOING)))
     return [Reading(session.scalar(query) or 0)]
+
+
+def _complaints(clock: Clock) -> Callable[[Session], Iterable[Reading]]:
+    def read(session: Session) -> Iterable[Reading]:
+        is_open = Complaint.state != ComplaintState.DONE
+        all_ = session.scalar(select(func.count()).where(is_open)) or 0
+        late = session.scalar(select(func.count()).where(is_open, Complaint.due_at < clock())) or 0
+        return [Reading(all_ - late, {"late": "no"}), Reading(late, {"late": "yes"})]
+
+    return read
 
 
 def _oldest_order(clock: Clock) -> Callable[[Session], Iterable[Reading]]:

@@ -27,6 +27,8 @@ from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
 from broadcasts.delivery.desk import Approvals, Countdowns, Pressings
 from broadcasts.delivery.sound import ReleasedSound
+from broadcasts.feedback import views as feedback
+from broadcasts.hearing import views as hearing
 from broadcasts.lexicon import api as lexicon_api
 from broadcasts.lexicon import views as lexicon
 from broadcasts.lexicon import wording_views as wording
@@ -41,6 +43,8 @@ from broadcasts.sms import provider_pages
 from broadcasts.sms import views as sms
 from broadcasts.sms import wording_views as sms_wording
 from broadcasts.studio import Studio
+from broadcasts.village_pages import desk_views as village_desk
+from broadcasts.village_pages import views as village_pages
 from broadcasts.voices import api as voices_api
 from broadcasts.voices import views as voices
 from hub.core.runtime import Runtime
@@ -70,6 +74,9 @@ ROOMS = (
     lexicon,
     wording,
     reports,
+    feedback,
+    hearing,
+    village_desk,
 )
 VERBS = (
     review_api,
@@ -116,3 +123,4 @@ def install_pages(app: Flask, runtime: Runtime) -> None:
     app.register_blueprint(muting_pages.bp)
     app.register_blueprint(sources.bp)
     app.register_blueprint(outlet.bp)
+    app.register_blueprint(village_pages.bp)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from broadcasts.kinds import Colour, Theme
 from broadcasts.settings import SpeechSettings
@@ -20,6 +21,7 @@ SIGNAL_OF: Mapping[Theme, Signal] = {
     Theme.SAFETY: Signal.SAFETY,
     Theme.FRAUD: Signal.SAFETY,
     Theme.LAW: Signal.ROUTINE,
+    Theme.DRILL: Signal.ROUTINE,
 }
 ALARM_OF: Mapping[Colour, Signal] = {
     Colour.RED: Signal.RED,
@@ -55,6 +57,14 @@ class Speaking:
         return self.voice is not None and self.voice.human
 
 
+class Check(Protocol):
+    """Says what a text would better say otherwise; one for a `drill` has to say so itself."""
+
+    def __call__(self, text: str, *, drill: bool = False) -> tuple[Finding, ...]:
+        """Return the findings, in the order of the text."""
+        ...
+
+
 @dataclass(frozen=True)
 class Studio:
     """Renders announcements and alarms through the library.
@@ -67,7 +77,7 @@ class Studio:
     settings: SpeechSettings
     chosen: Callable[[Language], VoiceSpec | None] = _nothing_chosen
     lexicon: Callable[[], Lexicon] = _built_in
-    check: Callable[[str], tuple[Finding, ...]] = lint
+    check: Check = lint
 
     def announcement(
         self, text: str, *, theme: Theme, speed: str, repeats: int, language: Language = Language.MANDARIN

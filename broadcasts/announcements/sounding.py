@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from broadcasts.announcements.drafting import MOST_REPEATS, SPEEDS, TEXT_LENGTH, Chosen, Draft
 from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.models import Announcement
+from broadcasts.announcements.wording import findings_of
 from broadcasts.lexicon.entries import marked
 from broadcasts.loudspeaker.orders import Sound
 from broadcasts.speech.audio import around_s
-from broadcasts.speech.engine import Language
 from broadcasts.speech.findings import Finding
 from broadcasts.speech.library import Rendering, RenderOrder
 from broadcasts.speech.pronunciation import Lexicon
@@ -86,7 +86,7 @@ def sounding(studio: Studio, draft: Draft, known: Rendering | None = None) -> So
         return _played(studio, draft, draft.recording, order)
     if known is None and order.text.strip():
         known = studio.library.find_order(order)
-    return _sounding(studio, draft.text, order, known)
+    return _sounding(studio, draft, order, known)
 
 
 def sounding_of(studio: Studio, announcement: Announcement, draft: Draft) -> Sounding:
@@ -96,7 +96,7 @@ def sounding_of(studio: Studio, announcement: Announcement, draft: Draft) -> Sou
         played = _played(studio, draft, draft.recording, order)
         return replace(played, recording=_file_only(studio, announcement) or played.recording)
     known = studio.library.find_order(order) if order.text.strip() else None
-    found = _sounding(studio, draft.text, order, known if _is_its_own(announcement, known) else None)
+    found = _sounding(studio, draft, order, known if _is_its_own(announcement, known) else None)
     if not announcement.audio_sha256:
         return found
     pieces = found.pieces if _spoken(found.pieces) == announcement.spoken else (Piece(announcement.spoken),)
@@ -157,19 +157,19 @@ def _as_written(text: str, lexicon: Lexicon) -> Iterator[Piece]:
         yield Piece(text[at:])
 
 
-def _sounding(studio: Studio, text: str, order: RenderOrder, known: Rendering | None) -> Sounding:
+def _sounding(studio: Studio, draft: Draft, order: RenderOrder, known: Rendering | None) -> Sounding:
     reading = studio.reading(order)
     speaks = bool(reading.spoken.strip())
     pass_ms = studio.pass_ms(order) if speaks else 0
     total_ms = studio.estimate_ms(order) if speaks else 0
     return Sounding(
-        characters=len(text),
+        characters=len(draft.text),
         pass_ms=known.speech_ms if known else pass_ms,
         total_ms=known.duration_ms if known else total_ms,
         exact=known is not None,
         pieces=pieces_of(reading, order.lexicon),
         cautions=reading.warnings,
-        findings=studio.check(text) if order.text and order.voice.language is not Language.ENGLISH else (),
+        findings=findings_of(studio, draft) if order.text else (),
         recording=as_recording(known, order) if known else None,
     )
 
@@ -180,7 +180,7 @@ def _played(studio: Studio, draft: Draft, recording: Chosen, order: RenderOrder)
     made = made_before(studio.library, recording.sha256, plan)
     peaks = outline(recording.peaks, recording.ms, plan)
     return replace(
-        _sounding(studio, draft.text, replace(order, text=""), None),
+        _sounding(studio, draft, replace(order, text=""), None),
         pass_ms=recording.ms,
         total_ms=made.ms if made else round(1000 * around_s(plan)) + plan.repeats * recording.ms,
         exact=True,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from broadcasts.announcements.drafting import Draft
+from broadcasts.kinds import Theme
 from broadcasts.speech.engine import Language
 from broadcasts.speech.findings import Finding, Watched, mended, must_mend
 from broadcasts.speech.lint import lint
@@ -17,7 +18,7 @@ def findings_of(studio: Studio, draft: Draft) -> tuple[Finding, ...]:
     """Return what is worth a second look; a recording, and words in another language, are not looked at."""
     if draft.recording is not None or draft.language is Language.ENGLISH:
         return ()
-    return studio.check(draft.text)
+    return studio.check(draft.text, drill=draft.theme is Theme.DRILL)
 
 
 def pressed(text: str, sent: str, findings: Sequence[Finding]) -> str:
@@ -28,7 +29,8 @@ def pressed(text: str, sent: str, findings: Sequence[Finding]) -> str:
 
 def unfit(draft: Draft, watched: Sequence[Watched]) -> list[BadInput]:
     """Return what must be mended in the words before they are submitted."""
-    return [problem for field, text in _texts(draft) if (problem := _problem(field, text, watched))]
+    drill = draft.theme is Theme.DRILL
+    return [problem for field, text in _texts(draft) if (problem := _problem(field, text, watched, drill=drill))]
 
 
 def _texts(draft: Draft) -> list[tuple[str, str]]:
@@ -36,7 +38,7 @@ def _texts(draft: Draft) -> list[tuple[str, str]]:
     return sms if draft.language is Language.ENGLISH else [("text", draft.text), *sms]
 
 
-def _problem(field: str, text: str, watched: Sequence[Watched]) -> BadInput | None:
-    wrong = must_mend(lint(text, watched=watched))
+def _problem(field: str, text: str, watched: Sequence[Watched], *, drill: bool) -> BadInput | None:
+    wrong = must_mend(lint(text, watched=watched, drill=drill))
     words = "、".join(dict.fromkeys(f"“{finding.written[:SHOWN]}”" for finding in wrong))
     return BadInput("text_must_mend", field=field, count=len(wrong), words=words) if wrong else None

@@ -1,6 +1,6 @@
 """What rooms above this one have to say on the overview. They provide it when they plug in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from hub.core.actor import Actor
+from hub.speakers.clarity import Clarity
 
 
 class Stage(StrEnum):
@@ -106,6 +107,54 @@ class Pressings:
     """What emergencies ask of the actor now."""
 
     now: Callable[[Session, Actor, datetime], list[Pressing]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cry:
+    """Words of danger that came by a village's page or over the counter."""
+
+    id: UUID
+    text: str
+    place: str
+    at: datetime
+    taken_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Complaints:
+    """What residents complain of: cries for help, and how many are open, untouched, overdue."""
+
+    cries: Sequence[Cry]
+    open: int
+    new: int
+    late: int
+
+
+@dataclass(frozen=True)
+class Complaining:
+    """The desk of residents' complaints."""
+
+    now: Callable[[Session, Actor, datetime], Complaints]
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What was said about one broadcast: complaints by what they are about, and whether it was heard on the spot.
+
+    Addresses are empty where the reader may not look.
+    """
+
+    complaints: Sequence[tuple[str, int]]
+    clarity: Clarity
+    complaints_at: str = ""
+    clarity_at: str = ""
+
+
+@dataclass(frozen=True)
+class Echoes:
+    """How to ask what was said about a broadcast."""
+
+    of: Callable[[Session, Actor, UUID], Echo]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from broadcasts.delivery.desk import Countdown, Pressing, Programme, Waiting
+from broadcasts.delivery.desk import Complaints, Countdown, Pressing, Programme, Waiting
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.progress import HEARD, numbers_of
 from broadcasts.delivery.visibility import below, first_seen
@@ -38,6 +38,9 @@ class Topic(StrEnum):
     DANGER = "danger"
     DANGER_TAKEN = "danger_taken"
     """Somebody takes care of it, and it is not over."""
+    CRY = "cry"
+    """Words of danger that came by a village's page or over the counter."""
+    CRY_TAKEN = "cry_taken"
     COUNTDOWN = "countdown"
     SECOND = "second"
     ANSWER = "answer"
@@ -49,6 +52,7 @@ class Topic(StrEnum):
     TEXTS_PAUSED = "texts_paused"
     REVIEW_DUE = "review_due"
     WAITING = "waiting"
+    COMPLAINTS = "complaints"
     BLACKOUT = "blackout"
     OFFLINE = "offline"
     OFFLINE_MORE = "offline_more"
@@ -83,12 +87,14 @@ class Source:
     countdowns: Sequence[Countdown]
     pressing: Sequence[Pressing]
     failed: Sequence[Programme]
+    complaints: Complaints | None = None
 
 
 def all_matters(session: Session, actor: Actor, source: Source, *, now: datetime) -> list[Matter]:
     """Return everything that concerns the actor's part of the tree, the most pressing first."""
     found = [
         *_danger(session, actor),
+        *_complaints(source.complaints),
         *(
             Matter(Topic.COUNTDOWN, c.title, count=c.speakers, until=c.fires_at, target=c.alert_id)
             for c in source.countdowns
@@ -109,6 +115,16 @@ def all_matters(session: Session, actor: Actor, source: Source, *, now: datetime
         found.append(Matter(Topic.BROKER))
     order = list(Topic)
     return sorted(found, key=lambda matter: order.index(matter.topic))
+
+
+def _complaints(complaints: Complaints | None) -> Iterator[Matter]:
+    if complaints is None:
+        return
+    for cry in complaints.cries:
+        topic = Topic.CRY_TAKEN if cry.taken_by else Topic.CRY
+        yield Matter(topic, cry.text, cry.place, since=cry.at, note=cry.taken_by, target=cry.id)
+    if complaints.new or complaints.late:
+        yield Matter(Topic.COMPLAINTS, count=complaints.new, total=complaints.late)
 
 
 def _danger(session: Session, actor: Actor) -> Iterator[Matter]:

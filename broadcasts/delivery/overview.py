@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import records
-from broadcasts.delivery.desk import Approvals, Countdowns, Pressings, Programme, Stage, Upcoming, Waiting
+from broadcasts.delivery.desk import Approvals, Complaining, Countdowns, Pressings, Programme, Stage, Upcoming, Waiting
 from broadcasts.delivery.matters import Matter, Source, all_matters
 from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.rules import Rules
@@ -100,6 +100,7 @@ class Sources:
     countdowns: Countdowns | None
     pressings: Pressings | None
     upcoming: Upcoming | None
+    complaining: Complaining | None = None
 
 
 def overview(session: Session, actor: Actor, sources: Sources, *, rules: Rules, now: datetime) -> Overview:
@@ -114,6 +115,7 @@ def overview(session: Session, actor: Actor, sources: Sources, *, rules: Rules, 
         waiting=waiting,
         countdowns=sources.countdowns.running(session, actor) if sources.countdowns else [],
         pressing=sources.pressings.now(session, actor, now) if sources.pressings else [],
+        complaints=sources.complaining.now(session, actor, now) if sources.complaining else None,
         failed=[p for p in past if p.stage in (Stage.MISSED, Stage.SKIPPED)],
     )
     places = records.places_of(session, [p.places for p in coming[:NEXT_SHOWN]])

@@ -20,7 +20,7 @@ from flask_babel import gettext, lazy_gettext
 
 from broadcasts.delivery import overview as board
 from broadcasts.delivery import progress, records, service
-from broadcasts.delivery.desk import Approvals, Countdowns, Pressings, Upcoming
+from broadcasts.delivery.desk import Approvals, Complaining, Countdowns, Echoes, Pressings, Upcoming
 from broadcasts.delivery.forms import before, show
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.sound import ReleasedSound
@@ -101,7 +101,10 @@ def broadcast(broadcast_id: UUID) -> ResponseReturnValue:
     """Show one broadcast: as it goes out, and what became of it afterwards."""
     given = _progress(broadcast_id)
     peaks = runtime().get(ReleasedSound).peaks(given["p"].broadcast.audio_sha256)
-    return render_template("broadcasts/delivery/broadcast.html", peaks=peaks, **given, **_common())
+    echoes = runtime().find(Echoes)
+    with reading() as session:
+        echo = echoes.of(session, actor(), broadcast_id) if echoes else None
+    return render_template("broadcasts/delivery/broadcast.html", peaks=peaks, echo=echo, **given, **_common())
 
 
 @bp.get("/broadcasts/<uuid:broadcast_id>/progress")
@@ -158,6 +161,7 @@ def _seen() -> board.Overview:
         countdowns=hub.find(Countdowns),
         pressings=hub.find(Pressings),
         upcoming=hub.find(Upcoming),
+        complaining=hub.find(Complaining),
     )
     with reading() as session:
         return board.overview(session, actor(), sources, rules=hub.get(Rules), now=now())

@@ -119,6 +119,12 @@ class TextIn(Input):
     text: str = Field(min_length=1, max_length=LONGEST_TEXT)
 
 
+class ToReadIn(TextIn):
+    """A text, and whether it is said in a drill."""
+
+    drill: StrictBool = Field(False, description="whether it is said in a drill: then it has to say so itself")
+
+
 class ReadingOut(Output):
     """How a text would be read."""
 
@@ -129,7 +135,7 @@ class ReadingOut(Output):
 
 @bp.post("/readings", responses=answers(ReadingOut, 403))
 @permission_required(Permission.SEE)
-def read_text(body: TextIn) -> Response:
+def read_text(body: ToReadIn) -> Response:
     """Say how a text would be read and what should be mended. Nothing is kept."""
     book = runtime().get(WordBook)
     lexicon = book.lexicon()
@@ -139,7 +145,7 @@ def read_text(body: TextIn) -> Response:
         ReadingOut(
             spoken=found.spoken,
             pinyin=" ".join(marked(part.text) if part.kind == "pinyin" else part.text for part in script),
-            findings=[FindingOut.of(finding) for finding in book.lint(body.text)],
+            findings=[FindingOut.of(finding) for finding in book.lint(body.text, drill=body.drill)],
         )
     )
 

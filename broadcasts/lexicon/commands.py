@@ -15,9 +15,10 @@ from hub.commands.frame import Frame, guarded, pass_frame
 @click.command("read")
 @click.argument("text")
 @click.option("--pinyin/--no-pinyin", default=True, help="Whether to print the pinyin.")
+@click.option("--drill", is_flag=True, help="It is said in a drill: it has to say so itself.")
 @pass_frame
 @guarded
-def read_text(frame: Frame, text: str, *, pinyin: bool) -> None:
+def read_text(frame: Frame, text: str, *, pinyin: bool, drill: bool) -> None:
     """Print what will be spoken of TEXT, its pinyin, and what should be mended. Status 1 when something must be."""
     book = WordBook(frame.runtime().sessions)
     lexicon = book.lexicon()
@@ -25,7 +26,7 @@ def read_text(frame: Frame, text: str, *, pinyin: bool) -> None:
     click.echo(reading.spoken)
     if pinyin:
         click.secho(_in_pinyin(to_script(reading, lexicon)), fg="cyan")
-    findings = book.lint(text)
+    findings = book.lint(text, drill=drill)
     for finding in findings:
         click.secho(_line(finding), fg="red" if finding.level is FindingLevel.MUST else "yellow")
     sys.exit(1 if any(finding.level is FindingLevel.MUST for finding in findings) else 0)

@@ -35,6 +35,7 @@ THEMES = {
     Theme.SAFETY: lazy_gettext("安全"),
     Theme.FRAUD: lazy_gettext("反诈"),
     Theme.LAW: lazy_gettext("普法"),
+    Theme.DRILL: lazy_gettext("演练"),
 }
 Rows = Iterator[Sequence[object]]
 

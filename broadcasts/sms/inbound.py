@@ -24,6 +24,9 @@ ANSWERS_COUNT_FOR = timedelta(days=7)
 Listener = Callable[[Session, SmsInbound, datetime], bool]
 """Looks at a message the hub has no command for; true: it was meant for this room, and nobody has to read it."""
 _LISTENERS: dict[str, Listener] = {}
+Counter = Callable[[Session, SmsInbound, datetime], None]
+"""Is told of every numbered answer, whatever it belongs to."""
+_COUNTERS: dict[str, Counter] = {}
 _OBEYED = (Command.OPT_OUT, Command.OPT_IN, Command.ASK)
 _LOOKED_BACK = 20
 _NEVER_LEFT = (MessageState.SUPPRESSED, MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED)
@@ -40,6 +43,7 @@ def receive(
             continue
         _obey(session, kept, now)
         _offer(session, kept, now)
+        _count(session, kept, now)
         new.append(kept)
     session.flush()
     return new
@@ -48,6 +52,17 @@ def receive(
 def listen(room: str, listener: Listener) -> None:
     """Let a room that stands above this one see what residents write; it has one listener at a time."""
     _LISTENERS[room] = listener
+
+
+def count_answers(room: str, counter: Counter) -> None:
+    """Let a room that stands above this one hear of numbered answers; it has one counter at a time."""
+    _COUNTERS[room] = counter
+
+
+def _count(session: Session, kept: SmsInbound, now: datetime) -> None:
+    if kept.choice:
+        for counter in _COUNTERS.values():
+            counter(session, kept, now)
 
 
 def _offer(session: Session, kept: SmsInbound, now: datetime) -> None:
@@ -147,7 +162,7 @@ def _asked(session: Session, index: bytes, at: datetime) -> list[tuple[UUID, str
         select(SmsRun.broadcast_id, SmsRun.text)
         .join(SmsMessage, SmsMessage.broadcast_id == SmsRun.broadcast_id)
         .where(SmsMessage.phone_index == index, SmsMessage.state.not_in(_NEVER_LEFT))
-        .where(SmsRun.purpose == Purpose.BROADCAST)
+        .where(SmsRun.purpose.in_((Purpose.BROADCAST, Purpose.HEARING)))
         .where(SmsRun.created_at <= at, SmsRun.created_at > at - ANSWERS_COUNT_FOR)
         .order_by(SmsMessage.id.desc())
         .limit(_LOOKED_BACK)

@@ -23,6 +23,8 @@ from hub.web.work import actor, now, reading, work
 bp = Blueprint("inbox", __name__)
 PAGE = 50
 answers = permission_required(Permission.ANSWER)
+COMPLAINTS = ("too_loud", "unclear", "silent", "wrong_time", "wrong_content", "other")
+"""What a letter may be filed as; the room of complaints, which stands above this one, knows them too."""
 
 
 def add_to_menu(runtime: Runtime) -> None:
@@ -178,6 +180,7 @@ def _page(
         typed=typed,
         note=note,
         errors=errors or {},
+        kinds=COMPLAINTS,
     )
     return page, status, {"Cache-Control": "no-store"}
 

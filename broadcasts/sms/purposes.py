@@ -16,6 +16,8 @@ class Purpose(StrEnum):
     """To the unit's own test group, never to the public."""
     ANSWER = "answer"
     """To one number, because somebody wrote or because an officer answers."""
+    HEARING = "hearing"
+    """To people on the spot, who are asked whether they heard something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class About:
 ANYTHING = About()
 ANSWER = About(purpose=Purpose.ANSWER)
 TEST = About(purpose=Purpose.TEST)
+HEARING = About(purpose=Purpose.HEARING)
 
 
 class StepKind(StrEnum):
@@ -40,6 +43,8 @@ class StepKind(StrEnum):
     TEXTED = "texted"
     PASSED_ON = "passed_on"
     """To the cadres of the resident's village."""
+    FILED = "filed"
+    """Made a complaint of, which has a life of its own."""
     CLOSED = "closed"
     REOPENED = "reopened"
 

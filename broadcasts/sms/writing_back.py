@@ -44,6 +44,7 @@ class Words:
     nothing: str
     pass_on: str
     test: str
+    hearing: str
     topics: dict[str, str]
 
 

@@ -1,12 +1,14 @@
-"""The duty roster: who answers for a place, in which order they are called, and who is on duty when."""
+"""The duty roster: who is called for a place, who has a shift when; and what one shift leaves to the next."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
+from hub.audit.guarding import keep
 from hub.core.db import Base
 
 
@@ -42,3 +44,50 @@ class DutyShift(Base):
     region_path: Mapped[str] = mapped_column(String(64))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+
+
+class Handover(Base):
+    """What a leaving officer left to the next. Never changed once written: what was wrong is added below it."""
+
+    __tablename__ = "duty_handover"
+    __table_args__ = (Index(None, "region_path", "written_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    region_code: Mapped[str] = mapped_column(String(14))
+    region_path: Mapped[str] = mapped_column(String(64))
+    began_at: Mapped[datetime]
+    """When the shift began that this note ends."""
+    written_at: Mapped[datetime]
+    written_by: Mapped[UUID | None]
+    written_by_name: Mapped[str] = mapped_column(String(60))
+    happened: Mapped[str] = mapped_column(Text)
+    open_matters: Mapped[str] = mapped_column(Text, default="")
+    digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 over what was written; the log has it too, so that a change made in the database would show."""
+
+
+class HandoverEntry(Base):
+    """What came to a note afterwards: the arriving officer's confirmation, and corrections."""
+
+    __tablename__ = "duty_handover_entry"
+    __table_args__ = (
+        Index(
+            "uq_duty_handover_entry_confirmed",
+            "handover_id",
+            unique=True,
+            sqlite_where=sql("confirms"),
+            postgresql_where=sql("confirms"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    handover_id: Mapped[UUID] = mapped_column(ForeignKey(Handover.id), index=True)
+    at: Mapped[datetime]
+    by: Mapped[UUID | None]
+    by_name: Mapped[str] = mapped_column(String(60))
+    confirms: Mapped[bool] = mapped_column(default=False)
+    text: Mapped[str] = mapped_column(Text, default="")
+
+
+for written_once in (Handover, HandoverEntry):
+    keep(written_once.__table__)  # type: ignore[arg-type]

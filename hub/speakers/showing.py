@@ -15,6 +15,7 @@ from hub.speakers.care.asking import ENDS
 from hub.speakers.care.awaited import PATIENCE
 from hub.speakers.care.models import DeviceCommand, Repair, SpeakerAlarm, SpeakerEvent
 from hub.speakers.care.patrol import Result
+from hub.speakers.clarity import SpeakerVoices, VoicesOfSpeaker
 from hub.speakers.history import SpeakerHistory
 from hub.speakers.models import Speaker, SpeakerState
 
@@ -74,6 +75,8 @@ class Page:
     sound_free_at: datetime | None
     """When a test may sound; None when it may at once, or never, as `sound_never` says."""
     sound_never: bool
+    voices: SpeakerVoices | None = None
+    """What people say of it."""
 
     @property
     def speaker(self) -> Speaker:
@@ -97,6 +100,7 @@ def page(runtime: Runtime, session: Session, actor: Actor, speaker_id: str) -> P
     present = state(session, actor, speaker_id, now=now)
     speaker = present.speaker
     free = asking.sound_allowed_at(runtime, now)
+    voices = runtime.find(VoicesOfSpeaker)
     may_edit = actor.may(Permission.EDIT_SPEAKERS, speaker.region_path)
     return Page(
         now=present,
@@ -107,6 +111,7 @@ def page(runtime: Runtime, session: Session, actor: Actor, speaker_id: str) -> P
         may_report=may_edit or actor.may(Permission.COMPOSE, speaker.region_path),
         sound_free_at=free if free is not None and free > now else None,
         sound_never=free is None,
+        voices=voices.of(session, actor, speaker_id, now) if voices else None,
     )
 
 

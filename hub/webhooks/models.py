@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     STOPPED = "broadcast.stopped"
     SILENT = "speakers.silent"
     BACK = "speakers.back"
+    COMPLAINT = "complaint.new"
     TEST = "test"
 
 

@@ -13,6 +13,7 @@ from hub.regions import service as regions
 from hub.speakers.care import attention, geography, mending, patrol, repairs, rounds
 from hub.speakers.care.digest import digest
 from hub.speakers.care.forms import alarm_ids, back, days
+from hub.speakers.clarity import NOTHING, ClarityMap
 from hub.speakers.settings import CareSettings
 from hub.web.errors import is_fragment, mistakes
 from hub.web.guards import permission_required
@@ -180,7 +181,18 @@ def map_page() -> ResponseReturnValue:
         path = regions.get_region(session, actor(), code).path if code else None
         picture = geography.picture(session, actor(), path=path)
         choices = rounds.choices(session, actor())
-    return render_template("hub/care/map.html", picture=picture, region=code, regions=choices)
+        clarity = runtime().find(ClarityMap)
+        clear = clarity.by_village(session, actor(), now()) if clarity else {}
+    return render_template(
+        "hub/care/map.html",
+        picture=picture,
+        region=code,
+        regions=choices,
+        clear=clear,
+        unknown=NOTHING,
+        answers_at=clarity.address if clarity else None,
+        heard=clarity is not None and request.args.get("show") == "heard",
+    )
 
 
 def _may_edit() -> bool:

@@ -64,3 +64,24 @@ def test_a_text_is_read_with_everything_worth_a_look(app: OpenAPI, runtime: Runt
     assert found["spoken"] == "十四点三十分开会，找单会计。"
     assert [(f["code"], f["level"]) for f in found["findings"]] == [("no_day", "advice"), ("polyphone", "advice")]
     assert found["findings"][1]["fixes"][1]["text"] == "单{shan4}"
+
+
+def test_what_is_said_in_a_drill_says_so_from_end_to_end(app: OpenAPI, runtime: Runtime) -> None:
+    clerk = program(app, runtime, "clerk")
+    text = {"title": "撤离演练", "text": "请沿河各家马上到村委会集合。", "regions": [NORTH], "theme": "drill"}
+    preview = clerk.post("/preview", text).json
+    assert preview is not None
+    [finding] = preview["findings"]
+    assert (finding["code"], finding["level"]) == ("drill", "must")
+    made = clerk.made("/announcements", text)
+    assert fields_of(clerk.post(f"/announcements/{made['id']}/submit")) == {"text": "text_must_mend"}
+    better = finding["fixes"][0]["text"]
+    assert better.startswith("演练，演练，演练")
+    assert better.endswith("演练，演练，演练。")
+    assert clerk.call("PUT", f"/announcements/{made['id']}", text | {"text": better}).status_code == 200
+    assert clerk.post(f"/announcements/{made['id']}/submit").status_code == 200
+    plain = {"text": text["text"]}
+    assert clerk.post("/readings", plain).json == (clerk.post("/readings", plain | {"drill": False}).json)
+    said = clerk.post("/readings", plain | {"drill": True}).json
+    assert said is not None
+    assert [found["code"] for found in said["findings"]] == ["drill"]
