@@ -7,6 +7,7 @@ Targets: p95 at most 0.5 s idle; loaded at most 1.2 times that.
 Run: .venv/bin/python benchmarks/alarm.py [loudspeakers=3000] [sqlite|postgresql] [rounds=30]
 """
 
+import math
 import statistics
 import sys
 import tempfile
@@ -176,8 +177,8 @@ def speak_all(runtime: Runtime, over: threading.Event) -> None:
 
 
 def p95(found: Sequence[float]) -> float:
-    """The 95th percentile."""
-    return statistics.quantiles(found, n=20)[-1]
+    """The 95th percentile: a value that was measured, the one that 95 of 100 do not exceed."""
+    return sorted(found)[math.ceil(0.95 * len(found)) - 1]
 
 
 def show(name: str, found: Sequence[float]) -> float:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from broadcasts import echoes
 from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import ending, firing
-from broadcasts.alerts.calling import answering
+from broadcasts.alerts.calling import answering, telling
 from broadcasts.alerts.calling import service as calls
 from broadcasts.alerts.calling.service import Calling
 from broadcasts.alerts.pack import Packer
@@ -296,7 +296,8 @@ def _call_people(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
     )
 
     def call() -> float:
-        if calls.step(runtime.sessions, calling, now=runtime.now()):
+        called = calls.step(runtime.sessions, calling, now=runtime.now())
+        if called + telling.ask_seconds(runtime.sessions, calling, now=runtime.now()):
             pumps.kick()
         answering.take_replies(runtime.sessions, now=runtime.now())
         return CALL_S

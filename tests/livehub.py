@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import builders
 import requests
 from shoutlab import Pcm, read_wav
+from sqlalchemy.orm import Session
 
 import cunxiang
 from hub.app import build, open_runtime
@@ -107,13 +108,24 @@ def began_at(recording: Path) -> datetime:
 
 
 @contextmanager
-def live_hub(folder: Path, *, engine: str = "embedded", region: str = builders.BRIDGE) -> Iterator[LiveHub]:
-    """Run a hub with the small county of `builders`, no quiet hours, and one real loudspeaker, until the block ends."""
+def live_hub(
+    folder: Path,
+    *,
+    engine: str = "embedded",
+    region: str = builders.BRIDGE,
+    more: dict[str, dict[str, object]] | None = None,
+    prepare: Callable[[Session], None] = lambda _: None,
+) -> Iterator[LiveHub]:
+    """Run a hub with the small county of `builders`, no quiet hours, and one real loudspeaker, until the block ends.
+
+    `more`: further settings. `prepare`: what else is in the tables before it starts.
+    """
     overrides: dict[str, dict[str, object]] = {
         "hub": {"data_dir": folder / "var", "port": 0, "threads": 8},
         "speech": {"engines": ("tone",)},
         "mqtt": {"engine": engine, "port": 0},
         "broadcast": {"quiet_hours": ()},
+        **(more or {}),
     }
     runtime = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides), clock=utc_now)
     with runtime.sessions.begin() as session:
@@ -123,13 +135,14 @@ def live_hub(folder: Path, *, engine: str = "embedded", region: str = builders.B
             session, SYSTEM, speaker_id=HORN, name="晒坝", region_code=region, now=now, secret=SECRET
         )
         number = enrolled.speaker.number
+        prepare(session)
     server = Server(build(runtime, cunxiang.FEATURES), runtime, cunxiang.FEATURES)
     thread = threading.Thread(target=server.serve, name="hub", daemon=True)
     thread.start()
     try:
         station = runtime.get(Station)
         until(lambda: station.connected, 30, what="the broker")
-        with _a_horn(station, folder, number, region) as speaker:
+        with a_horn(station, folder, HORN, number, region) as speaker:
             yield LiveHub(runtime, folder, speaker)
     finally:
         server.close()
@@ -138,10 +151,11 @@ def live_hub(folder: Path, *, engine: str = "embedded", region: str = builders.B
 
 
 @contextmanager
-def _a_horn(station: Station, folder: Path, number: int, region: str) -> Iterator[ReferenceSpeaker]:
+def a_horn(station: Station, folder: Path, name: str, number: int, region: str) -> Iterator[ReferenceSpeaker]:
+    """Run one real loudspeaker that is enrolled already, with SECRET, until the block ends."""
     host, port = station.address
     device = DeviceFile(
-        id=HORN,
+        id=name,
         number=number,
         secret=SECRET,
         broker_host=host,

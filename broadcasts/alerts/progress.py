@@ -11,6 +11,8 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts import confirming, ending, service
+from broadcasts.alerts.calling import telling
+from broadcasts.alerts.calling.telling import Told
 from broadcasts.alerts.ending import Ending
 from broadcasts.alerts.forms import Choice, again
 from broadcasts.alerts.models import Alert, AlertState
@@ -86,6 +88,8 @@ class Going:
     """Loudspeakers it would sound on, while it waits for a second person."""
     alone_at: datetime | None
     """From when its author may send it alone, where that is allowed."""
+    asked: tuple[Told, ...] = ()
+    """Who was written to, to be the second person."""
 
     @property
     def meant(self) -> int:
@@ -113,6 +117,12 @@ class Going:
         return tuple(line for line in self.villages if line.silent)
 
 
+def _asked(session: Session, alert: Alert, now: datetime) -> tuple[Told, ...]:
+    if alert.state is not AlertState.PROPOSED:
+        return ()
+    return tuple(telling.told(session, alert.id, telling.confirmers(session, alert, now=now)))
+
+
 def of(session: Session, actor: Actor, alert_id: UUID, *, rules: Rules, now: datetime) -> Going:
     """Return how far an alert is; to a stranger it does not exist."""
     alert = service.get(session, actor, alert_id)
@@ -136,6 +146,7 @@ def of(session: Session, actor: Actor, alert_id: UUID, *, rules: Rules, now: dat
         ending=_ending(session, actor, alert),
         reach=confirming.reach_of(session, alert, rules=rules, now=now) if alert.state is AlertState.PROPOSED else 0,
         alone_at=confirming.may_go_alone_at(alert, rules),
+        asked=_asked(session, alert, now),
     )
 
 

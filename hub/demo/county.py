@@ -10,6 +10,8 @@ TOWNSHIPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 GROUPS = ("一组", "二组")
 SPOTS = ("村委会", "村口", "小学旁", "晒坝", "桥头")
 """Where the five loudspeakers of a village hang."""
+DRILL_SPOTS = ("值班室", "会议室", "院子")
+"""Where the loudspeakers of a township's yard hang that sound drills and nothing else, in its first village."""
 
 SURNAMES = "李王张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
 GIVEN = (

@@ -97,36 +97,45 @@ def _accounts(session: Session, now: datetime) -> None:
 
 
 def _speakers(runtime: Runtime, session: Session, now: datetime, step: Step) -> None:
-    key = signing_key(runtime.secrets.signing_seed)
     total = sum(len(villages) for _, villages in county.TOWNSHIPS) * len(county.SPOTS)
     devices = []
     seeds = village_seeds()
     for t, (_, villages) in enumerate(county.TOWNSHIPS):
         for v, village in enumerate(villages):
             for s, spot in enumerate(county.SPOTS):
-                enrolled = registry.enrol(
-                    session,
-                    SYSTEM,
-                    speaker_id=f"cx-{t + 1}{v + 1}{s + 1}",
-                    name=village[:2] + spot,
-                    region_code=county.village_code(t, v),
-                    now=now,
-                    simulated=True,
-                )
-                _hang(enrolled.speaker, seeds[t][v], s)
-                devices.append(
-                    DeviceFile(
-                        id=enrolled.speaker.id,
-                        number=enrolled.speaker.number,
-                        secret=enrolled.secret,
-                        broker_host="127.0.0.1",
-                        broker_port=1883,
-                        regions=tuple(enrolled.speaker.region_path.strip("/").split("/")),
-                        hub_keys={KEY_ID: key.public()},
-                    )
-                )
+                named = (f"cx-{t + 1}{v + 1}{s + 1}", village[:2] + spot, county.village_code(t, v))
+                speaker, device = _enrolled(runtime, session, named, now)
+                _hang(speaker, seeds[t][v], s)
+                devices.append(device)
             step("speakers", len(devices), total)
+    for t, (township, _) in enumerate(county.TOWNSHIPS):
+        for s, spot in enumerate(county.DRILL_SPOTS):
+            named = (f"yl-{t + 1}{s + 1}", f"{township}{spot}（演练）", county.village_code(t, 0))
+            speaker, device = _enrolled(runtime, session, named, now)
+            speaker.drill = True
+            devices.append(device)
     write_devices(runtime.config.data_dir / DEVICES, devices)
+
+
+def _enrolled(
+    runtime: Runtime, session: Session, named: tuple[str, str, str], now: datetime
+) -> tuple[Speaker, DeviceFile]:
+    """Enrol a simulated loudspeaker of that number, name and village."""
+    speaker_id, name, region_code = named
+    key = signing_key(runtime.secrets.signing_seed)
+    enrolled = registry.enrol(
+        session, SYSTEM, speaker_id=speaker_id, name=name, region_code=region_code, now=now, simulated=True
+    )
+    device = DeviceFile(
+        id=enrolled.speaker.id,
+        number=enrolled.speaker.number,
+        secret=enrolled.secret,
+        broker_host="127.0.0.1",
+        broker_port=1883,
+        regions=tuple(enrolled.speaker.region_path.strip("/").split("/")),
+        hub_keys={KEY_ID: key.public()},
+    )
+    return enrolled.speaker, device
 
 
 def _border(outline: str) -> dict[str, object]:

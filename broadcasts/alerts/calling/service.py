@@ -52,7 +52,8 @@ class Calling:
 
 
 @cache
-def _texts() -> dict[str, str]:
+def texts() -> dict[str, str]:
+    """Return what people on the roster are written."""
     return tomllib.loads((FOLDER / "calls.toml").read_text(encoding="utf-8"))
 
 
@@ -176,7 +177,7 @@ def _write(
     own = person.region_path == call.region_path
     name = "notice" if alert.colour not in GRAVE else "call" if own or one.turn == 1 else "above"
     place = regions.names(session, {call.region_code}).get(call.region_code, "")
-    text = _texts()[name].format(
+    text = texts()[name].format(
         title=alert.title, place=place, link=f"{calling.base_url()}/c/{token_of(one.id, calling.key)}"
     )
     direct.write_to(

@@ -7,19 +7,26 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from builders import NORTH, the_actor
+from builders import COUNTY, NORTH, the_actor
 from conftest import SetClock
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from broadcasts.alerts import confirming, firing
+from broadcasts.alerts.calling import telling
+from broadcasts.alerts.calling.service import Calling
 from broadcasts.alerts.models import Alert, AlertState, Authority
 from broadcasts.alerts.plans.models import PlanState, PlanVersion
 from broadcasts.alerts.wishes import Spoken
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.rules import Rules
+from broadcasts.sms.models import SmsMessage, SmsRun
+from hub.core.actor import SYSTEM
 from hub.core.errors import BadInput, NotAllowed, WrongState
 from hub.core.runtime import Runtime
+from hub.duty import service as duty_roster
+from hub.duty.service import PersonInput
+from hub.residents.phones import PhoneSafe
 
 SignIn = Callable[[str], FlaskClient]
 FORM = {"form_key": "second-person-1", "hazard": "cold", "colour": "red", "area": NORTH, "sms": "1", "speakers": "4"}
@@ -151,3 +158,52 @@ def test_the_usual_area_of_a_plan_is_chosen_with_its_hazard_until_somebody_choos
     duty = sign_in("duty")
     first = duty.get("/emergency?hazard=&colour=red&hazard=cold&area=&shown=&kept=0").text
     assert re.search(rf'<option value="{NORTH}"[^>]*selected', first)
+
+
+def a_roster(runtime: Runtime, clock: SetClock) -> Calling:
+    """Two accounts that may call emergencies in the north, one of elsewhere, a secretary, somebody without account."""
+    people = [
+        (NORTH, "镇值班", "duty"),
+        (NORTH, "镇领导", "approver"),
+        (COUNTY, "无账号", ""),
+        (NORTH, "支书", "secretary"),
+    ]
+    with runtime.sessions.begin() as session:
+        for n, (region, name, login) in enumerate(people):
+            given = PersonInput(region, name, "", f"1380000300{n}", login)
+            duty_roster.add_person(session, SYSTEM, given, safe=runtime.get(PhoneSafe), now=clock())
+    return Calling(
+        wait=timedelta(minutes=5),
+        errand_within=timedelta(minutes=15),
+        sms=runtime.get(Rules).sms,
+        key=runtime.secrets.session_key,
+        base_url=lambda: "http://hub",
+    )
+
+
+def test_who_may_confirm_gets_a_text_message_with_the_way_there_once(
+    runtime: Runtime, clock: SetClock, sign_in: SignIn
+) -> None:
+    calling = a_roster(runtime, clock)
+    duty = sign_in("duty")
+    address = duty.post("/emergency", data=FORM | OWN).location
+    assert "值班表上没有能确认的人" in duty.get(address).text
+    asked = [telling.ask_seconds(runtime.sessions, calling, now=clock()) for _ in range(3)]
+    assert asked == [1, 0, 0], "not its author, nobody who could not confirm, and nobody twice"
+    with runtime.sessions.read() as session:
+        run = session.scalars(select(SmsRun)).one()
+        message = session.scalars(select(SmsMessage)).one()
+    assert run.text.endswith(f"http://hub{address}")
+    assert "北镇值班员" in run.text
+    assert message.masked == "138****3001"
+    page = duty.get(address).text
+    assert "镇领导" in page
+    assert "13800003001" not in page
+    sign_in("approver").post(f"{address}/confirm", data={"speakers": "4"})
+    assert telling.ask_seconds(runtime.sessions, calling, now=clock()) == 0
+
+
+def test_nobody_is_asked_to_confirm_what_a_plan_says(runtime: Runtime, clock: SetClock, sign_in: SignIn) -> None:
+    calling = a_roster(runtime, clock)
+    sign_in("duty").post("/emergency", data=FORM)
+    assert telling.ask_seconds(runtime.sessions, calling, now=clock()) == 0
