@@ -39,6 +39,7 @@ from broadcasts.materials import starting
 from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
+from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
 from broadcasts.sms import inbound
@@ -244,6 +245,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     _call_people(runtime, rules, pumps)
     pumps.add("relays", RelayCheck(runtime.sessions).step)
     pumps.add("closing", settle)
+    pumps.add("adding-up", Rolling(runtime.sessions, runtime.zone, runtime.clock).step, patient=True)
     _exchange_warnings(runtime, pumps)
     pumps.add("joining", lambda: joining.expire(runtime))
     runtime.get(Packer).recall()

@@ -11,7 +11,7 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.hearing import tallies
 from broadcasts.hearing.tallies import Spell
 from broadcasts.reports import ledger, service, sheets
-from broadcasts.reports.figures import Window
+from broadcasts.reports.counted import Window
 from broadcasts.reports.forms import SHARES, period_of, rules_from
 from broadcasts.reports.periods import Period
 from broadcasts.reports.scoring import Metric
