@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from broadcasts import echoes
+from broadcasts import echoes, examples, shifts
 from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import ending, firing
 from broadcasts.alerts.calling import answering, telling
@@ -39,6 +39,7 @@ from broadcasts.materials import starting
 from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
+from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
 from broadcasts.sms import inbound
@@ -138,6 +139,7 @@ def _listen_to_people(runtime: Runtime) -> None:
     runtime.provide(VillagePagesPerMinute, VillagePagesPerMinute(settings.pages_per_minute))
     runtime.provide(VillageFormsPerMinute, VillageFormsPerMinute(settings.forms_per_minute))
     echoes.provide(runtime)
+    shifts.provide(runtime)
 
 
 def _signed_words(runtime: Runtime) -> Signed:
@@ -149,6 +151,7 @@ def _seed(runtime: Runtime) -> None:
     """Put words into the library, and plans that invented people have signed."""
     starting.seed(runtime)
     seeding.seed(runtime)
+    examples.seed(runtime)
 
 
 def rules_of(runtime: Runtime) -> Rules:
@@ -243,6 +246,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     _call_people(runtime, rules, pumps)
     pumps.add("relays", RelayCheck(runtime.sessions).step)
     pumps.add("closing", settle)
+    pumps.add("adding-up", Rolling(runtime.sessions, runtime.zone, runtime.clock).step, patient=True)
     _exchange_warnings(runtime, pumps)
     pumps.add("joining", lambda: joining.expire(runtime))
     runtime.get(Packer).recall()

@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.delivery.quiet import QuietHours
-from broadcasts.reports.figures import Figures, Window, approvals, gather
+from broadcasts.reports.counted import Figures, Window
+from broadcasts.reports.figures import approvals, gather
 from broadcasts.reports.models import ScoreRule
 from broadcasts.reports.periods import Period
 from broadcasts.reports.scoring import DEFAULTS, Metric, Rule, score

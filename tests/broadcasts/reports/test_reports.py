@@ -13,7 +13,7 @@ from builders import BRIDGE, COUNTY, FERRY, HILL, NORTH, SOUTH, the_actor
 from conftest import NOON
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements.lifecycle import State
@@ -21,11 +21,14 @@ from broadcasts.announcements.models import Announcement
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.kinds import Theme
+from broadcasts.loudspeaker.intake import Intake
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.loudspeaker.states import PlayState
 from broadcasts.reports import service
+from broadcasts.reports.counted import Figures
 from broadcasts.reports.forms import SHARES
 from broadcasts.reports.periods import Period, Span
+from broadcasts.reports.rolling import roll_up
 from broadcasts.reports.scoring import DEFAULTS, Metric, Rule
 from hub.core.errors import NotAllowed, NotFound
 from hub.core.runtime import Runtime
@@ -34,6 +37,7 @@ from hub.residents.models import Resident
 from hub.speakers.care.alarms import OFFLINE
 from hub.speakers.care.models import SpeakerAlarm
 from hub.speakers.models import Speaker
+from hub.speakers.protocol import Reached, Receipt, Records
 
 SignIn = Callable[[str], FlaskClient]
 NOVEMBER = Period.around(Span.MONTH, date(2026, 11, 23))
@@ -148,9 +152,14 @@ FROM (SELECT b.kind AS kind, strftime('%H:%M', min(d.started_at), '+8 hours') AS
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_every_figure_equals_a_recount_by_plain_sql(runtime: Runtime, seed: int) -> None:
+@pytest.mark.parametrize("added_up", ["nothing", "half", "all"])
+def test_every_figure_equals_a_recount_by_plain_sql(runtime: Runtime, seed: int, added_up: str) -> None:
     with runtime.sessions.begin() as session:
         a_month(session, seed)
+        before = figures_of(the_report(session, runtime))
+    if added_up != "nothing":
+        assert roll_up(runtime.sessions, runtime.zone, now=LATER, at_most=25 if added_up == "half" else 1000) >= 25
+    with runtime.sessions.begin() as session:
         found = the_report(session, runtime)
         for line in [*found.lines, found.place]:
             figures = line.figures
@@ -161,6 +170,50 @@ def test_every_figure_equals_a_recount_by_plain_sql(runtime: Runtime, seed: int)
             assert tuple(heard) == (figures.items, figures.emergencies, figures.quiet), line.name
         assert sum(count for _, count in found.by_day) == found.place.figures.items
         assert found.place.figures.meant == sum(line.figures.meant for line in found.lines)
+        assert figures_of(found) == before, "what was added up says the same in every figure"
+
+
+def figures_of(report: service.Report) -> list[tuple[str, Figures]]:
+    return sorted((line.code, line.figures) for line in [*report.lines, report.place])
+
+
+def test_what_a_loudspeaker_says_late_is_counted_although_it_was_added_up(runtime: Runtime) -> None:
+    with runtime.sessions.begin() as session:
+        a_month(session)
+    assert roll_up(runtime.sessions, runtime.zone, now=LATER) > 30
+    assert roll_up(runtime.sessions, runtime.zone, now=LATER) == 0
+    with runtime.sessions.begin() as session:
+        before = the_report(session, runtime).place.figures
+        counted = select(Broadcast.id).where(
+            Broadcast.kind != Kind.DRILL, Broadcast.released_at > NOVEMBER.bounds(runtime.zone)[0]
+        )
+        silent = select(SpeakerDelivery).where(
+            SpeakerDelivery.state == PlayState.SENT, SpeakerDelivery.broadcast_id.in_(counted)
+        )
+        owing = session.scalars(silent.limit(1)).one()
+    said = Receipt(
+        dev=owing.speaker_id,
+        n=1,
+        ts=int(LATER.timestamp() * 1000),
+        id=str(owing.command_id),
+        st=Reached.FINISHED,
+        played_ms=4321,
+    )
+    station = Intake(runtime.sessions, Silent(), lambda: LATER)
+    station.take_receipts([said])
+    for _ in range(2):
+        with runtime.sessions.begin() as session:
+            after = the_report(session, runtime).place.figures
+        assert after.finished == before.finished + 1
+        assert after.played_ms == before.played_ms + 4321
+        roll_up(runtime.sessions, runtime.zone, now=LATER)
+
+
+class Silent:
+    """Nobody is asked for anything."""
+
+    def send(self, kind: type[Records], speaker_id: str, seq: int, *, after: int) -> str | None:
+        raise AssertionError("nothing is missing")
 
 
 def test_time_offline_is_counted_as_far_as_it_lies_in_the_period(runtime: Runtime) -> None:
