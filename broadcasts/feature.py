@@ -16,7 +16,7 @@ from broadcasts.alerts.settings import EmergencySettings
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.relaying import RelayCheck
-from broadcasts.bulletins import intake, summoning
+from broadcasts.bulletins import summoning
 from broadcasts.bulletins.notices import Issuer, Publisher, load_key
 from broadcasts.bulletins.polling import FeedReader
 from broadcasts.bulletins.settings import WarningSettings
@@ -92,7 +92,6 @@ TIDY_S = 10.0
 NOTE_AFTER_S = 1.5
 LIST_AFTER_S = 0.25
 TEST_S = 5.0
-PURGE_S = 3600.0
 NEVER_S = 86_400.0
 
 
@@ -325,15 +324,9 @@ def _exchange_warnings(runtime: Runtime, pumps: Pumps) -> None:
     )
     if warnings.feed != "off":
         pumps.add("cap-documents", lambda: publisher.step(runtime.now()))
-
-    def purge() -> float:
-        with runtime.sessions.begin() as session:
-            intake.purge(session, older_than=runtime.now() - timedelta(days=warnings.refused_days))
-        return PURGE_S
-
-    pumps.add("refused-documents", purge, patient=True)
+    kept = timedelta(days=warnings.refused_days)
     most = warnings.largest_document_kb * 1000
-    pumps.add("warning-feeds", FeedReader(runtime.sessions, runtime.clock, most_bytes=most).step)
+    pumps.add("warning-feeds", FeedReader(runtime.sessions, runtime.clock, most_bytes=most, kept=kept).step)
 
 
 class _Threads:
