@@ -2,7 +2,9 @@
 
 from flask import Flask
 
+from broadcasts.afterwards import attention as reviews_after
 from broadcasts.afterwards import views as afterwards
+from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import api as alert_api
 from broadcasts.alerts import attention as emergency_desk
 from broadcasts.alerts import drill_views as drills
@@ -25,7 +27,9 @@ from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
 from broadcasts.delivery.desk import Approvals, Countdowns, Pressings
 from broadcasts.delivery.sound import ReleasedSound
+from broadcasts.feedback import api as complaint_api
 from broadcasts.feedback import views as feedback
+from broadcasts.hearing import api as hearing_api
 from broadcasts.hearing import views as hearing
 from broadcasts.lexicon import api as lexicon_api
 from broadcasts.lexicon import views as lexicon
@@ -88,6 +92,8 @@ VERBS = (
     letters_api,
     voices_api,
     lexicon_api,
+    complaint_api,
+    hearing_api,
 )
 
 
@@ -99,7 +105,16 @@ def provide_desks(runtime: Runtime) -> None:
     runtime.provide(SpeakerHistory, SpeakerHistory(past.latest))
     runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))
-    runtime.provide(Pressings, Pressings(emergency_desk.pressing))
+    within = runtime.config.section(ApprovalSettings).within
+    runtime.provide(
+        Pressings,
+        Pressings(
+            lambda session, actor, now: [
+                *emergency_desk.pressing(session, actor, now),
+                *reviews_after.pressing(session, actor, within=within, now=now),
+            ]
+        ),
+    )
 
 
 def install_pages(app: Flask, runtime: Runtime) -> None:

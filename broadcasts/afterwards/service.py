@@ -42,24 +42,41 @@ def due(session: Session, actor: Actor, *, within: timedelta, now: datetime) -> 
     query = (
         select(Alert, AfterReview)
         .outerjoin(AfterReview, AfterReview.broadcast_id == Alert.broadcast_id)
-        .where(_went_out(now), _where_approving(actor))
+        .where(_went_out(now), _where(actor, Permission.APPROVE))
         .order_by(AfterReview.at.is_not(None), func.coalesce(AfterReview.at, Alert.fired_at))
         .limit(MOST)
     )
-    found = []
-    for alert, review in session.execute(query):
-        until = (alert.fired_at or now) + within
-        found.append(
-            Due(
-                alert=alert,
-                place=regions.full_name(session, alert.home_path, without_county=True),
-                due_at=until,
-                late=review is None and until <= now,
-                own=actor.id in _who_did(alert),
-                review=review,
-            )
+    return [_due(session, actor, alert, review, within, now) for alert, review in session.execute(query)]
+
+
+def unreviewed(session: Session, actor: Actor, *, within: timedelta, now: datetime) -> list[Due]:
+    """Return what nobody has looked at yet where the actor approves or sees the log, the oldest first."""
+    query = (
+        select(Alert)
+        .outerjoin(AfterReview, AfterReview.broadcast_id == Alert.broadcast_id)
+        .where(
+            _went_out(now),
+            AfterReview.broadcast_id.is_(None),
+            or_(_where(actor, Permission.APPROVE), _where(actor, Permission.SEE_AUDIT)),
         )
-    return found
+        .order_by(Alert.fired_at)
+        .limit(MOST)
+    )
+    return [_due(session, actor, alert, None, within, now) for alert in session.scalars(query)]
+
+
+def _due(
+    session: Session, actor: Actor, alert: Alert, review: AfterReview | None, within: timedelta, now: datetime
+) -> Due:
+    until = (alert.fired_at or now) + within
+    return Due(
+        alert=alert,
+        place=regions.full_name(session, alert.home_path, without_county=True),
+        due_at=until,
+        late=review is None and until <= now,
+        own=actor.id in _who_did(alert),
+        review=review,
+    )
 
 
 def count_due(session: Session, actor: Actor, now: datetime) -> int:
@@ -70,7 +87,7 @@ def count_due(session: Session, actor: Actor, now: datetime) -> int:
         .outerjoin(AfterReview, AfterReview.broadcast_id == Alert.broadcast_id)
         .where(
             _went_out(now),
-            _where_approving(actor),
+            _where(actor, Permission.APPROVE),
             AfterReview.broadcast_id.is_(None),
             Alert.armed_by != actor.id,
             or_(Alert.confirmed_by.is_(None), Alert.confirmed_by != actor.id),
@@ -138,6 +155,6 @@ def _went_out(now: datetime) -> ColumnElement[bool]:
     return (Alert.mode == Mode.LIVE) & Alert.broadcast_id.is_not(None) & (Alert.fired_at > now - LOOKED_BACK)
 
 
-def _where_approving(actor: Actor) -> ColumnElement[bool]:
-    paths: Sequence[str] = actor.paths(Permission.APPROVE)
+def _where(actor: Actor, permission: Permission) -> ColumnElement[bool]:
+    paths: Sequence[str] = actor.paths(permission)
     return or_(*(Alert.home_path.like(like_below(path)) for path in paths)) if paths else false()

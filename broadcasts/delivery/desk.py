@@ -83,6 +83,10 @@ class Press(StrEnum):
     """A call that this very person has not confirmed."""
     ERRANDS = "errands"
     """Places still to be phoned or visited."""
+    REVIEW_LATE = "review_late"
+    """Emergencies nobody has looked at afterwards in time."""
+    REVIEW_DUE = "review_due"
+    """Emergencies this very person may still look at in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Pressing:
     who: str = ""
     count: int = 0
     since: datetime | None = None
+    until: datetime | None = None
     target: UUID | None = None
 
 

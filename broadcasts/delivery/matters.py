@@ -47,8 +47,10 @@ class Topic(StrEnum):
     ERRANDS = "errands"
     ALONE = "alone"
     EMERGENCY = "emergency"
+    REVIEW_LATE = "review_late"
     BROKER = "broker"
     TEXTS_PAUSED = "texts_paused"
+    REVIEW_DUE = "review_due"
     WAITING = "waiting"
     COMPLAINTS = "complaints"
     BLACKOUT = "blackout"
@@ -98,7 +100,9 @@ def all_matters(session: Session, actor: Actor, source: Source, *, now: datetime
             for c in source.countdowns
         ),
         *(
-            Matter(Topic(p.press.value), p.name, count=p.count, note=p.who, since=p.since, target=p.target)
+            Matter(
+                Topic(p.press.value), p.name, count=p.count, note=p.who, since=p.since, until=p.until, target=p.target
+            )
             for p in source.pressing
         ),
         *_unheard(session, actor, now),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from broadcasts.loudspeaker import receipts
+from broadcasts.loudspeaker import receipts, summing
 from broadcasts.loudspeaker.gaps import Asking, Gaps
 from hub.core.clock import Clock
 from hub.core.db import Sessions
@@ -59,4 +59,6 @@ class Intake:
     def _record(self, reports: list[receipts.Report]) -> None:
         if reports:
             with self._sessions.begin() as session:
-                receipts.record(session, reports, now=self._clock())
+                now = self._clock()
+                receipts.record(session, reports, now=now)
+                summing.heard_late(session, {report.command_id for report in reports}, now=now)

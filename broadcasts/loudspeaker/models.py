@@ -3,7 +3,7 @@
 A broadcast is known here by its id alone: the order stands on the channels, not the other way round.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -109,6 +109,30 @@ class SpeakerDelivery(Base):
     used: Mapped[str] = mapped_column(String(8), default="")
     """What sounded: audio, stream, shout, or what stood in: pack, speech, tone. Empty before it sounds."""
     changed_at: Mapped[datetime]
+
+
+class VillageSum(Base):
+    """What one broadcast came to in one place, added up days after it was over: years of reports are read from these.
+
+    A receipt that comes later still takes the row away again, and it is added up anew: `summing`.
+    """
+
+    __tablename__ = "village_sum"
+    __table_args__ = (Index(None, "released_at"),)
+
+    broadcast_id: Mapped[UUID] = mapped_column(primary_key=True)
+    region_path: Mapped[str] = mapped_column(String(64), primary_key=True)
+    released_at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(24))
+    theme: Mapped[str] = mapped_column(String(24), default="")
+    meant: Mapped[int]
+    answered: Mapped[int]
+    finished: Mapped[int]
+    played_ms: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date | None]
+    """The local day on which the first of its loudspeakers began; None when none did."""
+    minute: Mapped[int | None]
+    """The local minute of that day, 0 to 1439."""
 
 
 class PlayReceipt(Base):

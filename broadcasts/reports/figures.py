@@ -2,109 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from statistics import median
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import Session
 
 from broadcasts.announcements.models import Announcement
 from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.quiet import QuietHours
-from broadcasts.kinds import Theme
-from broadcasts.loudspeaker.models import SpeakerDelivery
-from broadcasts.loudspeaker.states import PlayState
-from broadcasts.reports.scoring import Metric
-from hub.core.db import like_below
+from broadcasts.loudspeaker import summing
+from broadcasts.loudspeaker.models import SpeakerDelivery, VillageSum
+from broadcasts.reports import sums
+from broadcasts.reports.counted import Figures, Places, Window, below
 from hub.speakers.care.alarms import OFFLINE
 from hub.speakers.care.models import SpeakerAlarm
 from hub.speakers.models import Speaker, SpeakerState
-
-
-@dataclass(slots=True)
-class Figures:
-    """One place in one period. Add two to get those of both together."""
-
-    speakers: int = 0
-    offline_s: float = 0.0
-    """Seconds without a report, over all its loudspeakers."""
-    period_s: float = 0.0
-    """How many seconds of the period have passed."""
-    never_on: int = 0
-    """Loudspeakers that did not report once."""
-    faulty: int = 0
-    meant: int = 0
-    """Broadcasts times loudspeakers that should have sounded."""
-    answered: int = 0
-    finished: int = 0
-    played_ms: int = 0
-    items: int = 0
-    """Broadcasts that sounded on one of its loudspeakers at least."""
-    emergencies: int = 0
-    quiet: int = 0
-    """Routine broadcasts that sounded in quiet hours."""
-    waits_min: list[float] = field(default_factory=list)
-    """From submission to approval, of what was approved here."""
-    themes: dict[Theme, int] = field(default_factory=dict)
-    by_day: dict[date, int] = field(default_factory=dict)
-    """Broadcasts that sounded, by local day."""
-
-    def add(self, other: "Figures") -> None:
-        """Add those of another place; broadcasts heard in both count in both."""
-        for name in (
-            "speakers", "offline_s", "never_on", "faulty", "meant", "answered", "finished", "played_ms", "items",
-            "emergencies", "quiet",
-        ):  # fmt: skip
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.period_s = max(self.period_s, other.period_s)
-        self.waits_min += other.waits_min
-        for theme, count in other.themes.items():
-            self.themes[theme] = self.themes.get(theme, 0) + count
-        for day, count in other.by_day.items():
-            self.by_day[day] = self.by_day.get(day, 0) + count
-
-    @property
-    def minutes(self) -> float | None:
-        """Minutes a loudspeaker sounded on average; None without loudspeakers."""
-        return self.played_ms / 60_000 / self.speakers if self.speakers else None
-
-    def values(self, villages: int = 1) -> dict[Metric, float | None]:
-        """Return what is scored; None where nothing could be measured. `villages`: how many are added up here."""
-        whole = self.speakers * self.period_s
-        return {
-            Metric.ONLINE: 1 - min(self.offline_s / whole, 1.0) if whole else None,
-            Metric.POWERED: 1 - self.never_on / self.speakers if self.speakers else None,
-            Metric.PLAYED: self.finished / self.meant if self.meant else None,
-            Metric.ANSWERED: self.answered / self.meant if self.meant else None,
-            Metric.FAULTY: self.faulty / self.speakers if self.speakers else None,
-            Metric.QUIET: float(self.quiet),
-            Metric.APPROVAL: median(self.waits_min) if self.waits_min else None,
-            Metric.THEMES: sum(self.themes.get(t, 0) for t in CAMPAIGNS) / villages if villages else None,
-        }
-
-
-CAMPAIGNS = (Theme.SAFETY, Theme.FRAUD, Theme.LAW)
-Places = dict[str, Figures]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The period of a report: from `start` until `end`, or until `now` while it lasts."""
-
-    start: datetime
-    end: datetime
-    now: datetime
-
-    @property
-    def until(self) -> datetime:
-        """Its end, as far as it has come."""
-        return max(min(self.end, self.now), self.start)
-
-    @property
-    def seconds(self) -> float:
-        """How long it has lasted."""
-        return (self.until - self.start).total_seconds()
 
 
 def gather(session: Session, paths: Sequence[str], window: Window, quiet: QuietHours) -> Places:
@@ -115,16 +26,12 @@ def gather(session: Session, paths: Sequence[str], window: Window, quiet: QuietH
     return found
 
 
-def _below(column: InstrumentedAttribute[str], paths: Sequence[str]) -> ColumnElement[bool]:
-    return or_(*(column.like(like_below(path)) for path in paths))
-
-
 def _speakers(session: Session, paths: Sequence[str], window: Window, found: Places) -> None:
     places = dict(
         session.execute(
             select(Speaker.id, Speaker.region_path).where(
                 Speaker.state == SpeakerState.ACTIVE,
-                _below(Speaker.region_path, paths),
+                below(Speaker.region_path, paths),
                 Speaker.enrolled_at < window.end,
                 Speaker.drill.is_(False),
             )
@@ -140,7 +47,7 @@ def _speakers(session: Session, paths: Sequence[str], window: Window, found: Pla
     faulty = set()
     query = select(SpeakerAlarm.speaker_id, SpeakerAlarm.code, SpeakerAlarm.since, SpeakerAlarm.ended_at).where(
         lasting,
-        _below(SpeakerAlarm.region_path, paths),
+        below(SpeakerAlarm.region_path, paths),
     )
     for speaker_id, code, since, ended_at in session.execute(query):
         if speaker_id not in places:
@@ -159,28 +66,22 @@ def _speakers(session: Session, paths: Sequence[str], window: Window, found: Pla
 
 
 def _plays(session: Session, paths: Sequence[str], window: Window, quiet: QuietHours, found: Places) -> None:
-    finished = func.sum(case((SpeakerDelivery.state == PlayState.FINISHED, 1), else_=0))
-    heard_of = func.sum(case((SpeakerDelivery.received_at.is_not(None), 1), else_=0))
+    """Count what was added up days ago, and beside it every receipt of what is younger."""
+    sums.count(session, paths, window, quiet, found)
+    young = select(Broadcast.id).where(
+        Broadcast.released_at >= window.start,
+        Broadcast.released_at < window.end,
+        Broadcast.kind != Kind.DRILL,
+        ~exists().where(VillageSum.broadcast_id == Broadcast.id),
+    )
+    about = (Broadcast.kind, Announcement.theme)
+    # By the key of what is young: the database must not walk through years of receipts to find it.
     query = (
-        select(
-            Broadcast.kind,
-            Announcement.theme,
-            SpeakerDelivery.region_path,
-            func.count(),
-            heard_of,
-            finished,
-            func.coalesce(func.sum(SpeakerDelivery.played_ms), 0),
-            func.min(SpeakerDelivery.started_at),
-        )
+        select(*about, SpeakerDelivery.region_path, *summing.COUNTS)
         .join(Broadcast, Broadcast.id == SpeakerDelivery.broadcast_id)
         .outerjoin(Announcement, Announcement.id == Broadcast.announcement_id)
-        .where(
-            Broadcast.released_at >= window.start,
-            Broadcast.released_at < window.end,
-            Broadcast.kind != Kind.DRILL,
-            _below(SpeakerDelivery.region_path, paths),
-        )
-        .group_by(Broadcast.id, Broadcast.kind, Announcement.theme, SpeakerDelivery.region_path)
+        .where(SpeakerDelivery.broadcast_id.in_(young), below(SpeakerDelivery.region_path, paths))
+        .group_by(Broadcast.id, *about, SpeakerDelivery.region_path)
     )
     for kind, theme, path, meant, answered, done, played_ms, began in session.execute(query):
         figures = found[path]
@@ -208,7 +109,7 @@ def approvals(session: Session, paths: Sequence[str], window: Window) -> dict[st
         Announcement.approved_at >= window.start,
         Announcement.approved_at < window.end,
         Announcement.submitted_at.is_not(None),
-        _below(Announcement.home_path, paths),
+        below(Announcement.home_path, paths),
     )
     for home, submitted_at, approved_at in session.execute(query):
         if submitted_at is not None and approved_at is not None:

@@ -17,7 +17,7 @@ from broadcasts.delivery.records import Places, places_of
 from broadcasts.kinds import Theme
 from broadcasts.loudspeaker.models import PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.states import PlayState
-from broadcasts.reports.figures import Window
+from broadcasts.reports.counted import Window
 from hub.core.actor import Actor
 from hub.core.db import like_below
 from hub.regions import service as regions

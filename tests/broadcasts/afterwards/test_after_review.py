@@ -110,3 +110,20 @@ def test_the_page_says_what_is_late_and_takes_the_verdict(
     assert "没问题" in client.get("/approvals/after").text
     assert sign_in("clerk").get("/approvals/after").status_code == 403
     assert builders.PEOPLE["approver"][0] in client.get("/approvals/after").text
+
+
+def test_the_overview_says_what_is_due_and_until_when_and_what_is_late_to_supervisors_too(
+    sign_in: Callable[[str], FlaskClient], gone_out: Alert, clock: SetClock
+) -> None:
+    page = sign_in("approver").get("/").text
+    assert "1 次应急等你补审" in page
+    assert "以前审完，还剩 23 小时" in page
+    for login in ("county", "duty", "strange_approver", "clerk"):
+        assert "次应急" not in sign_in(login).get("/").text, login
+    clock.now = NOON + timedelta(hours=23, minutes=1)
+    page = sign_in("approver").get("/").text
+    assert "1 次应急过了补审期限" in page
+    assert "去补审" in page
+    assert "1 次应急过了补审期限" in sign_in("county").get("/").text
+    for login in ("strange_approver", "clerk"):
+        assert "次应急" not in sign_in(login).get("/").text, login
