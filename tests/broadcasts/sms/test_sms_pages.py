@@ -425,7 +425,7 @@ def twilio_hub(tmp_path: Path, runtime: Runtime, clock: SetClock) -> Iterator[tu
         "hub": {"data_dir": runtime.config.data_dir, "public_url": PUBLIC},
         "speech": {"engines": ("tone",)},
         "mqtt": {"engine": "embedded", "port": 0},
-        "sms": {"gateways": ("twilio",)},
+        "sms": {"gateways": ("twilio",), "hooks_from": ("twilio=127.0.0.1",)},
         "twilio": {
             "account_sid": "AC00000000000000000000000000000000",
             "auth_token": TOKEN,
@@ -480,6 +480,25 @@ def test_a_signed_report_counts_and_a_replay_is_harmless(twilio_hub: tuple[OpenA
     assert app.test_client().post(path, data=late, headers=signed(path, late)).status_code == 200
     with opened.sessions.read() as session:
         assert session.scalars(select(SmsMessage.state)).all() == [MessageState.DELIVERED]
+
+
+def test_a_report_from_elsewhere_than_the_provider_is_turned_away(
+    twilio_hub: tuple[OpenAPI, Runtime], clock: SetClock
+) -> None:
+    app, opened = twilio_hub
+    message = sent_message(opened, clock)
+    path = f"/hooks/sms/twilio/receipts?m={message.broadcast_id.hex}.{message.id}"
+    fields = {"MessageSid": "SM123", "MessageStatus": "delivered"}
+    for address, answer, state in (
+        ("198.51.100.7", 403, MessageState.SENT),
+        ("127.0.0.1", 200, MessageState.DELIVERED),
+    ):
+        came_from = {"REMOTE_ADDR": address}
+        headers = signed(path, fields)
+        answered = app.test_client().post(path, data=fields, headers=headers, environ_overrides=came_from)
+        assert answered.status_code == answer
+        with opened.sessions.read() as session:
+            assert session.scalars(select(SmsMessage.state)).all() == [state]
 
 
 @pytest.mark.parametrize("forged", ["missing", "other token", "other field", "other address"])
