@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from broadcasts import echoes
+from broadcasts import echoes, examples, shifts
 from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import ending, firing
 from broadcasts.alerts.calling import answering, telling
@@ -138,6 +138,7 @@ def _listen_to_people(runtime: Runtime) -> None:
     runtime.provide(VillagePagesPerMinute, VillagePagesPerMinute(settings.pages_per_minute))
     runtime.provide(VillageFormsPerMinute, VillageFormsPerMinute(settings.forms_per_minute))
     echoes.provide(runtime)
+    shifts.provide(runtime)
 
 
 def _signed_words(runtime: Runtime) -> Mapping[tuple[str, Colour], str]:
@@ -149,6 +150,7 @@ def _seed(runtime: Runtime) -> None:
     """Put words into the library, and plans that invented people have signed."""
     starting.seed(runtime)
     seeding.seed(runtime)
+    examples.seed(runtime)
 
 
 def rules_of(runtime: Runtime) -> Rules:

@@ -8,6 +8,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 
 from broadcasts.delivery.rules import Rules
+from broadcasts.hearing import tallies
+from broadcasts.hearing.tallies import Spell
 from broadcasts.reports import ledger, service, sheets
 from broadcasts.reports.counted import Window
 from broadcasts.reports.forms import SHARES, period_of, rules_from
@@ -46,6 +48,9 @@ def add_to_menu(runtime: Runtime) -> None:
 def coverage() -> ResponseReturnValue:
     """Show the report of a place and a period."""
     found, given = _report()
+    start, end = given["period"].bounds(runtime().zone)
+    with reading() as session:
+        heard = tallies.by_place(session, found.place.path, Spell(start, end))
     settles = actor().may_somewhere(Permission.EDIT_ACCOUNTS)
     return render_template(
         "broadcasts/reports/report.html",
@@ -53,6 +58,7 @@ def coverage() -> ResponseReturnValue:
         metrics=list(Metric),
         shares=SHARES,
         may_settle=settles,
+        clear=[(line, tallies.below_place(heard, line.path)) for line in [*found.lines, found.place]],
         **given,
     )
 
