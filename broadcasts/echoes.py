@@ -76,7 +76,7 @@ def of_speaker(session: Session, actor: Actor, speaker_id: str, now: datetime) -
             )
             for c in found
         ],
-        clarity=tallies.of_speaker(session, speaker_id, Spell(now - OVER, now)),
+        clarity=tallies.of_speaker(session, speaker_id, Spell(now - OVER)),
         complaints_at=url_for("feedback.every", speaker=speaker_id, show="all") if deals else "",
         clarity_at=url_for("hearing.over_time", region=speaker.region_code),
     )
@@ -84,4 +84,4 @@ def of_speaker(session: Session, actor: Actor, speaker_id: str, now: datetime) -
 
 def by_village(session: Session, actor: Actor, now: datetime) -> Mapping[str, Clarity]:
     """Return how well each village was understood lately."""
-    return tallies.by_village(session, actor, Spell(now - OVER, now))
+    return tallies.by_village(session, actor, Spell(now - OVER))

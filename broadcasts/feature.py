@@ -1,21 +1,22 @@
 """Plug announcements, emergencies, loudspeakers and text messages into the hub."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from broadcasts import echoes
+from broadcasts import echoes, examples, shifts
 from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import ending, firing
 from broadcasts.alerts.calling import answering, telling
 from broadcasts.alerts.calling import service as calls
 from broadcasts.alerts.calling.service import Calling
-from broadcasts.alerts.pack import Packer
+from broadcasts.alerts.pack import Packer, Signed
 from broadcasts.alerts.plans import seeding
 from broadcasts.alerts.plans import service as plans
 from broadcasts.alerts.settings import EmergencySettings
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.relaying import RelayCheck
+from broadcasts.bulletins import summoning
 from broadcasts.bulletins.notices import Issuer, Publisher, load_key
 from broadcasts.bulletins.polling import FeedReader
 from broadcasts.bulletins.settings import WarningSettings
@@ -30,7 +31,6 @@ from broadcasts.feedback.forgetting import forget_numbers as forget_callers
 from broadcasts.feedback.settings import FeedbackSettings
 from broadcasts.hearing.service import count_reply, forget_names
 from broadcasts.keeping import add_to_backups
-from broadcasts.kinds import Colour
 from broadcasts.lexicon.book import WordBook
 from broadcasts.lexicon.commands import read_text
 from broadcasts.loudspeaker.intake import Intake
@@ -138,9 +138,10 @@ def _listen_to_people(runtime: Runtime) -> None:
     runtime.provide(VillagePagesPerMinute, VillagePagesPerMinute(settings.pages_per_minute))
     runtime.provide(VillageFormsPerMinute, VillageFormsPerMinute(settings.forms_per_minute))
     echoes.provide(runtime)
+    shifts.provide(runtime)
 
 
-def _signed_words(runtime: Runtime) -> Mapping[tuple[str, Colour], str]:
+def _signed_words(runtime: Runtime) -> Signed:
     with runtime.sessions.read() as session:
         return plans.signed_speech(session)
 
@@ -149,6 +150,7 @@ def _seed(runtime: Runtime) -> None:
     """Put words into the library, and plans that invented people have signed."""
     starting.seed(runtime)
     seeding.seed(runtime)
+    examples.seed(runtime)
 
 
 def rules_of(runtime: Runtime) -> Rules:
@@ -297,7 +299,8 @@ def _call_people(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
 
     def call() -> float:
         called = calls.step(runtime.sessions, calling, now=runtime.now())
-        if called + telling.ask_seconds(runtime.sessions, calling, now=runtime.now()):
+        called += telling.ask_seconds(runtime.sessions, calling, now=runtime.now())
+        if called + summoning.summon(runtime.sessions, calling, now=runtime.now()):
             pumps.kick()
         answering.take_replies(runtime.sessions, now=runtime.now())
         return CALL_S
@@ -321,8 +324,9 @@ def _exchange_warnings(runtime: Runtime, pumps: Pumps) -> None:
     )
     if warnings.feed != "off":
         pumps.add("cap-documents", lambda: publisher.step(runtime.now()))
+    kept = timedelta(days=warnings.refused_days)
     most = warnings.largest_document_kb * 1000
-    pumps.add("warning-feeds", FeedReader(runtime.sessions, runtime.clock, most_bytes=most).step)
+    pumps.add("warning-feeds", FeedReader(runtime.sessions, runtime.clock, most_bytes=most, kept=kept).step)
 
 
 class _Threads:

@@ -27,7 +27,9 @@ from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
 from broadcasts.delivery.desk import Approvals, Countdowns, Pressings
 from broadcasts.delivery.sound import ReleasedSound
+from broadcasts.feedback import api as complaint_api
 from broadcasts.feedback import views as feedback
+from broadcasts.hearing import api as hearing_api
 from broadcasts.hearing import views as hearing
 from broadcasts.lexicon import api as lexicon_api
 from broadcasts.lexicon import views as lexicon
@@ -90,6 +92,8 @@ VERBS = (
     letters_api,
     voices_api,
     lexicon_api,
+    complaint_api,
+    hearing_api,
 )
 
 

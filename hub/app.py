@@ -30,7 +30,10 @@ from hub.core.migrating import upgrade
 from hub.core.notify import Pulse
 from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
+from hub.duty import api as watch_api
+from hub.duty import shift_views as shift_pages
 from hub.duty import views as duty_pages
+from hub.duty.shift import ShiftSources
 from hub.regions import api as region_api
 from hub.regions import service as regions
 from hub.regions import views as region_pages
@@ -71,6 +74,7 @@ ROOMS = (
     region_pages,
     resident_pages,
     duty_pages,
+    shift_pages,
     speaker_pages,
     care_pages,
     ledger_pages,
@@ -88,6 +92,7 @@ VERBS = (
     repair_api.bp,
     joining_api.bp,
     resident_api.bp,
+    watch_api.bp,
     audit_api.bp,
 )
 LARGEST_REQUEST = 6 * 1024 * 1024
@@ -126,6 +131,7 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(LoudspeakerCounts, LoudspeakerCounts(registry.totals_by_region))
     runtime.provide(Metrics, Metrics(runtime))
     runtime.provide(Pulse, Pulse())
+    runtime.provide(ShiftSources, ShiftSources())
     runtime.provide(SecretSafe, SecretSafe(runtime.secrets))
     for feature in features:
         feature.provide(runtime)

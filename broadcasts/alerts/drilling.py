@@ -81,6 +81,22 @@ def latest(session: Session, actor: Actor) -> list[Sheet]:
     return [_sheet(session, alert) for alert in session.scalars(query)]
 
 
+def between(session: Session, path: str, start: datetime, end: datetime) -> list[Sheet]:
+    """Return the drills below a path that were begun in a period, oldest first. The caller has checked who asks."""
+    query = (
+        select(Alert)
+        .where(
+            Alert.mode == Mode.DRILL,
+            Alert.act.in_(BEGUN),
+            Alert.fired_at >= start,
+            Alert.fired_at < end,
+            Alert.home_path.like(like_below(path)),
+        )
+        .order_by(Alert.fired_at)
+    )
+    return [_sheet(session, alert) for alert in session.scalars(query)]
+
+
 def sheet(session: Session, actor: Actor, alert_id: UUID) -> Sheet:
     """Return the result sheet of one drill."""
     alert = service.get(session, actor, alert_id)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from lxml import etree
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from broadcasts.bulletins import chains, national, policy
@@ -147,6 +147,12 @@ def take_in(
     bulletins = _act(session, document, judged, placed, course, now)
     _record(session, source, document, bulletins, now)
     return Received(document, tuple(bulletins), judged.verdicts, judged.findings)
+
+
+def purge(session: Session, *, older_than: datetime) -> int:
+    """Forget documents that were refused before; return how many. Nothing was made from them."""
+    late = delete(Envelope).where(Envelope.key.is_(None), Envelope.received_at < older_than).returning(Envelope.id)
+    return len(session.scalars(late).all())
 
 
 def trusted_sender(session: Session, sender: str) -> TrustedSender | None:

@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session, defer
 
+from broadcasts.alerts.calling.telling import Told
 from broadcasts.alerts.models import Alert
 from broadcasts.audience.selection import Audience
-from broadcasts.bulletins import chains, deciding
+from broadcasts.bulletins import chains, deciding, summoning
 from broadcasts.bulletins.models import Bulletin, Envelope
 from broadcasts.bulletins.reach import part_of
 from broadcasts.cap.findings import Finding
@@ -68,6 +69,8 @@ class Sheet:
     same: tuple[Bulletin, ...]
     may_decide: bool
     may_dismiss: bool
+    summoned: tuple[Told, ...] = ()
+    """Who was written to because of it."""
 
 
 def events(session: Session, actor: Actor, *, now: datetime) -> list[Event]:
@@ -124,6 +127,7 @@ def sheet(
         same=tuple(other for other in _same(session, actor, bulletin) if other.id != bulletin.id),
         may_decide=deciding.waits_for(session, actor, bulletin, now=now),
         may_dismiss=all(actor.may(Permission.EMERGENCY, path_of(code)) for code in bulletin.regions),
+        summoned=tuple(summoning.summoned(session, bulletin, now=now)),
     )
 
 

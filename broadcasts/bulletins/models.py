@@ -124,9 +124,6 @@ class TrustedSender(Base):
     home_path: Mapped[str] = mapped_column(String(64))
     certificate: Mapped[str] = mapped_column(Text, default="")
     needs_signature: Mapped[bool] = mapped_column(default=False)
-    at_once: Mapped[bool] = mapped_column(default=False)
-    """Whether its red and orange warnings go out by an approved plan without waiting for anybody."""
-    by_id: Mapped[UUID | None]
     by_name: Mapped[str] = mapped_column(String(60), default="")
     at: Mapped[datetime]
 

@@ -37,9 +37,11 @@ class FeedReader:
         most_bytes: int,
         fetch: Fetch = fetch,
         proposed: Callable[[], None] = lambda: None,
+        kept: timedelta = timedelta(days=30),
     ) -> None:
+        """`kept`: so long a refused document may be read."""
         self._sessions, self._clock, self._fetch, self._proposed = sessions, clock, fetch, proposed
-        self._most = most_bytes
+        self._most, self._kept = most_bytes, kept
 
     def step(self) -> float:
         """Look at the feed whose time came first; return the seconds to rest."""
@@ -47,6 +49,7 @@ class FeedReader:
         with self._sessions.begin() as session:
             deciding.lapse(session, now=now)
             deciding.reopen(session, now=now)
+            intake.purge(session, older_than=now - self._kept)
             feed = _claim(session, now)
         if feed is None:
             return REST_S

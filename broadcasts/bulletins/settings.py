@@ -16,6 +16,9 @@ class WarningSettings(Section):
     largest_document_kb: int = Field(
         2000, ge=50, le=20_000, description="largest CAP document or feed that is looked at"
     )
+    refused_days: int = Field(
+        30, ge=1, le=3650, description="how long a document that was refused is kept to be read, in days"
+    )
     sender: str = Field(
         "cunxiang",
         min_length=1,

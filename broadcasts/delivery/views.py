@@ -192,6 +192,7 @@ def _common() -> dict[str, Any]:
         "now": now(),
         "to": _to,
         "texts_page": _texts_page,
+        "may_watch": actor().may_somewhere(Permission.EMERGENCY),
         "may_silence": actor().may_somewhere(Permission.STOP),
         "daily_minutes": runtime().get(Rules).daily_minutes,
         "explain_code": lambda code: sentence(code, language()),

@@ -36,7 +36,7 @@ def add_to_menu(runtime_: Runtime) -> None:
         Entry(
             key="feedback",
             label=lazy_gettext("村民反映"),
-            icon="flag",
+            icon="bell",
             endpoint="feedback.every",
             permission=Permission.ANSWER,
             group=2,

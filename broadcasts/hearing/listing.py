@@ -13,7 +13,7 @@ from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.visibility import first_seen, touches
 from broadcasts.hearing import service, tallies
-from broadcasts.hearing.models import HearingAnswer, HearingQuestion, Verdict
+from broadcasts.hearing.models import HearingAnswer, HearingQuestion, HearingVerdict
 from broadcasts.hearing.tallies import Spell
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from hub.core.actor import Actor, Permission
@@ -38,7 +38,7 @@ class Point:
     name: str
     speaker_id: str
     clarity: Clarity
-    mine: Verdict | None
+    mine: HearingVerdict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def opened(session: Session, actor: Actor, broadcast_id: UUID, *, now: datetime)
 def over_time(session: Session, actor: Actor, code: str, *, now: datetime) -> Over:
     """Return what was answered at a place the actor sees during the last months."""
     top = regions.subtree(session, actor, code)
-    spell = Spell(now - OVER, now)
+    spell = Spell(now - OVER)
     by_place = tallies.by_place(session, top.path, spell)
     by_speaker = tallies.by_speaker(session, top.path, spell)
     horns = {h.id: h.name for h in session.scalars(select(Speaker).where(Speaker.id.in_(list(by_speaker))))}

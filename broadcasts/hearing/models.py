@@ -11,7 +11,7 @@ from uuid6 import uuid7
 from hub.core.db import Base, StateText
 
 
-class Verdict(StrEnum):
+class HearingVerdict(StrEnum):
     """What was heard. The order is that of the numbers in a text message."""
 
     HEARD = "heard"
@@ -43,7 +43,7 @@ class HearingAnswer(Base):
     """The village or group where they were."""
     speaker_id: Mapped[str] = mapped_column(String(32), default="")
     """The loudspeaker they stood by; empty: the place as a whole."""
-    verdict: Mapped[Verdict] = mapped_column(StateText(Verdict))
+    verdict: Mapped[HearingVerdict] = mapped_column(StateText(HearingVerdict))
     who: Mapped[str] = mapped_column(String(40))
     """Who answered: an account, or a telephone by its keyed hash. Nobody can read a number from it."""
     by_name: Mapped[str] = mapped_column(String(60), default="")

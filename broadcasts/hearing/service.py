@@ -13,7 +13,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.visibility import touches
-from broadcasts.hearing.models import HearingAnswer, HearingQuestion, HearingWay, Verdict
+from broadcasts.hearing.models import HearingAnswer, HearingQuestion, HearingVerdict, HearingWay
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.sms import outbox
 from broadcasts.sms.models import SmsInbound
@@ -35,7 +35,7 @@ LATELY = timedelta(hours=48)
 ASKED = (CADRES, "网格员")
 """The tags of those who are asked by text message."""
 ANSWERABLE = frozenset({Level.TOWNSHIP, Level.VILLAGE, Level.GROUP})
-NUMBERED = tuple(Verdict)
+NUMBERED = tuple(HearingVerdict)
 
 
 def answer(
@@ -44,7 +44,7 @@ def answer(
     broadcast_id: UUID,
     *,
     region: str,
-    verdict: Verdict,
+    verdict: HearingVerdict,
     speaker_id: str = "",
     way: HearingWay = HearingWay.PAGE,
     now: datetime,
@@ -91,7 +91,7 @@ class _Said:
 
     path: str
     speaker_id: str
-    verdict: Verdict
+    verdict: HearingVerdict
     who: str
     name: str
     way: HearingWay

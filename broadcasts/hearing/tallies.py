@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from broadcasts.hearing.models import HearingAnswer, Verdict
+from broadcasts.hearing.models import HearingAnswer, HearingVerdict
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.regions.tree import codes_in
@@ -21,15 +21,16 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """A stretch of time, by when broadcasts were due: from the first moment up to the last."""
+    """A stretch of time, by when broadcasts were due: from the first moment up to the last, or without an end."""
 
     since: datetime
-    until: datetime
+    until: datetime | None = None
 
     @property
     def condition(self) -> ColumnElement[bool]:
         """Answers to what sounded in it."""
-        return (HearingAnswer.sounded_at >= self.since) & (HearingAnswer.sounded_at < self.until)
+        begun = HearingAnswer.sounded_at >= self.since
+        return begun if self.until is None else begun & (HearingAnswer.sounded_at < self.until)
 
 
 def by_place(session: Session, path: str, spell: Spell) -> dict[str, Clarity]:
@@ -91,10 +92,10 @@ def below_place(found: Mapping[str, Clarity], path: str) -> Clarity:
     return together(one for place, one in found.items() if place.startswith(path))
 
 
-def gathered(rows: Iterable[tuple[K, Verdict, int]]) -> dict[K, Clarity]:
+def gathered(rows: Iterable[tuple[K, HearingVerdict, int]]) -> dict[K, Clarity]:
     """Return key → how many said what."""
-    counts: dict[K, dict[Verdict, int]] = {}
+    counts: dict[K, dict[HearingVerdict, int]] = {}
     for key, verdict, count in rows:
         mine = counts.setdefault(key, {})
         mine[verdict] = mine.get(verdict, 0) + count
-    return {key: Clarity(*(mine.get(one, 0) for one in Verdict)) for key, mine in counts.items()}
+    return {key: Clarity(*(mine.get(one, 0) for one in HearingVerdict)) for key, mine in counts.items()}

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
 from broadcasts.hearing import listing, service
-from broadcasts.hearing.models import Verdict
+from broadcasts.hearing.models import HearingVerdict
 from broadcasts.pumps import Pumps
 from broadcasts.sms.settings import SmsSettings
 from hub.core.actor import Permission
@@ -63,7 +63,7 @@ def answer(broadcast_id: UUID) -> ResponseReturnValue:
     """Note what somebody heard."""
     form = request.form
     verdict = form.get("verdict", "")
-    if verdict not in set(Verdict):
+    if verdict not in set(HearingVerdict):
         raise BadInput("hearing_verdict_missing", field="verdict")
     try:
         with work() as session:
@@ -72,7 +72,7 @@ def answer(broadcast_id: UUID) -> ResponseReturnValue:
                 actor(),
                 broadcast_id,
                 region=form.get("region", ""),
-                verdict=Verdict(verdict),
+                verdict=HearingVerdict(verdict),
                 speaker_id=form.get("speaker", ""),
                 now=now(),
             )

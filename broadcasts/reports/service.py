@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from broadcasts.alerts import drilling
+from broadcasts.alerts.drilling import Sheet as Drill
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.reports.counted import Figures, Window
 from broadcasts.reports.figures import approvals, gather
@@ -51,6 +53,8 @@ class Report:
     lines: Sequence[Line]
     rules: Sequence[Rule]
     by_day: Sequence[tuple[date, int]]
+    drills: Sequence[Drill]
+    """Drills of the period with their points; they count nowhere else."""
 
 
 def report(
@@ -69,7 +73,7 @@ def report(
     lines = [_ranked(line, number) for number, line in enumerate(ranked, start=1)]
     whole = _line(top, places, rules, window)
     by_day = [(day, whole.figures.by_day.get(day, 0)) for day in period.days()]
-    return Report(whole, lines, rules, by_day)
+    return Report(whole, lines, rules, by_day, drilling.between(session, top.path, start, end))
 
 
 def _line(node: Node, places: Mapping[str, Figures], rules: Sequence[Rule], window: Window) -> Line:

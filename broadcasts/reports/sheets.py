@@ -1,14 +1,18 @@
 """Report and ledger as rows of a spreadsheet, in the field's columns."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
+from broadcasts.approvals.models import Opinion
+from broadcasts.approvals.rules import MOST_STEPS
 from broadcasts.delivery.models import Kind
 from broadcasts.delivery.past import WORDS
 from broadcasts.kinds import Theme
+from broadcasts.reports import approving
 from broadcasts.reports.forms import SHARES
 from broadcasts.reports.ledger import Entry
 from broadcasts.reports.scoring import Metric
@@ -37,13 +41,32 @@ THEMES = {
     Theme.LAW: lazy_gettext("普法"),
     Theme.DRILL: lazy_gettext("演练"),
 }
+STEPS = {1: lazy_gettext("初审"), 2: lazy_gettext("复审"), 3: lazy_gettext("终审")}
+MATTERS = {
+    "words": lazy_gettext("读出来的广播"),
+    "recording": lazy_gettext("播录音"),
+    "relay": lazy_gettext("转播"),
+    "texts": lazy_gettext("只发短信"),
+    "campaign": lazy_gettext("专题"),
+    "sheet": lazy_gettext("节目单"),
+    "material": lazy_gettext("内容库"),
+    "plan": lazy_gettext("预案"),
+    "emergency": lazy_gettext("应急"),
+}
+OUTCOMES = {
+    "passed": lazy_gettext("通过"),
+    "returned": lazy_gettext("退回"),
+    "rejected": lazy_gettext("作废"),
+    "waiting": lazy_gettext("在等"),
+}
 Rows = Iterator[Sequence[object]]
 
 
 def report_header() -> list[str]:
     """Return the columns of a report."""
     names = [str(METRICS[metric]) for metric in Metric]
-    return [_("名次"), _("地方"), *names, _("播出次数"), _("平均每只响（分钟）"), _("得分")]
+    themes = [str(name) for name in THEMES.values()]
+    return [_("名次"), _("地方"), *names, _("播出次数"), _("平均每只响（分钟）"), _("得分"), *themes]
 
 
 def report_rows(report: Report) -> Rows:
@@ -51,7 +74,9 @@ def report_rows(report: Report) -> Rows:
     for line in [*report.lines, report.place]:
         cells = [_share(metric, line.values.get(metric)) for metric in Metric]
         figures = line.figures
-        yield [line.rank or "", line.name, *cells, figures.items, _rounded(figures.minutes), _rounded(line.points)]
+        heard = [figures.themes.get(theme, 0) for theme in THEMES]
+        counted = [figures.items, _rounded(figures.minutes), _rounded(line.points)]
+        yield [line.rank or "", line.name, *cells, *counted, *heard]
 
 
 def ledger_header() -> list[str]:
@@ -99,6 +124,46 @@ def ledger_rows(entries: Sequence[Entry], zone: ZoneInfo) -> Rows:
             entry.stopped_by,
             entry.audio_sha256[:16],
         ]
+
+
+def approval_header() -> list[str]:
+    """Return the columns of 领导审批登记: three reviewers at most, each with time and words."""
+    first = [_("序号"), _("送审时间"), _("标题"), _("什么"), _("哪里"), _("谁送审"), _("第几次提交")]
+    people = [str(name) for number in range(1, MOST_STEPS + 1) for name in (STEPS[number], _("时间"), _("意见"))]
+    return [*first, *people, _("退回或作废"), _("结果"), _("播出次数"), _("播发记录号")]
+
+
+def approval_rows(entries: Sequence[approving.Entry], zone: ZoneInfo) -> Rows:
+    """Return one row for each time something was handed in."""
+    for number, entry in enumerate(entries, start=1):
+        passed = [v for v in entry.verdicts if v.opinion is Opinion.PASSED]
+        cells: list[object] = []
+        for n in range(MOST_STEPS):
+            verdict = passed[n] if n < len(passed) else None
+            cells += [_who(verdict), _local(verdict.at, zone), verdict.reason] if verdict else ["", "", ""]
+        refused = next((v for v in entry.verdicts if v.opinion is not Opinion.PASSED), None)
+        yield [
+            number,
+            _local(entry.handed_in_at, zone),
+            entry.title,
+            str(MATTERS.get(entry.matter, entry.matter)),
+            entry.place,
+            entry.handed_in_by,
+            entry.round,
+            *cells,
+            f"{_who(refused)} {_local(refused.at, zone)} {refused.reason}" if refused else "",
+            str(OUTCOMES[entry.outcome]),
+            entry.broadcasts,
+            str(entry.broadcast_id or ""),
+        ]
+
+
+def _who(verdict: approving.Verdict) -> str:
+    return verdict.name + (str(_("（替%(name)s审）", name=verdict.in_place_of)) if verdict.in_place_of else "")
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def _category(entry: Entry) -> str:

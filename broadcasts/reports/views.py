@@ -8,7 +8,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 
 from broadcasts.delivery.rules import Rules
-from broadcasts.reports import ledger, service, sheets
+from broadcasts.hearing import tallies
+from broadcasts.hearing.tallies import Spell
+from broadcasts.reports import approving, ledger, service, sheets
 from broadcasts.reports.counted import Window
 from broadcasts.reports.forms import SHARES, period_of, rules_from
 from broadcasts.reports.periods import Period
@@ -46,6 +48,9 @@ def add_to_menu(runtime: Runtime) -> None:
 def coverage() -> ResponseReturnValue:
     """Show the report of a place and a period."""
     found, given = _report()
+    start, end = given["period"].bounds(runtime().zone)
+    with reading() as session:
+        heard = tallies.by_place(session, found.place.path, Spell(start, end))
     settles = actor().may_somewhere(Permission.EDIT_ACCOUNTS)
     return render_template(
         "broadcasts/reports/report.html",
@@ -53,6 +58,7 @@ def coverage() -> ResponseReturnValue:
         metrics=list(Metric),
         shares=SHARES,
         may_settle=settles,
+        clear=[(line, tallies.below_place(heard, line.path)) for line in [*found.lines, found.place]],
         **given,
     )
 
@@ -81,6 +87,23 @@ def ledger_sheet() -> ResponseReturnValue:
     lines, given = _ledger()
     rows = sheets.ledger_rows(lines, runtime().zone)
     return _sheet(gettext("播出登记"), sheets.ledger_header(), rows, f"ledger-{given['period'].first:%Y%m%d}")
+
+
+@bp.get("/coverage/approvals")
+@permission_required(Permission.SEE)
+def approval_ledger() -> ResponseReturnValue:
+    """Show everything that was handed in, and who said what to it."""
+    lines, given = _approvals()
+    return render_template("broadcasts/reports/approving.html", lines=lines, most=approving.MOST, **given)
+
+
+@bp.get("/coverage/approvals.xlsx")
+@permission_required(Permission.SEE)
+def approval_sheet() -> ResponseReturnValue:
+    """Hand the same out as a spreadsheet."""
+    lines, given = _approvals()
+    rows = sheets.approval_rows(lines, runtime().zone)
+    return _sheet(gettext("领导审批登记"), sheets.approval_header(), rows, f"approvals-{given['period'].first:%Y%m%d}")
 
 
 @bp.get("/coverage/gaps")
@@ -150,6 +173,14 @@ def _ledger() -> tuple[list[ledger.Entry], dict[str, Any]]:
     start, end = period.bounds(runtime().zone)
     with reading() as session:
         lines = ledger.entries(session, actor(), code, Window(start, end, now()))
+    return lines, {"period": period, "code": code, "today": now().astimezone(runtime().zone).date()}
+
+
+def _approvals() -> tuple[list[approving.Entry], dict[str, Any]]:
+    period, code = _period(), _place()
+    start, end = period.bounds(runtime().zone)
+    with reading() as session:
+        lines = approving.entries(session, actor(), code, Window(start, end, now()))
     return lines, {"period": period, "code": code, "today": now().astimezone(runtime().zone).date()}
 
 

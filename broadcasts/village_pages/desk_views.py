@@ -40,7 +40,8 @@ def every() -> ResponseReturnValue:
     with reading() as session:
         lines = service.lines(session, actor())
         many = regions.choices(session, actor(), Permission.EDIT_REGIONS, levels=MANY)
-    return render_template("broadcasts/village_pages/every.html", lines=lines, many=many)
+    reachable = bool(runtime().settings.public_url)
+    return render_template("broadcasts/village_pages/every.html", lines=lines, many=many, reachable=reachable)
 
 
 @bp.post("/village-pages")
@@ -70,6 +71,12 @@ def paper(code: str) -> ResponseReturnValue:
     with reading() as session:
         region, page = service.to_print(session, actor(), code)
     address = f"{runtime().base_url}/v/{page.token}"
+    reachable = bool(runtime().settings.public_url)
     return render_template(
-        "broadcasts/village_pages/paper.html", region=region, address=address, token=page.token, svg=picture(address)
+        "broadcasts/village_pages/paper.html",
+        region=region,
+        address=address,
+        token=page.token,
+        svg=picture(address),
+        reachable=reachable,
     )

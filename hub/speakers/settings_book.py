@@ -57,6 +57,8 @@ class SettingsBook:
         self._quiet = tuple(QuietTime(start=a, end=b) for a, b in quiet)
         self.pack: dict[str, Audio] = {}
         """The recordings every loudspeaker keeps for emergencies; call `publish` after a change."""
+        self.own_packs: dict[str, dict[str, Audio]] = {}
+        """What those below single regions keep instead, by the region's code."""
         self._review = threading.Event()
         self._pause = threading.Event()
         self._reviewed_at: datetime | None = None
@@ -130,9 +132,15 @@ class SettingsBook:
             loudness=tuple(LoudTime.model_validate(each) for each in speaker.volumes),
             lead_in_ms=speaker.lead_in_ms,
             drill=speaker.drill,
-            pack=dict(sorted(self.pack.items())),
+            pack=self._pack_of(codes_in(speaker.region_path)),
             pack_within_s=self._pack_within_s,
         )
+
+    def _pack_of(self, codes: Sequence[str]) -> dict[str, Audio]:
+        pack = dict(self.pack)
+        for code in codes:
+            pack.update(self.own_packs.get(code, {}))
+        return dict(sorted(pack.items()))
 
     # ---- working out
 

@@ -44,6 +44,13 @@ def told(session: Session, about: UUID, people: Sequence[DutyPerson]) -> list[To
     return [Told(runs[key].name, runs[key].title, runs[key].masked, at) for key, at in rows]
 
 
+def untold(session: Session, about: UUID, people: Sequence[DutyPerson]) -> list[DutyPerson]:
+    """Return who of them was not written to about it yet, in their order."""
+    runs = {_run_id(about, person): person for person in people}
+    known = set(session.scalars(select(SmsRun.broadcast_id).where(SmsRun.broadcast_id.in_(runs))))
+    return [person for key, person in runs.items() if key not in known]
+
+
 def tell(
     session: Session, about: UUID, people: Sequence[DutyPerson], text: str, calling: Calling, *, now: datetime
 ) -> None:
@@ -94,10 +101,7 @@ def ask_seconds(sessions: Sessions, calling: Calling, *, now: datetime) -> int:
 
 
 def _unasked(session: Session, alert: Alert, now: datetime) -> list[DutyPerson]:
-    people = confirmers(session, alert, now=now)
-    runs = {_run_id(alert.id, person): person for person in people}
-    known = set(session.scalars(select(SmsRun.broadcast_id).where(SmsRun.broadcast_id.in_(runs))))
-    return [person for key, person in runs.items() if key not in known]
+    return untold(session, alert.id, confirmers(session, alert, now=now))
 
 
 def _run_id(about: UUID, person: DutyPerson) -> UUID:

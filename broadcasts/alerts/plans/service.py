@@ -202,19 +202,24 @@ def in_force(session: Session, hazard_key: str, colour: Colour, paths: Sequence[
     return next((each for each in near_first if _is_as_signed(session, each.plan, each.version)), None)
 
 
-def signed_speech(session: Session) -> dict[tuple[str, Colour], str]:
-    """Return what the county's plans in force say, with its name filled in: loudspeakers keep it for bad nights."""
+def signed_speech(session: Session) -> dict[str, dict[tuple[str, Colour], str]]:
+    """Return what plans in force of the county and its townships say, by the code of their place, its name filled in.
+
+    Loudspeakers keep it for bad nights.
+    """
     rows = session.execute(
         select(Plan, PlanVersion, Region.name)
         .join(PlanVersion, (PlanVersion.plan_id == Plan.id) & (PlanVersion.version == Plan.version))
         .join(Region, Region.code == Plan.region_code)
-        .where(PlanVersion.state == PlanState.APPROVED, Region.level == Level.COUNTY)
+        .where(PlanVersion.state == PlanState.APPROVED, Region.level.in_([Level.COUNTY, Level.TOWNSHIP]))
+        .order_by(Plan.region_code)
     ).all()
-    return {
-        (plan.hazard, plan.colour): words_of(version).at(name).speech
-        for plan, version, name in rows
-        if _is_as_signed(session, plan, version)
-    }
+    found: dict[str, dict[tuple[str, Colour], str]] = {}
+    for plan, version, name in rows:
+        if _hash(plan, version) == version.content_hash:
+            said = found.setdefault(plan.region_code, {})
+            said[plan.hazard, plan.colour] = words_of(version).at(name).speech
+    return found
 
 
 def title_of(plan: Plan) -> str:

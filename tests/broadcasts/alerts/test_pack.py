@@ -3,8 +3,13 @@
 import re
 from pathlib import Path
 
+from builders import BRIDGE, COUNTY, EARLIER, FERRY, NORTH, a_county, an_actor, the_actor
+from sqlalchemy.orm import Session
+
 from broadcasts.alerts.hazards import MOST_PACKED, hazards, pack_colours, slot_of, wording
 from broadcasts.alerts.pack import BETWEEN_S, FAILED_S, ROUND_S, Packer
+from broadcasts.alerts.plans import service as plans
+from broadcasts.alerts.plans import starting
 from broadcasts.delivery.sound import ReleasedSound
 from broadcasts.kinds import Colour
 from broadcasts.settings import SpeechSettings
@@ -12,8 +17,11 @@ from broadcasts.speech.engine import EngineInfo, Script, SpeechEngine, SpeechFai
 from broadcasts.speech.library import Library, RenderOrder
 from broadcasts.speech.tone_engine import ToneEngine
 from broadcasts.studio import LAST_RESORT, Studio
+from hub.accounts.roles import Role
 from hub.core.runtime import Runtime
 from hub.speakers.commands import Audio
+from hub.speakers.models import Speaker
+from hub.speakers.settings_book import SettingsBook
 from hub.speakers.wire import SLOT
 
 
@@ -22,6 +30,7 @@ class Book:
 
     def __init__(self) -> None:
         self.pack: dict[str, Audio] = {}
+        self.own_packs: dict[str, dict[str, Audio]] = {}
         self.published = 0
 
     def publish(self, speaker_ids: object = ()) -> None:
@@ -135,8 +144,51 @@ def test_loudspeakers_may_fetch_it_and_nobody_fetches_what_is_neither_released_n
 def test_what_two_people_signed_for_the_county_is_what_loudspeakers_keep(tmp_path: Path) -> None:
     usual = a_packer(tmp_path, Book())
     said = {("flash_flood", Colour.RED): "试县的话，快往高处走！", ("flash_flood", Colour.BLUE): "不在包里"}
-    signed = Packer(usual._studio, Book(), lambda: "http://hub:8600", lambda: said)  # type: ignore[arg-type]
+    signed = Packer(usual._studio, Book(), lambda: "http://hub:8600", lambda: {COUNTY: said})  # type: ignore[arg-type]
     slots = signed.slots()
     assert slots["flash_flood-red"].text == "试县的话，快往高处走！"
     assert slots["flash_flood-orange"].text == wording().pack["flash_flood", Colour.ORANGE]
     assert set(slots) == {slot_of(hazard, colour) for hazard in hazards() for colour in pack_colours()}
+
+
+def test_a_townships_own_words_are_kept_there_once_they_are_made_and_until_then_the_countys(tmp_path: Path) -> None:
+    book, said = (
+        Book(),
+        {("flash_flood", Colour.RED): "北镇的话，快往东山走！", ("flash_flood", Colour.BLUE): "不在包里"},
+    )
+    studio = a_packer(tmp_path, book)._studio
+    packer = Short(studio, book, lambda: "http://hub:8600", lambda: {NORTH: said})  # type: ignore[arg-type]
+    assert {slot: order.text for slot, order in packer.own_slots()[NORTH].items()} == {
+        "flash_flood-red": "北镇的话，快往东山走！"
+    }
+    assert packer.slots()["flash_flood-red"].text == wording().pack["flash_flood", Colour.RED]
+    for _ in packer.slots():
+        packer.step()
+    assert packer.recall()
+    assert (len(book.pack), book.own_packs) == (2, {})
+    packer.step()
+    packer.step()
+    own = book.own_packs[NORTH]["flash_flood-red"]
+    assert own.sha256 != book.pack["flash_flood-red"].sha256
+    assert packer.holds(own.sha256)
+    assert own.sha256 in packer.wanted()
+
+
+def test_loudspeakers_keep_the_words_of_their_own_township(runtime: Runtime, app: object) -> None:
+    book = runtime.get(SettingsBook)
+    county, own = (Audio(sha256=each * 64, url="http://hub/a", size=1, duration_ms=1, codec="mp3") for each in "ab")
+    book.pack, book.own_packs = {"flash_flood-red": county, "fire-red": county}, {NORTH: {"flash_flood-red": own}}
+    with runtime.sessions.read() as session:
+        north, south = (session.get_one(Speaker, f"s{code[-4:]}-1") for code in (BRIDGE, FERRY))
+        assert book.settings_of(north, 1).pack == {"flash_flood-red": own, "fire-red": county}
+        assert book.settings_of(south, 1).pack == book.pack
+
+
+def test_plans_of_county_and_townships_are_what_is_kept(session: Session) -> None:
+    a_county(session)
+    writer, signers = the_actor(session, "clerk"), [an_actor(Role.APPROVER, NORTH, name) for name in ("甲", "乙")]
+    starting.begin(session, writer, NORTH, signature="村响", now=EARLIER)
+    assert NORTH not in plans.signed_speech(session)
+    starting.sign_all(session, NORTH, signers, now=EARLIER)
+    said = plans.signed_speech(session)[NORTH]
+    assert "北镇" in said["flash_flood", Colour.RED]

@@ -9,20 +9,26 @@ from io import BytesIO
 from uuid import UUID, uuid4
 
 import pytest
-from builders import BRIDGE, COUNTY, FERRY, HILL, NORTH, SOUTH, the_actor
+from builders import BRIDGE, COUNTY, FERRY, HILL, NORTH, SOUTH, a_draft, the_actor
 from conftest import NOON
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
+from broadcasts.alerts.models import Alert, AlertState
+from broadcasts.announcements import service as announcements
+from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.announcements.timing import Timetable
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.quiet import QuietHours
-from broadcasts.kinds import Theme
+from broadcasts.delivery.rules import Rules
+from broadcasts.kinds import Colour, Mode, Theme
 from broadcasts.loudspeaker.intake import Intake
 from broadcasts.loudspeaker.models import SpeakerDelivery
+from broadcasts.loudspeaker.orders import Sound
 from broadcasts.loudspeaker.states import PlayState
 from broadcasts.reports import service
 from broadcasts.reports.counted import Figures
@@ -335,3 +341,63 @@ def test_a_month_of_many_receipts_is_counted_fast(runtime: Runtime) -> None:
         took = time.process_time() - began
     assert found.place.figures.meant == count
     assert took < 2.0 * max(count / 1_000_000, 0.25), took
+
+
+def test_the_ledger_of_approvals_names_everybody_who_looked_and_leads_to_the_receipts(
+    sign_in: SignIn, runtime: Runtime
+) -> None:
+    rules = runtime.get(Rules)
+    with runtime.sessions.begin() as session:
+        clerk, approver = the_actor(session, "clerk"), the_actor(session, "approver")
+        notice = announcements.create(session, clerk, a_draft(title="停水通知"), now=NOON)
+        spoken = Spoken(Sound("ab" * 32, 30_000, 90_000), engine="tone", spoken="")
+        announcements.submit(session, clerk, notice.id, spoken, rules=rules, now=NOON)
+        announcements.give_back(session, approver, notice.id, "写明几点来水", now=NOON)
+        announcements.save(session, clerk, notice.id, a_draft(title="停水通知", text="明天停水到晚上六点。"), now=NOON)
+        announcements.submit(session, clerk, notice.id, spoken, rules=rules, now=NOON)
+        timetable = runtime.get(Timetable)
+        sent = announcements.approve(session, approver, notice.id, rules=rules, timetable=timetable, now=NOON)
+        assert sent is not None
+        sent_id = sent.id
+    asked = f"span=month&day=2026-11-23&region={NORTH}"
+    page = sign_in("clerk").get(f"/coverage/approvals?{asked}").text
+    assert "“写明几点来水”" in page
+    assert f"/broadcasts/{sent_id}" in page
+    assert "第 2 次提交" in page
+    file = sign_in("county").get(f"/coverage/approvals.xlsx?{asked}")
+    rows = list(load_workbook(BytesIO(file.data)).worksheets[0].iter_rows(values_only=True))
+    columns = {str(name): number for number, name in enumerate(rows[0])}
+    mine = [row for row in rows[1:] if row[columns["标题"]] == "停水通知"]
+    assert [row[columns["结果"]] for row in mine] == ["退回", "通过"]
+    assert mine[1][columns["初审"]] == "北镇副镇长"
+    assert mine[1][columns["播发记录号"]] == str(sent_id)
+    assert sign_in("stranger").get(f"/coverage/approvals?{asked}").status_code == 404
+    assert "停水通知" not in sign_in("stranger").get("/coverage/approvals?span=month&day=2026-11-23").text
+
+
+def test_the_report_shows_drills_with_their_points_and_which_themes_a_village_never_heard(
+    sign_in: SignIn, runtime: Runtime
+) -> None:
+    with runtime.sessions.begin() as session:
+        a_month(session)
+        duty = the_actor(session, "duty")
+        drill = Alert(
+            form_key="d1", hazard="flood", colour=Colour.RED, title="山洪演练", text="演练。", sms_text="",
+            audience={"regions": [NORTH]}, home_path=path_of(NORTH), speakers_confirmed=1, state=AlertState.FIRED,
+            armed_at=NOON, fires_at=NOON, fired_at=NOON, expires_at=LATER, armed_by=duty.id,
+            armed_by_name="值班员小云", broadcast_id=uuid4(), mode=Mode.DRILL, opened_at=NOON - timedelta(seconds=20),
+        )  # fmt: skip
+        session.add(drill)
+        session.flush()
+        north = next(line for line in the_report(session, runtime).lines if line.code == NORTH)
+    page = sign_in("county").get(f"/coverage?span=month&day=2026-11-23&region={COUNTY}").text
+    assert "山洪演练" in page
+    assert "值班员小云" in page
+    sheet = load_workbook(BytesIO(sign_in("county").get("/coverage.xlsx?span=month&day=2026-11-23").data)).worksheets[0]
+    rows = {str(row[1]): row for row in sheet.iter_rows(values_only=True)}
+    column = list(rows["地方"]).index("反诈")
+    assert rows["北镇"][column] == north.figures.themes.get(Theme.FRAUD, 0)
+    assert "山洪演练" not in sign_in("stranger").get("/coverage?span=month&day=2026-11-23").text
+    quiet_month = sign_in("county").get(f"/coverage?span=month&day=2026-08-01&region={COUNTY}").text
+    assert "没播过" in quiet_month
+    assert "山洪演练" not in quiet_month

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from builders import BRIDGE, HILL, NORTH
+from builders import BRIDGE, HILL, NORTH, an_announcement, the_actor
 from conftest import SetClock
 from deliverylab import B1, B2, H1, Air
 from flask.testing import FlaskClient
@@ -19,7 +19,7 @@ from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.feedback.kinds import ComplaintKind
 from broadcasts.feedback.models import Complaint
 from broadcasts.feedback.settings import FeedbackSettings
-from broadcasts.kinds import Act, Colour, Mode
+from broadcasts.kinds import Act, Colour, Mode, Theme
 from broadcasts.village_pages import service
 from broadcasts.village_pages.limits import VillageFormsPerMinute, VillagePagesPerMinute
 from broadcasts.village_pages.models import VillagePage
@@ -115,6 +115,16 @@ def test_only_what_really_sounded_in_this_very_village_is_shown(
     assert "昨天 10:00" in page()
     clock.now += timedelta(days=3)
     assert "没有播过什么" in page()
+
+
+def test_an_announcement_that_belongs_to_a_drill_is_not_shown(air: Air, page: Callable[..., str]) -> None:
+    said = air.release(NORTH, title="演练的话")
+    air.play(said, [B1])
+    assert "演练的话" in page()
+    with air.runtime.sessions.begin() as session:
+        written = an_announcement(session, the_actor(session, "clerk"), theme=Theme.DRILL)
+        session.get_one(Broadcast, said).announcement_id = written.id
+    assert "演练的话" not in page()
 
 
 def test_what_somebody_took_off_the_air_is_gone(air: Air, page: Callable[..., str], clock: SetClock) -> None:

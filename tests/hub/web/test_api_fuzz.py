@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 import cunxiang
 from hub.app import build
 from hub.core.runtime import Runtime
+from hub.core.runtime import runtime as runtime_of
 from hub.speakers.joining import desk
 from hub.speakers.joining.claims import Device
 from hub.speakers.joining.codes import claim_id
@@ -263,7 +264,9 @@ def test_no_request_that_is_nearly_right_ends_in_a_fault(bench: Bench) -> None:
     withdraw = submit.replace("/submit", "/withdraw")
     answers = [made, bench.send("clerk", "POST", submit, None, {})]
     answers += [bench.send("clerk", "POST", withdraw, {}, {}) for _ in range(2)]
-    answers.append(bench.send("county", "POST", "/speakers/s1001-1/restart", None, {}))
+    with runtime_of(bench.app).sessions.begin() as session:
+        builders.a_speaker(session, "s-door")  # one that chance has not taken out of service
+    answers.append(bench.send("county", "POST", "/speakers/s-door/restart", None, {}))
     assert [answer.status_code for answer in answers] == [201, 200, 200, 409, 503], "the last one needs the broker"
     assert {200, 403, 404, 422} <= bench.seen["PUT"] | bench.seen["GET"]
 
