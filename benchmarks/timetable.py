@@ -170,7 +170,7 @@ def outcome(hub: Runtime, since: datetime, until: datetime) -> str:
 class Watched(Firing):
     """Notes when each item was committed."""
 
-    committed: ClassVar[list[datetime]] = []
+    committed: ClassVar[list[timedelta]] = []
     due: ClassVar[dict[UUID, datetime]] = {}
 
     def _fire(self, occurrence_id: UUID, now: datetime) -> bool:
