@@ -157,22 +157,25 @@ def occurrences(rule: Rule, after: datetime, until: datetime, days: Days = PLAIN
     first = max(after.astimezone(rule.zone).date() - DAY, rule.first_day or date.min)
     last = min(until.astimezone(rule.zone).date(), rule.last_day or date.max)
     at = timedelta(hours=rule.daily_at.hour, minutes=rule.daily_at.minute)
-    found = []
+    found: list[datetime] = []
     for year in range(first.year, last.year + 1):
-        midnights = _midnights(rule.zone, year)
-        for day in _within(_of_year(rule.pattern, days, year), first, last):
-            midnight = midnights.get(day)
-            found.append(midnight + at if midnight else _moment(day, rule.daily_at, rule.zone))
+        among, midnights = _of_year(rule.pattern, days, rule.zone, year)
+        start, end = bisect_left(among, first), bisect_right(among, last)
+        found += [
+            midnight + at if midnight else _moment(day, rule.daily_at, rule.zone)
+            for day, midnight in zip(among[start:end], midnights[start:end], strict=True)
+        ]
     return found[bisect_right(found, after) : bisect_right(found, until)]
 
 
-def _within(days: tuple[date, ...], first: date, last: date) -> tuple[date, ...]:
-    return days[bisect_left(days, first) : bisect_right(days, last)]
-
-
 @lru_cache(maxsize=4096)
-def _of_year(pattern: Pattern, days: Days, year: int) -> tuple[date, ...]:
-    return tuple(day for day in _all_days(year) if pattern.holds_on(day, days))
+def _of_year(
+    pattern: Pattern, days: Days, zone: ZoneInfo, year: int
+) -> tuple[tuple[date, ...], tuple[datetime | None, ...]]:
+    """Return the days of a year that belong to a pattern, and when each begins; slots of one rhythm share them."""
+    known = _midnights(zone, year)
+    among = tuple(day for day in _all_days(year) if pattern.holds_on(day, days))
+    return among, tuple(known.get(day) for day in among)
 
 
 @lru_cache(maxsize=64)

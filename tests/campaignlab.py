@@ -11,6 +11,7 @@ from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Theme
+from broadcasts.studio import Studio
 from broadcasts.texts import shelf
 from hub.core.runtime import Runtime
 from schedules.campaigns import forms, handing_in, service
@@ -64,9 +65,11 @@ class Office:
         with self.runtime.sessions.read() as session:
             actor = the_actor(session, login)
             seen = seen or session.get_one(Campaign, campaign_id).content_hash
-        return handing_in.approve_as_seen(
-            self.runtime, actor, campaign_id, seen, desk=self.desk, now=self.air.clock.now
-        )
+        studio = self.runtime.get(Studio)
+        with self.runtime.sessions.begin() as session:
+            return handing_in.approve_as_seen(
+                session, studio, actor, campaign_id, seen, desk=self.desk, now=self.air.clock.now
+            )
 
     def run(self, **given: object) -> UUID:
         campaign_id = self.write(**given)

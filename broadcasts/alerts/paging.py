@@ -17,6 +17,7 @@ from broadcasts.alerts.wishes import Spoken, Wish
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Act, Mode
 from broadcasts.pumps import Pumps
+from broadcasts.sms.objecting import Objected, carried_by_nobody, objected
 from broadcasts.sms.provider import SmsProvider
 from broadcasts.studio import LAST_RESORT, Studio
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, WrongState
@@ -213,8 +214,17 @@ def _desk_page(laid: Desk, *, errors: dict[str, str] | None = None, focus: bool 
         opened=_opened(),
         mistyped=forms.mistyped(request.values) + more,
         waiting=waiting,
+        against=_against(laid, typed.get("sms_text", "") if typed else ""),
         **frame_of(laid.mode),
     )
+
+
+def _against(laid: Desk, typed: str) -> list[Objected]:
+    """Return why no provider would carry the text message; nothing as long as one of them would."""
+    if laid.mode is Mode.DRILL or laid.words is None or not laid.choice.sms:
+        return []
+    provider, settings, text = runtime().get(SmsProvider), _rules().sms, typed or laid.words.sms
+    return objected(provider, text, settings, language()) if carried_by_nobody(provider, text, settings) else []
 
 
 def _opened() -> int:

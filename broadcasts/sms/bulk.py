@@ -52,7 +52,7 @@ def _taking(columns: Columns) -> Update:
     number, call, _ = columns
     return (
         update(_TABLE)
-        .where(_TABLE.c.id == number, _TABLE.c.state == MessageState.CREATED)
+        .where(_TABLE.c.id == number)
         .values(
             state=MessageState.SUBMITTING.value,
             submission_id=call,
@@ -85,7 +85,11 @@ Group = tuple[UUID, Sequence[tuple[int, str]]]
 
 
 def take(session: Session, groups: Sequence[Group], provider: str, *, now: datetime) -> None:
-    """Move waiting messages into their calls, which are about to be made."""
+    """Move waiting messages into their calls, which are about to be made.
+
+    They were found waiting, and locked, in this transaction. Their state is not asked again: PostgreSQL then joins with
+    everybody who waits, by the index of states, for the few who are taken.
+    """
     _run(session, _TAKE, groups, {"by": provider, "now": now})
 
 

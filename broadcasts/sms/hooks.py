@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from broadcasts.sms import inbound, receipts
 from broadcasts.sms.gateways.gateway import SmsGateway, WebhookRequest
 from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.settings import SmsSettings
 from hub.core.runtime import runtime
 from hub.residents.phones import PhoneSafe
 from hub.web.guards import csrf
@@ -43,6 +44,8 @@ def _verified(name: str, token: str) -> tuple[SmsGateway, WebhookRequest]:
     gateway = runtime().get(SmsProvider).named(name)
     if gateway is None:
         abort(404)
+    if not runtime().config.section(SmsSettings).may_report(name, request.remote_addr or ""):
+        abort(403)
     body = request.get_data(cache=True)
     query = request.query_string.decode("ascii", "replace")
     asked = WebhookRequest(

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -94,7 +94,7 @@ def _calls(session: Session, run: SmsRun, plan: LeasePlan, now: datetime) -> lis
     due = session.execute(
         select(SmsMessage.id, SmsMessage.sealed, SmsMessage.attempts)
         .where(
-            SmsMessage.broadcast_id == run.broadcast_id,
+            of_run(run.broadcast_id),
             SmsMessage.state == MessageState.CREATED,
             SmsMessage.next_try_at <= now,
             ~SmsMessage.shun.contains(bar(plan.provider), autoescape=True),
@@ -158,18 +158,30 @@ def anything_due(session: Session, lane: Lane, *, now: datetime, least: Priority
 
 
 def _next_run(session: Session, lane: Lane, now: datetime, least: Priority) -> SmsRun | None:
-    due = exists().where(
-        SmsMessage.broadcast_id == SmsRun.broadcast_id,
-        SmsMessage.state == MessageState.CREATED,
-        SmsMessage.next_try_at <= now,
-    )
-    return session.scalar(
+    """Ask run by run: one statement over runs and messages together was planned as a walk through every message."""
+    going = (
         select(SmsRun)
         .where(SmsRun.state == RunState.GOING, SmsRun.paused_reason == "", SmsRun.expires_at > now)
-        .where(in_lane(lane), due, SmsRun.priority <= int(least))
+        .where(in_lane(lane), SmsRun.priority <= int(least))
         .order_by(SmsRun.priority, SmsRun.served_at)
-        .limit(1)
     )
+    due = (SmsMessage.state == MessageState.CREATED, SmsMessage.next_try_at <= now)
+    return next((run for run in session.scalars(going).all() if somebody_in(session, run.broadcast_id, *due)), None)
+
+
+def of_run(run_id: UUID) -> ColumnElement[bool]:
+    """Return the condition on SmsMessage for one run, which stands in the statement itself.
+
+    A plan prepared for any run goes by statistics from before this one, and those of a busy day lead it past the index,
+    through all the rows that other runs have left behind.
+    """
+    own = bindparam("run", run_id, SmsMessage.broadcast_id.type, unique=True, literal_execute=True)
+    return SmsMessage.broadcast_id == own
+
+
+def somebody_in(session: Session, run_id: UUID, *conditions: ColumnElement[bool]) -> bool:
+    """Return whether a run has a message of that kind."""
+    return session.scalar(select(SmsMessage.id).where(of_run(run_id), *conditions).limit(1)) is not None
 
 
 def _note(session: Session, calls: Sequence[Call], plan: LeasePlan, lease_until: datetime, now: datetime) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms.models import SmsInbound, SmsMessage, SmsRun
+from broadcasts.sms.models import SmsAttempt, SmsInbound, SmsMessage, SmsRun
 from broadcasts.sms.purposes import Purpose
 from broadcasts.sms.segments import cost_fen
 from broadcasts.sms.states import BILLED, MessageState, Priority, RunState
@@ -108,6 +108,15 @@ def run(session: Session, actor: Actor, broadcast_id: UUID) -> RunLine:
     if found is None or not seen:
         raise NotFound("sms_run_unknown")
     return _line(session, actor, found, seen)
+
+
+def earlier_tries(session: Session, ids: Iterable[int]) -> dict[int, list[SmsAttempt]]:
+    """Return the tries before the last, by message, the first one first. The caller has asked for what may be seen."""
+    found: dict[int, list[SmsAttempt]] = {}
+    query = select(SmsAttempt).where(SmsAttempt.message_id.in_(list(ids))).order_by(SmsAttempt.id)
+    for one in session.scalars(query):
+        found.setdefault(one.message_id, []).append(one)
+    return found
 
 
 def letters(session: Session, messages: Sequence[SmsInbound]) -> list[Letter]:

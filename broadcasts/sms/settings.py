@@ -3,6 +3,7 @@
 import re
 from datetime import time
 from decimal import Decimal
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -28,6 +29,11 @@ class SmsSettings(Section):
         description="who sends, the preferred first; the next takes over while one is in trouble. Names in one entry "
         "share by weight: ['aliyun:7 tencent:3', 'kannel']. local (simulated phones only), twilio, aliyun, tencent, "
         "mas, kannel, gammu, sms_http; others by entry point",
+    )
+    hooks_from: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (),
+        description="from where a gateway may report to the hub, for those that sign nothing: "
+        "['kannel=127.0.0.1', 'mas=192.0.2.0/24 198.51.100.7']; who is not named may from anywhere",
     )
     signature: str = Field("村响", max_length=16, description="sender's name, put in front of every text as 【…】")
     fen_per_part: Decimal = Field(
@@ -87,6 +93,31 @@ class SmsSettings(Section):
         if twice:
             raise ValueError(f"names {', '.join(twice)} twice")
         return value
+
+    @field_validator("hooks_from")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            name, _, nets = entry.partition("=")
+            if not WEIGHT.fullmatch(name.strip()) or not nets.split():
+                raise ValueError(f"'{entry}' must be a name and addresses, such as kannel=127.0.0.1")
+            for net in nets.split():
+                ip_network(net)
+        return value
+
+    def may_report(self, name: str, address: str) -> bool:
+        """Return whether a gateway may report from that address."""
+        listed = [
+            entry.partition("=")[2].split() for entry in self.hooks_from if entry.partition("=")[0].strip() == name
+        ]
+        if not listed:
+            return True
+        try:
+            here = ip_address(address)
+        except ValueError:
+            return False
+        here = getattr(here, "ipv4_mapped", None) or here
+        return any(here in ip_network(net) for nets in listed for net in nets)
 
     @property
     def ranks(self) -> tuple[tuple[tuple[str, int], ...], ...]:

@@ -9,7 +9,7 @@ from sqlalchemy import case, exists, false, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.sms.expansion import in_lane
-from broadcasts.sms.leasing import bar, let_go
+from broadcasts.sms.leasing import bar, let_go, somebody_in
 from broadcasts.sms.models import SmsMessage, SmsReceipt, SmsRun, SmsSubmission
 from broadcasts.sms.receipts import ORPHAN_PATIENCE
 from broadcasts.sms.settings import SmsSettings
@@ -194,7 +194,10 @@ def _recover(session: Session, lane: Lane, settings: SmsSettings, now: datetime)
 
 
 def _expire(session: Session, lane: Lane, now: datetime) -> None:
-    over = select(SmsRun.broadcast_id).where(SmsRun.state == RunState.GOING, SmsRun.expires_at <= now, in_lane(lane))
+    ended = select(SmsRun.broadcast_id).where(SmsRun.state == RunState.GOING, SmsRun.expires_at <= now, in_lane(lane))
+    over = session.scalars(ended).all()
+    if not over:
+        return
     expired = case((SmsMessage.may_have_gone, MessageState.UNKNOWN.value), else_=MessageState.EXPIRED.value)
     session.execute(
         update(SmsMessage)
@@ -209,10 +212,16 @@ def _expire(session: Session, lane: Lane, now: datetime) -> None:
 
 
 def _close(session: Session, lane: Lane, now: datetime) -> None:
-    busy = exists().where(SmsMessage.broadcast_id == SmsRun.broadcast_id, SmsMessage.state.in_(IN_HAND))
     in_doubt = exists().where(SmsSubmission.broadcast_id == SmsRun.broadcast_id, SmsSubmission.look_at.is_not(None))
-    session.execute(
-        update(SmsRun)
-        .where(SmsRun.state == RunState.GOING, in_lane(lane), ~busy, ~in_doubt)
-        .values(state=RunState.DONE, done_at=now, paused_reason="", paused_code="")
-    )
+    going = select(SmsRun.broadcast_id).where(SmsRun.state == RunState.GOING, in_lane(lane), ~in_doubt)
+    through = [
+        run_id
+        for run_id in session.scalars(going).all()
+        if not somebody_in(session, run_id, SmsMessage.state.in_(IN_HAND))
+    ]
+    if through:
+        session.execute(
+            update(SmsRun)
+            .where(SmsRun.broadcast_id.in_(through), SmsRun.state == RunState.GOING)
+            .values(state=RunState.DONE, done_at=now, paused_reason="", paused_code="")
+        )

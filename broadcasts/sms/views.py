@@ -62,8 +62,10 @@ def show_run(broadcast_id: UUID) -> ResponseReturnValue:
         line = records.run(session, actor(), broadcast_id)
         found = outbox.messages(session, actor(), broadcast_id, state=wanted, after=after, limit=PAGE + 1)
         places = records.place_names(session, (m.region_path for m in found))
+        tries = records.earlier_tries(session, (m.id for m in found))
     return render_template(
         "broadcasts/sms/run.html",
+        tries=tries,
         line=line,
         messages=found[:PAGE],
         after=found[PAGE - 1].id if len(found) > PAGE else 0,

@@ -101,21 +101,26 @@ def change_campaign(path: CampaignPath, body: CampaignIn) -> Response:
 
 
 @bp.post("/campaigns/<uuid:campaign_id>/submit", responses=answers(CampaignOut, 403, 404, 409, 503))
+@once
 def submit_campaign(path: CampaignPath) -> Response:
     """Record its texts and hand it in."""
     try:
-        handed = handing_in.hand_in(runtime(), actor(), path.campaign_id, desk=desk(), now=now())
+        spoken = handing_in.recorded(runtime(), actor(), path.campaign_id, desk=desk(), now=now())
     except SpeechFailed as failure:
         raise Unavailable("speech_failed", why=gettext(failure.msgid, **failure.values)) from failure
-    return say(CampaignOut.of(handed))
+    with work() as session:
+        handed = service.submit(session, actor(), path.campaign_id, spoken, desk=desk(), now=now())
+        return finish(session, CampaignOut.of(handed))
 
 
 @bp.post("/campaigns/<uuid:campaign_id>/approve", responses=answers(CampaignOut, 403, 404, 409))
+@once
 def approve_campaign(path: CampaignPath, body: CampaignSeen) -> Response:
     """Let it run. Never by whoever wrote it."""
-    seen = body.content_hash
-    approved = handing_in.approve_as_seen(runtime(), actor(), path.campaign_id, seen, desk=desk(), now=now())
-    return say(CampaignOut.of(approved))
+    studio, seen = runtime().get(Studio), body.content_hash
+    with work() as session:
+        found = handing_in.approve_as_seen(session, studio, actor(), path.campaign_id, seen, desk=desk(), now=now())
+        return finish(session, CampaignOut.of(found))
 
 
 @bp.post("/campaigns/<uuid:campaign_id>/return", responses=answers(CampaignOut, 403, 404, 409))

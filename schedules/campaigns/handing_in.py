@@ -37,19 +37,25 @@ def keep_and_hand_in(
 
 def hand_in(runtime: Runtime, actor: Actor, campaign_id: UUID, *, desk: Desk, now: datetime) -> Campaign:
     """Record every text of what was kept, then hand it in. SpeechFailed when nobody can speak."""
+    spoken = recorded(runtime, actor, campaign_id, desk=desk, now=now)
+    with runtime.sessions.begin() as session:
+        return service.submit(session, actor, campaign_id, spoken, desk=desk, now=now)
+
+
+def recorded(runtime: Runtime, actor: Actor, campaign_id: UUID, *, desk: Desk, now: datetime) -> dict[UUID, Spoken]:
+    """Return the recording of every text of what was kept, made with no session open."""
     with runtime.sessions.read() as session:
         campaign = service.own_seen(session, actor, campaign_id)
         service.check_draft(session, as_draft(campaign), desk, now)
         draft = as_draft(campaign)
         wanted = {text.id: draft.spoken(words) for text, words in zip(campaign.texts, draft.texts, strict=True)}
     studio = runtime.get(Studio)
-    spoken: dict[UUID, Spoken] = {text_id: as_spoken(record(studio, one)) for text_id, one in wanted.items()}
-    with runtime.sessions.begin() as session:
-        return service.submit(session, actor, campaign_id, spoken, desk=desk, now=now)
+    return {text_id: as_spoken(record(studio, one)) for text_id, one in wanted.items()}
 
 
 def approve_as_seen(
-    runtime: Runtime,
+    session: Session,
+    studio: Studio,
     actor: Actor,
     campaign_id: UUID,
     seen_hash: str,
@@ -59,11 +65,7 @@ def approve_as_seen(
     seen_step: int | None = None,
 ) -> Campaign:
     """Approve what the approver had before them, if loudspeakers can still fetch its recordings."""
-    library = runtime.get(Studio).library
-    with runtime.sessions.begin() as session:
-        campaign = service.get(session, actor, campaign_id)
-        if any(library.path_of(text.audio_sha256) is None for text in campaign.texts if text.audio_sha256):
-            raise WrongState("sound_lost")
-        return service.approve(
-            session, actor, campaign_id, seen_hash=seen_hash, seen_step=seen_step, desk=desk, now=now
-        )
+    campaign = service.get(session, actor, campaign_id)
+    if any(studio.library.path_of(text.audio_sha256) is None for text in campaign.texts if text.audio_sha256):
+        raise WrongState("sound_lost")
+    return service.approve(session, actor, campaign_id, seen_hash=seen_hash, seen_step=seen_step, desk=desk, now=now)

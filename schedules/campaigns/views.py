@@ -141,9 +141,11 @@ def approve(campaign_id: UUID) -> ResponseReturnValue:
     seen = request.form.get("seen_hash") or "-"
     try:
         step = request.form.get("seen_step", type=int)
-        found = handing_in.approve_as_seen(
-            runtime(), actor(), campaign_id, seen, seen_step=step, desk=desk(), now=now()
-        )
+        studio = runtime().get(Studio)
+        with work() as session:
+            found = handing_in.approve_as_seen(
+                session, studio, actor(), campaign_id, seen, seen_step=step, desk=desk(), now=now()
+            )
     except WrongState as error:
         return _detail(campaign_id, refused=explain(error, language()), status=error.status)
     running = found.state is CampaignState.RUNNING

@@ -16,6 +16,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Theme
 from broadcasts.loudspeaker.models import PlayReceipt
+from broadcasts.studio import Studio
 from hub.core.runtime import Runtime
 from schedules.campaigns import booking, handing_in, progress, service
 from schedules.campaigns.drafting import CampaignDraft, Words
@@ -49,7 +50,8 @@ def an_approved_campaign(runtime: Runtime) -> UUID:
         clerk, approver = the_actor(session, "clerk"), the_actor(session, "approver")
         made = service.create(session, clerk, draft, now=now)
     seen = handing_in.hand_in(runtime, clerk, made.id, desk=desk, now=now).content_hash
-    handing_in.approve_as_seen(runtime, approver, made.id, seen, desk=desk, now=now)
+    with runtime.sessions.begin() as session:
+        handing_in.approve_as_seen(session, runtime.get(Studio), approver, made.id, seen, desk=desk, now=now)
     return made.id
 
 

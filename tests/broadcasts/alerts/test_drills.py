@@ -15,6 +15,7 @@ from broadcasts.alerts import drilling, firing
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
+from broadcasts.delivery.last_said import last_said
 from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Mode
@@ -26,6 +27,7 @@ from broadcasts.sms.models import SmsRun
 from hub.core.actor import SYSTEM
 from hub.core.errors import WrongState
 from hub.core.runtime import Runtime
+from hub.regions.tree import path_of
 from hub.residents import service as residents
 from hub.residents.phones import PhoneSafe
 from hub.residents.service import ResidentInput
@@ -206,3 +208,15 @@ def test_only_those_with_the_right_may_drill(runtime: Runtime, sign_in: SignIn) 
     with runtime.sessions.read() as session:
         assert session.scalar(select(func.count()).where(Alert.state == AlertState.ARMED)) == 0
         assert session.scalar(select(func.count()).select_from(Broadcast)) == 0
+
+
+def test_a_resident_who_asks_what_was_said_is_never_told_a_drill(
+    runtime: Runtime, clock: SetClock, sign_in: SignIn
+) -> None:
+    drilled(runtime, clock, sign_in("duty"))
+    village, later = path_of(BRIDGE), clock() + timedelta(minutes=5)
+    with runtime.sessions.begin() as session:
+        assert session.scalars(select(Broadcast.kind)).all() == [Kind.DRILL]
+        assert last_said(session, village, later) is None
+        session.execute(update(Broadcast).values(kind=Kind.EMERGENCY))
+        assert last_said(session, village, later) is not None, "place, time and words would have done"

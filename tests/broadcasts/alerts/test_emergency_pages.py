@@ -28,6 +28,8 @@ from broadcasts.kinds import Colour
 from broadcasts.loudspeaker import listing
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.states import PlayState
+from broadcasts.sms.gateways.gateway import Objection
+from broadcasts.sms.gateways.local import LocalGateway
 from broadcasts.sms.models import SmsRun
 from hub.accounts.roles import PERMISSIONS_OF, Role
 from hub.audit.models import AuditEntry
@@ -158,6 +160,20 @@ def test_it_says_how_many_loudspeakers_phones_and_silent_ones(runtime: Runtime, 
     assert re.findall(r"<li>(\S+) <b>", page.text) == ["桥村", "岭村"]
     without = sign_in("duty").get(f"/emergency?hazard=flash_flood&colour=red&area={NORTH}&sms=0")
     assert re.findall(r"<b>(\d+)</b>", without.text.split('class="reach"')[1])[:3] == ["4", "0", "1"]
+
+
+def test_a_text_message_nobody_could_carry_is_said_before_it_is_needed(
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = f"/emergency?hazard=flash_flood&colour=red&area={NORTH}"
+    duty = sign_in("duty")
+    assert "没有一家平台能发" not in duty.get(desk).text
+    objection = Objection("sms_content_no_template", blocking=True)
+    monkeypatch.setattr(LocalGateway, "check", lambda *_: [objection])
+    page = duty.get(desk).text
+    assert "这条短信现在没有一家平台能发，喇叭照样会响" in page
+    assert "改成报过的模板" in page
+    assert "没有一家平台能发" not in duty.get(f"{desk}&sms=0").text
 
 
 def test_a_fragment_is_the_desk_alone(sign_in: SignIn) -> None:

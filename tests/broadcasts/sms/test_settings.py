@@ -27,6 +27,8 @@ def test_the_defaults_are_a_working_configuration() -> None:
         ({"signature": "【镇】"}, "brackets"),
         ({"window_from": "22:00"}, "before"),
         ({"lease_s": 10}, "lease_s"),
+        ({"hooks_from": ["127.0.0.1"]}, "kannel=127.0.0.1"),
+        ({"hooks_from": ["mas=example.com"]}, "example.com"),
         ({"gateways": ["kannel:0"]}, "'kannel:0' must be a name"),
         ({"gateways": ["kannel", "local kannel"]}, "names kannel twice"),
         ({"gateways": []}, "at least one"),
@@ -74,6 +76,24 @@ def test_order_and_weight_are_read() -> None:
     ranks = lab_settings(gateways=["aliyun:7 tencent:3", "kannel"]).ranks
     assert ranks == ((("aliyun", 7), ("tencent", 3)), (("kannel", 1),))
     assert lab_settings(gateways="aliyun:7 tencent:3, kannel").ranks == ranks
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "may"),
+    [
+        ("kannel", "127.0.0.1", True),
+        ("kannel", "::ffff:127.0.0.1", True),
+        ("kannel", "192.0.2.9", False),
+        ("mas", "192.0.2.9", True),
+        ("mas", "198.51.100.7", True),
+        ("mas", "198.51.100.8", False),
+        ("mas", "", False),
+        ("aliyun", "198.51.100.8", True),
+    ],
+)
+def test_from_where_a_gateway_may_report(name: str, address: str, may: bool) -> None:
+    settings = lab_settings(hooks_from=["kannel=127.0.0.1", "mas=192.0.2.0/24 198.51.100.7"])
+    assert settings.may_report(name, address) is may
 
 
 def _context(gateways: str, sessions: Sessions) -> GatewayContext:

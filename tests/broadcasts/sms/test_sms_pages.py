@@ -20,7 +20,7 @@ import cunxiang
 from broadcasts.delivery.rules import Rules
 from broadcasts.sms import inbound
 from broadcasts.sms.gateways.local import LocalGateway, read_switches
-from broadcasts.sms.models import SmsInbound, SmsMessage, SmsReceipt, SmsRun, SmsSubmission
+from broadcasts.sms.models import SmsAttempt, SmsInbound, SmsMessage, SmsReceipt, SmsRun, SmsSubmission
 from broadcasts.sms.provider import SmsProvider
 from broadcasts.sms.pump import SmsPump
 from broadcasts.sms.reports import Inbound
@@ -136,6 +136,19 @@ def test_one_run_shows_every_person_with_a_masked_number(runtime: Runtime, clock
     assert all(name in page.text for name in ("张一", "李二"))
     assert "138****1111" in page.text
     assert not [number for _, number in NUMBERS.values() if number in page.text]
+
+
+def test_earlier_tries_stand_below_the_last(runtime: Runtime, clock: SetClock, sign_in: SignIn) -> None:
+    broadcast_id = a_run(runtime, clock)
+    with runtime.sessions.begin() as session:
+        message = session.scalars(select(SmsMessage).where(SmsMessage.broadcast_id == broadcast_id)).first()
+        assert message is not None
+        assert message.submission_id is not None
+        tried = {"message_id": message.id, "submission_id": message.submission_id, "ended_at": clock()}
+        session.add(SmsAttempt(**tried, provider="aliyun", state=MessageState.FAILED, code="isv.BLACK"))
+    words = shown(sign_in("clerk").get(f"/sms/{broadcast_id}"))
+    assert words.count("第 1 次：阿里云短信，") == 1
+    assert "代号 isv.BLACK" in words
 
 
 def test_the_old_address_of_a_run_leads_to_it(runtime: Runtime, clock: SetClock, sign_in: SignIn) -> None:
@@ -425,7 +438,7 @@ def twilio_hub(tmp_path: Path, runtime: Runtime, clock: SetClock) -> Iterator[tu
         "hub": {"data_dir": runtime.config.data_dir, "public_url": PUBLIC},
         "speech": {"engines": ("tone",)},
         "mqtt": {"engine": "embedded", "port": 0},
-        "sms": {"gateways": ("twilio",)},
+        "sms": {"gateways": ("twilio",), "hooks_from": ("twilio=127.0.0.1",)},
         "twilio": {
             "account_sid": "AC00000000000000000000000000000000",
             "auth_token": TOKEN,
@@ -480,6 +493,25 @@ def test_a_signed_report_counts_and_a_replay_is_harmless(twilio_hub: tuple[OpenA
     assert app.test_client().post(path, data=late, headers=signed(path, late)).status_code == 200
     with opened.sessions.read() as session:
         assert session.scalars(select(SmsMessage.state)).all() == [MessageState.DELIVERED]
+
+
+def test_a_report_from_elsewhere_than_the_provider_is_turned_away(
+    twilio_hub: tuple[OpenAPI, Runtime], clock: SetClock
+) -> None:
+    app, opened = twilio_hub
+    message = sent_message(opened, clock)
+    path = f"/hooks/sms/twilio/receipts?m={message.broadcast_id.hex}.{message.id}"
+    fields = {"MessageSid": "SM123", "MessageStatus": "delivered"}
+    for address, answer, state in (
+        ("198.51.100.7", 403, MessageState.SENT),
+        ("127.0.0.1", 200, MessageState.DELIVERED),
+    ):
+        came_from = {"REMOTE_ADDR": address}
+        headers = signed(path, fields)
+        answered = app.test_client().post(path, data=fields, headers=headers, environ_overrides=came_from)
+        assert answered.status_code == answer
+        with opened.sessions.read() as session:
+            assert session.scalars(select(SmsMessage.state)).all() == [state]
 
 
 @pytest.mark.parametrize("forged", ["missing", "other token", "other field", "other address"])
