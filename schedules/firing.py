@@ -96,6 +96,8 @@ class Firing:
             return False
         # What it belongs to is locked first, as withdrawing and replacing do. Who finds it locked comes back later.
         owner = self._owner(session, slot)
+        if owner is None:
+            return False  # and without a lock on the occurrence, which would hold back the hub that has its owner
         occurrence = session.scalar(
             select(Occurrence)
             .where(
@@ -105,7 +107,7 @@ class Firing:
             )
             .with_for_update(skip_locked=True)
         )
-        if owner is None or occurrence is None:
+        if occurrence is None:
             return False  # another hub has it
         late = now > occurrence.due_at + timedelta(seconds=slot.late_tolerance_s)
         alone = occurrence.broadcast_id is not None and sheet.was_sent(session, occurrence.broadcast_id)
