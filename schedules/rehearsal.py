@@ -5,7 +5,7 @@ Only the clock is another, and nothing goes out.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -43,12 +43,15 @@ class Trouble(StrEnum):
     TOO_LONG = "too_long"
     """It lasts longer than its slot."""
     NOISE = "noise"
+    """A village hears more than it should on that day."""
+    NOISE_WEEK = "noise_week"
+    """A village hears more than it should in that week."""
     OFFLINE = "offline"
     """Most of its loudspeakers are away."""
 
 
 MOST_LINES = 100_000
-SERIOUS = frozenset({Trouble.QUIET, Trouble.CLASH, Trouble.YIELDS, Trouble.NOTHING, Trouble.TOO_LONG, Trouble.NOISE})
+SERIOUS = frozenset(Trouble) - {Trouble.NOT_READY, Trouble.OFFLINE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +269,7 @@ def _extra(session: Session, slots: Sequence[Slot], since: datetime, until: date
 def _days_around(since: datetime, until: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the whole weeks that hold a stretch of time."""
     first = since.astimezone(zone).date()
-    monday = first - timedelta(days=first.weekday())
-    return datetime.combine(monday, datetime.min.time(), tzinfo=zone), until
+    return datetime.combine(_monday(first), datetime.min.time(), tzinfo=zone), until
 
 
 Key = tuple[UUID, datetime]
@@ -286,20 +288,44 @@ def _against(parts: Mapping[Key, _Part], found: Sequence[Clash]) -> Mapping[Key,
 
 
 def _too_loud(parts: Mapping[Key, _Part], tally: Tally, stage: Stage, against: Mapping[Key, list[Finding]]) -> None:
-    """Say it at the last item of a day that a village has too much of: the one that could move."""
-    over: dict[date, list[str]] = defaultdict(list)
-    for village, day in tally.over(stage.limits):
-        over[day].append(village)
+    """Say it at the last item of the day, and of the week, that a village has too much of: the one that could move."""
+    limits = stage.limits
+    for (village, day), key in _last_of(parts, tally.over(limits), stage.zone, _same_day).items():
+        minutes = round(tally.day(village, day))
+        _say(against[key], Finding(Trouble.NOISE, amount=minutes, limit=limits.a_day, place=village))
+    for (village, monday), key in _last_of(parts, tally.weeks_over(limits), stage.zone, _monday).items():
+        minutes = round(tally.week(village, monday))
+        _say(against[key], Finding(Trouble.NOISE_WEEK, amount=minutes, limit=limits.a_week, place=village))
+
+
+def _say(findings: list[Finding], found: Finding) -> None:
+    """Once for an item is enough: its other villages are on the map."""
+    if not any(finding.trouble is found.trouble for finding in findings):
+        findings.append(found)
+
+
+def _last_of(
+    parts: Mapping[Key, _Part], over: Sequence[tuple[str, date]], zone: ZoneInfo, span: Callable[[date], date]
+) -> Mapping[tuple[str, date], Key]:
+    """Return the last item heard in each village within each stretch of time it has too much of."""
+    villages: dict[date, list[str]] = defaultdict(list)
+    for village, begin in over:
+        villages[begin].append(village)
     last: dict[tuple[str, date], Key] = {}
     for key, part in sorted(parts.items(), key=lambda pair: pair[0][1]):
-        day = part.line.due_at.astimezone(stage.zone).date()
-        for village in over.get(day, ()):
+        begin = span(part.line.due_at.astimezone(zone).date())
+        for village in villages.get(begin, ()):
             if touches(part.item.paths, (village,)):
-                last[village, day] = key
-    for (village, day), key in last.items():
-        minutes = round(tally.day(village, day))
-        if not any(finding.trouble is Trouble.NOISE for finding in against[key]):
-            against[key].append(Finding(Trouble.NOISE, amount=minutes, limit=stage.limits.a_day, place=village))
+                last[village, begin] = key
+    return last
+
+
+def _same_day(day: date) -> date:
+    return day
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
 
 
 def _showing(part: _Part, against: Sequence[Finding], horns: _Horns) -> Showing:

@@ -110,6 +110,25 @@ def test_a_day_and_a_week_add_up() -> None:
     assert found.weeks_over(Limits(100, 279)) == [(path_of(BRIDGE), NOON.date())]
 
 
+def test_what_is_too_much_for_a_day_or_for_a_week_is_said_at_the_last_item_of_it(desk: Desk) -> None:
+    desk.run(RELAY, region=BRIDGE)  # every day
+    for limits, trouble, times in (
+        (Limits(RELAY.minutes - 1, 10_000), Trouble.NOISE, 7),
+        (Limits(1_000, RELAY.minutes * 6), Trouble.NOISE_WEEK, 1),
+        (Limits(1_000, RELAY.minutes * 7), Trouble.NOISE_WEEK, 0),
+    ):
+        with desk.runtime.sessions.read() as session:
+            stage, since = replace(desk.stage, limits=limits), WEEK + timedelta(days=6)
+            run = rehearse(session, SYSTEM, stage, since=since, until=since + timedelta(days=7))
+        said = [(one, f) for one in run.showings for f in one.findings if f.trouble is trouble]
+        assert len(said) == times
+        assert all(f.place == path_of(BRIDGE) and one.troubled for one, f in said)
+        if trouble is Trouble.NOISE_WEEK and said:
+            [(one, found)] = said
+            assert (found.amount, found.limit) == (RELAY.minutes * 7, limits.a_week)
+            assert one.line.due_at == max(each.line.due_at for each in run.showings)
+
+
 def test_with_one_thing_more_the_village_that_hears_most_is_named(desk: Desk, runtime: Runtime) -> None:
     desk.run(replace(RELAY, at="17:00"), region=BRIDGE)
     with runtime.sessions.read() as session:
