@@ -96,7 +96,8 @@ def _broadcast(
     ms = sound.ms if sound else 0
     ended = at + timedelta(milliseconds=ms)
     path = path_of(township)
-    horns = session.scalars(select(Speaker).where(Speaker.region_path.like(like_below(path)))).all()
+    here = Speaker.region_path.like(like_below(path)) & Speaker.drill.is_(False)
+    horns = session.scalars(select(Speaker).where(here)).all()
     broadcast = Broadcast(
         id=uuid7(),
         source="demo:yesterday",

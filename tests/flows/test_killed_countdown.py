@@ -70,7 +70,11 @@ def test_killed_in_the_countdown_it_is_sent_once_and_what_is_too_old_is_not(demo
     demo.wait(lambda: state(demo, alert) == "fired" and state(demo, old) == "missed")
     demo.wait(
         lambda: (
-            demo.ask("SELECT count(*) FROM speaker_delivery WHERE state IN ('started', 'finished')") == [(30,)]
+            demo.ask(
+                "SELECT count(*) FROM speaker_delivery d JOIN broadcast b ON b.id = d.broadcast_id "
+                "WHERE b.kind = 'emergency' AND d.state IN ('started', 'finished')"
+            )
+            == [(30,)]
             and demo.online() == 120
         )
     )

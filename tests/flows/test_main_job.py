@@ -102,7 +102,7 @@ def approve(page: Page) -> None:
 def states(demo: RunningDemo, kind: str) -> dict[str, int]:
     rows = demo.ask(
         "SELECT d.state, count(*) FROM speaker_delivery d JOIN broadcast b ON b.id = d.broadcast_id "
-        "WHERE b.kind = ? GROUP BY d.state",
+        "WHERE b.kind = ? AND b.source NOT LIKE 'demo:%' GROUP BY d.state",  # yesterday's, which the demo brings
         kind,
     )
     return {str(state): int(str(number)) for state, number in rows}

@@ -28,6 +28,9 @@ from schedules import timetable
 
 pytestmark = pytest.mark.slow
 COUNTY = "990101000000"
+TITLE = "打疫苗"
+OURS = "FROM speaker_delivery d JOIN broadcast b ON b.id = d.broadcast_id WHERE b.title = ?"
+"""Not what the demo brings of something that was said yesterday."""
 TEXT = "各位村民请注意，明天上午8:30在村委会打疫苗，请带上身份证和接种本。"
 
 
@@ -50,7 +53,7 @@ def approve(runtime: Runtime, *, when: When = When.NOW, at: datetime | None = No
     sound = Sound(rendering.sha256, rendering.duration_ms, rendering.bytes)
     editor, chief, now = person(runtime, "editor"), person(runtime, "chief"), runtime.now()
     draft = Draft(
-        title="打疫苗",
+        title=TITLE,
         text=TEXT,
         sms_text="",
         theme=Theme.NOTICE,
@@ -67,7 +70,8 @@ def approve(runtime: Runtime, *, when: When = When.NOW, at: datetime | None = No
 
 
 def states(demo: RunningDemo) -> dict[str, int]:
-    return {str(s): int(str(n)) for s, n in demo.ask("SELECT state, count(*) FROM speaker_delivery GROUP BY state")}
+    rows = demo.ask("SELECT d.state, count(*) " + OURS + " GROUP BY d.state", TITLE)
+    return {str(state): int(str(number)) for state, number in rows}
 
 
 def finals(demo: RunningDemo) -> int:
@@ -90,16 +94,14 @@ def test_killed_while_loudspeakers_play_nothing_is_played_twice_and_the_record_i
     demo.wait(lambda: states(demo).get("started", 0) > 60)
     demo.kill()
 
-    assert demo.start(within_s=15) < 15, (
-        "generous: three files of tests run at a time; benchmarks/RESULTS.md has the figure"
-    )
+    assert demo.start(within_s=20) < 20, "alone 2.4 s; with eleven programs on two cores it took 15"
     demo.wait(lambda: demo.online() == 120)
     demo.wait(lambda: finals(demo) == 120, within_s=90)
     assert twice(demo) == []
     found = states(demo)
     # The simulated devices died with the hub in the middle of a sentence: they say so and do not begin again.
     assert found.get("finished", 0) + found.get("failed", 0) == 120, found
-    reasons = demo.ask("SELECT DISTINCT reason FROM speaker_delivery WHERE state = 'failed'")
+    reasons = demo.ask("SELECT DISTINCT d.reason " + OURS + " AND d.state = 'failed'", TITLE)
     assert all(reason for (reason,) in reasons)
     runtime.sessions.engine.dispose()
 
