@@ -85,6 +85,10 @@ class Values:
     what: str = WORDS
     relay_url: str = ""
     relay_minutes: str = "30"
+    sms_template: str = ""
+    """The ready-made text a message is made from; `blanks` is what was typed into that of `blanks_of`."""
+    blanks_of: str = ""
+    blanks: tuple[str, ...] = ()
 
 
 LISTS = {
@@ -97,6 +101,7 @@ LISTS = {
     "without": "without",
     "without_tags": "without_tag",
     "kept": "kept",
+    "blanks": "blank",
 }
 TEXTS = tuple(f.name for f in fields(Values) if f.name not in LISTS)
 
