@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts.calling.models import Call, CallTry, Errand
@@ -40,3 +41,10 @@ def incident_of(session: Session, actor: Actor, errand_id: UUID) -> UUID | None:
     if errand is None or not actor.may(Permission.SEE, errand.region_path):
         raise NotFound("errand_unknown")
     return errand.incident_id
+
+
+def answered(session: Session, alert_id: UUID) -> tuple[int, int]:
+    """Return in how many places people are called because of an alert, and where somebody has said that they know."""
+    query = select(func.count(), func.count(Call.confirmed_at)).where(Call.alert_id == alert_id)
+    called, confirmed = session.execute(query).one()
+    return called, confirmed
