@@ -151,6 +151,11 @@ def on_call(session: Session, path: str, *, now: datetime) -> list[DutyPerson]:
     return found
 
 
+def on_duty_at(session: Session, path: str, *, now: datetime) -> list[DutyPerson]:
+    """Return the people of this very place, whoever has a shift first. Checks no permission: the hub calls."""
+    return _in_order(session, path, now)
+
+
 def _in_order(session: Session, path: str, now: datetime) -> list[DutyPerson]:
     people = session.scalars(select(DutyPerson).where(_of(path)).order_by(DutyPerson.turn)).all()
     if not people:
