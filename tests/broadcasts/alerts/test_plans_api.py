@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from apilab import NOWHERE, Program, fields_of, problem_of, program
@@ -48,7 +49,7 @@ def test_only_what_was_read_is_signed_and_never_by_its_author(as_: Programs, run
         approver.post(f"/plans/{plan['id']}/sign", {"content_hash": handed["content_hash"]}), 403, "plan_signed_already"
     )
     with runtime.sessions.begin() as session:  # somebody changes a word behind the hub's back
-        session.scalars(select(PlanVersion)).one().speech += "。"
+        session.scalars(select(PlanVersion).where(PlanVersion.plan_id == UUID(plan["id"]))).one().speech += "。"
     problem_of(
         approver.post(f"/plans/{plan['id']}/sign", {"content_hash": handed["content_hash"]}),
         409,

@@ -76,7 +76,7 @@ def test_nobody_answers_and_everybody_up_to_the_county_was_called_once(runtime: 
 def test_a_countys_grave_warning_calls_each_townships_first_until_that_township_has_passed_it_on(
     runtime: Runtime, calling: Calling
 ) -> None:
-    bulletin = taken_in(runtime, document(info(areas=(area(geocode(COUNTY)),))))
+    bulletin = taken_in(runtime, document(info(areas=area(geocode(COUNTY)))))
     assert sorted(summoned(runtime, calling, 0)) == ["4001", "4003", "4004"]
     with runtime.sessions.begin() as session:
         rules, duty_officer = runtime.get(Rules), the_actor(session, "duty")
@@ -91,7 +91,7 @@ def test_a_countys_grave_warning_calls_each_townships_first_until_that_township_
 
 
 def test_a_countys_milder_warning_tells_the_county_alone(runtime: Runtime, calling: Calling) -> None:
-    mild = info(severity="Minor", event="暴雨蓝色预警", headline="暴雨蓝色预警", areas=(area(geocode(COUNTY)),))
+    mild = info(severity="Minor", event="暴雨蓝色预警", headline="暴雨蓝色预警", areas=area(geocode(COUNTY)))
     taken_in(runtime, document(mild))
     assert [summoned(runtime, calling, minutes) for minutes in (0, 30)] == [["4003"], ["4003"]]
 
