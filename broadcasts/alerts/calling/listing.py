@@ -1,6 +1,7 @@
 """What somebody who was called gets to see."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -11,6 +12,9 @@ from broadcasts.alerts.models import Alert
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound
 from hub.regions import service as regions
+
+COUNTY_ENDS: Final = "000000"
+"""How the codes of counties end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,12 @@ def incident_of(session: Session, actor: Actor, errand_id: UUID) -> UUID | None:
 
 
 def answered(session: Session, alert_id: UUID) -> tuple[int, int]:
-    """Return in how many places people are called because of an alert, and where somebody has said that they know."""
-    query = select(func.count(), func.count(Call.confirmed_at)).where(Call.alert_id == alert_id)
+    """Return in how many places people are called because of an alert, and where somebody has said that they know.
+
+    The county is told and asked for nothing: it does not count.
+    """
+    query = select(func.count(), func.count(Call.confirmed_at)).where(
+        Call.alert_id == alert_id, Call.region_code.not_like(f"%{COUNTY_ENDS}")
+    )
     called, confirmed = session.execute(query).one()
     return called, confirmed

@@ -18,6 +18,7 @@ from broadcasts.sms.states import MessageState
 from hub.core.actor import Actor, Permission
 from hub.duty.models import DutyPerson
 from hub.regions import service as regions
+from hub.regions.tree import Level, level_of
 
 _HANDED_OVER = (MessageState.SENT, MessageState.NO_RECEIPT, MessageState.UNDELIVERED, MessageState.DELIVERED)
 
@@ -55,6 +56,11 @@ class Record:
     may_write: bool = False
     may_close: bool = False
     may_export: bool = False
+
+    @property
+    def asked(self) -> tuple[Call, ...]:
+        """Places where somebody has to answer; the county is only told."""
+        return tuple(call for call in self.calls if level_of(call.region_code) is not Level.COUNTY)
 
     @property
     def open_errands(self) -> tuple[Errand, ...]:

@@ -303,3 +303,16 @@ def test_an_incident_stays_open_while_somebody_has_to_be_phoned_and_shows_their_
     duty.post(f"{page}/close")
     with runtime.sessions.read() as session:
         assert session.get_one(Incident, errand.incident_id).closed_at is not None
+
+
+def test_the_county_is_told_at_once_and_asked_for_nothing(runtime: Runtime, clock: SetClock, sign_in: SignIn) -> None:
+    address = fired(runtime, clock, sign_in("duty"))
+    pass_time(runtime, clock)
+    assert called(runtime, COUNTY) == ["县值班"]
+    text = message_to(runtime, "县值班")
+    assert text.startswith("【村响】告知：低温冰冻·红色，桥村已经播发，不用回复。")
+    assert text.endswith(f"http://hub{address}")
+    pass_time(runtime, clock, 20)
+    assert (called(runtime, COUNTY), state_of(runtime, COUNTY)) == (["县值班"], CallState.ENDED)
+    assert (ErrandKind.PHONE, COUNTY, False) not in errands(runtime)
+    assert "叫应：0 / 2 处有人应了" in sign_in("duty").get(address).text

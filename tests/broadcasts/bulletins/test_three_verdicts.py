@@ -42,6 +42,7 @@ def test_each_document_of_a_public_agency_gets_three_verdicts_and_puts_nothing_b
 @pytest.fixture
 def hub(runtime: Runtime, app: object, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     monkeypatch.setenv("CUNXIANG_HUB_DATA_DIR", str(runtime.config.data_dir))
+    monkeypatch.delenv("CUNXIANG_CAP", raising=False)  # the hub takes it for a setting
     monkeypatch.chdir(runtime.config.data_dir)
     return runtime
 
@@ -51,7 +52,7 @@ def test_the_command_says_what_a_document_would_be_told_and_keeps_nothing(hub: R
     good.write_bytes(document(info(area(geocode(NORTH)), expires=LATER), sent=YESTERDAY))
     bad.write_bytes(document(msgType="Cancel"))
     answer = CliRunner().invoke(cunxiang.main, ["warnings", "check", str(good), str(bad)])
-    assert answer.exit_code == 1
+    assert answer.exit_code == 1, answer.output
     assert "good.xml: schema valid, prose valid, policy valid" in answer.output
     assert "bad.xml: schema valid, prose invalid, policy skipped" in answer.output
     assert "[prose] cap_references_missing /alert/msgType line" in answer.output
