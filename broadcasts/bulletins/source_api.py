@@ -143,7 +143,7 @@ def list_feeds() -> Response:
         return say(FeedsOut(items=[FeedOut.of(feed) for feed in sources.feeds(session, actor())]))
 
 
-@bp.post("/warnings/feeds", responses=answers(FeedOut, 403, 404, status=201))
+@bp.post("/warnings/feeds", responses=answers(FeedOut, 403, 404, 409, status=201))
 @arranges
 @once
 def add_feed(body: FeedIn) -> Response:
@@ -163,7 +163,7 @@ def get_feed(path: FeedPath) -> Response:
         return say(FeedOut.of(sources.get_feed(session, actor(), path.feed_id)))
 
 
-@bp.post("/warnings/feeds/<uuid:feed_id>/test", responses=answers(FeedOut, 403, 404))
+@bp.post("/warnings/feeds/<uuid:feed_id>/test", responses=answers(FeedOut, 403, 404, 409))
 @arranges
 @once
 def test_feed(path: FeedPath) -> Response:
@@ -174,7 +174,7 @@ def test_feed(path: FeedPath) -> Response:
     return answer
 
 
-@bp.post("/warnings/feeds/<uuid:feed_id>/pause", responses=answers(FeedOut, 403, 404))
+@bp.post("/warnings/feeds/<uuid:feed_id>/pause", responses=answers(FeedOut, 403, 404, 409))
 @arranges
 @once
 def pause_feed(path: FeedPath) -> Response:
@@ -184,7 +184,7 @@ def pause_feed(path: FeedPath) -> Response:
         return finish(session, FeedOut.of(found))
 
 
-@bp.post("/warnings/feeds/<uuid:feed_id>/resume", responses=answers(FeedOut, 403, 404))
+@bp.post("/warnings/feeds/<uuid:feed_id>/resume", responses=answers(FeedOut, 403, 404, 409))
 @arranges
 @once
 def resume_feed(path: FeedPath) -> Response:
@@ -214,7 +214,7 @@ def list_senders() -> Response:
         return say(SendersOut(items=[SenderOut.of(found) for found in sources.senders(session, actor())]))
 
 
-@bp.post("/warnings/senders", responses=answers(SenderOut, 403, 404, status=201))
+@bp.post("/warnings/senders", responses=answers(SenderOut, 403, 404, 409, status=201))
 @arranges
 @once
 def trust_sender(body: SenderIn) -> Response:

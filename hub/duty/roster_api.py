@@ -93,7 +93,7 @@ def get_roster(query: RosterQuery) -> Response:
         return say(_roster(session, query.region))
 
 
-@bp.post("/duty/roster", responses=answers(RosterOut, 403, 404, status=201))
+@bp.post("/duty/roster", responses=answers(RosterOut, 403, 404, 409, status=201))
 @sets
 @once
 def add_to_roster(body: RosterIn) -> Response:
@@ -104,7 +104,7 @@ def add_to_roster(body: RosterIn) -> Response:
         return finish(session, _roster(session, body.region), 201)
 
 
-@bp.post("/duty/roster/<uuid:person_id>/up", responses=answers(RosterOut, 403, 404))
+@bp.post("/duty/roster/<uuid:person_id>/up", responses=answers(RosterOut, 403, 404, 409))
 @sets
 @once
 def move_up_on_roster(path: RosterPath) -> Response:
@@ -124,7 +124,7 @@ def remove_from_roster(path: RosterPath) -> Response:
         return say(_roster(session, removed.region_code))
 
 
-@bp.post("/duty/roster/<uuid:person_id>/shifts", responses=answers(RosterOut, 403, 404, status=201))
+@bp.post("/duty/roster/<uuid:person_id>/shifts", responses=answers(RosterOut, 403, 404, 409, status=201))
 @sets
 @once
 def add_duty_shift(path: RosterPath, body: DutyShiftIn) -> Response:
