@@ -39,6 +39,7 @@ from broadcasts.materials import starting
 from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
+from broadcasts.reports.alarming import FigureWatch
 from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
@@ -246,6 +247,8 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("relays", RelayCheck(runtime.sessions).step)
     pumps.add("closing", settle)
     pumps.add("adding-up", Rolling(runtime.sessions, runtime.zone, runtime.clock).step, patient=True)
+    watch = FigureWatch(runtime.sessions, rules, runtime.clock, lambda: runtime.base_url)
+    pumps.add("figures", watch.step, patient=True)
     _exchange_warnings(runtime, pumps)
     pumps.add("joining", lambda: joining.expire(runtime))
     runtime.get(Packer).recall()
