@@ -18,6 +18,7 @@ from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.relaying import RelayCheck
 from broadcasts.bulletins import summoning
+from broadcasts.bulletins.commands import warnings
 from broadcasts.bulletins.notices import Issuer, Publisher, load_key
 from broadcasts.bulletins.polling import FeedReader
 from broadcasts.bulletins.settings import WarningSettings
@@ -340,16 +341,16 @@ def _call_people(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
 
 
 def _exchange_warnings(runtime: Runtime, pumps: Pumps) -> None:
-    warnings = runtime.config.section(WarningSettings)
+    settings = runtime.config.section(WarningSettings)
     publisher = Publisher(
         runtime.sessions,
-        Issuer(warnings.sender, warnings.sender_name),
-        lambda: load_key(runtime.config.data_dir, warnings.sender, now=runtime.now()),
+        Issuer(settings.sender, settings.sender_name),
+        lambda: load_key(runtime.config.data_dir, settings.sender, now=runtime.now()),
     )
-    if warnings.feed != "off":
+    if settings.feed != "off":
         pumps.add("cap-documents", lambda: publisher.step(runtime.now()), at=Role.SCHEDULER, alone=True)
-    kept = timedelta(days=warnings.refused_days)
-    most = warnings.largest_document_kb * 1000
+    kept = timedelta(days=settings.refused_days)
+    most = settings.largest_document_kb * 1000
     feeds = FeedReader(runtime.sessions, runtime.clock, most_bytes=most, kept=kept)
     pumps.add("warning-feeds", feeds.step, at=Role.SCHEDULER, alone=True)
 
@@ -371,5 +372,5 @@ feature = Feature(
     plug_in=install_pages,
     seed_demo=_seed,
     start=start,
-    commands=(stop, sms, voices, read_text),
+    commands=(stop, sms, voices, read_text, warnings),
 )

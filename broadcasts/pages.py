@@ -11,6 +11,7 @@ from broadcasts.alerts import drill_views as drills
 from broadcasts.alerts import views as alerts
 from broadcasts.alerts.calling import views as calling
 from broadcasts.alerts.pack import Packer
+from broadcasts.alerts.plans import api as plan_api
 from broadcasts.alerts.plans import views as plans
 from broadcasts.alerts.record import views as incidents
 from broadcasts.announcements import api as announcement_api
@@ -20,6 +21,7 @@ from broadcasts.announcements import views as announcements
 from broadcasts.approvals import views as approval_rules
 from broadcasts.bulletins import api as bulletin_api
 from broadcasts.bulletins import outlet_views as outlet
+from broadcasts.bulletins import source_api
 from broadcasts.bulletins import source_views as sources
 from broadcasts.bulletins import views as bulletins
 from broadcasts.delivery import api as delivery_api
@@ -87,7 +89,9 @@ VERBS = (
     delivery_api,
     muting_api,
     alert_api,
+    plan_api,
     bulletin_api,
+    source_api,
     material_api,
     sms_api,
     letters_api,
