@@ -39,6 +39,7 @@ from broadcasts.materials import starting
 from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
+from broadcasts.reports.alarming import FigureWatch
 from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
@@ -257,6 +258,8 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("closing", partial(_settle, runtime), at=Role.SCHEDULER, alone=True)
     rolling = Rolling(runtime.sessions, runtime.zone, runtime.clock)
     pumps.add("adding-up", rolling.step, at=WorkLane.BULK, alone=True, patient=True)
+    watch = FigureWatch(runtime.sessions, rules, runtime.clock, lambda: runtime.base_url)
+    pumps.add("figures", watch.step, at=WorkLane.BULK, alone=True, patient=True)
     _exchange_warnings(runtime, pumps)
     pumps.add("joining", lambda: joining.expire(runtime), at=Role.SCHEDULER, alone=True)
     runtime.get(Packer).recall()

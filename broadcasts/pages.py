@@ -39,6 +39,7 @@ from broadcasts.lexicon import views as lexicon
 from broadcasts.lexicon import wording_views as wording
 from broadcasts.materials import api as material_api
 from broadcasts.materials import views as materials
+from broadcasts.reports import alarming, gap_views, gaps
 from broadcasts.reports import views as reports
 from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
@@ -118,6 +119,8 @@ def provide_desks(runtime: Runtime) -> None:
             lambda session, actor, now: [
                 *emergency_desk.pressing(session, actor, now),
                 *reviews_after.pressing(session, actor, within=within, now=now),
+                *alarming.pressing(session, actor),
+                *gaps.pressing(session, actor, runtime.zone, now),
             ]
         ),
     )
@@ -133,4 +136,5 @@ def install_pages(app: Flask, runtime: Runtime) -> None:
     app.register_blueprint(muting_pages.bp)
     app.register_blueprint(sources.bp)
     app.register_blueprint(outlet.bp)
+    app.register_blueprint(gap_views.bp)
     app.register_blueprint(village_pages.bp)
