@@ -118,11 +118,13 @@ class Sender:
     def _look(self, now: datetime) -> _Due:
         """One look for all that may be due: an emergency waits for nothing but this."""
         to_stop = _stops_due(now)
+        pressing = to_stop.exists() | stopping.due(now).exists()
+        question = self._next(now).add_columns(pressing)
+        with self._sessions.glance() as session:
+            first = session.execute(question).first()
+        if first is not None and not first[1]:
+            return _Due((), (), first[0])
         with self._sessions.read() as session:
-            pressing = to_stop.exists() | stopping.due(now).exists()
-            first = session.execute(self._next(now).add_columns(pressing)).first()
-            if first is not None and not first[1]:
-                return _Due((), (), first[0])
             silences = [(o, stopping.unanswered(session, o)) for o in session.scalars(stopping.due(now)).all()]
             stops = session.scalars(to_stop.order_by(PlayOrder.priority.desc())).all()
             return _Due(silences, stops, first[0] if first is not None else None)
