@@ -189,6 +189,10 @@ class Sessions:
                 session.expunge_all()  # whoever still holds a row may read it
                 transaction.rollback()
 
+    def on_commit(self, callback: Callable[[Session], None]) -> None:
+        """Call back with every session of `begin()` that is committed, and at the end of its savepoints."""
+        event.listen(self._write, "after_commit", callback)
+
     def tidy_up(self) -> None:
         """Move what was written lately from SQLite's log into its file; nobody waits for it. Call it now and then."""
         if self.engine.dialect.name == "sqlite":
