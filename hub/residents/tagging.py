@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
@@ -61,13 +62,13 @@ def _counted(session: Session, actor: Actor, permission: Permission) -> dict[str
     return {tag: people for tag, people in rows}  # noqa: C416 - rows are no pairs to the type checker
 
 
-def _theirs(session: Session, actor: Actor, tag: str) -> Select[tuple[object]]:
+def _theirs(session: Session, actor: Actor, tag: str) -> Select[Any]:
     paths = actor.paths(Permission.EDIT_RESIDENTS)
     if not paths:
         raise NotAllowed("not_allowed", permission=Permission.EDIT_RESIDENTS.value)
     below = or_(*(Resident.region_path.like(like_below(path)) for path in paths))
     inside = select(Resident.id).where(below)
-    people: Select[tuple[object]] = select(ResidentTag.resident_id).where(
+    people: Select[Any] = select(ResidentTag.resident_id).where(
         ResidentTag.tag == tag, ResidentTag.resident_id.in_(inside)
     )
     if session.scalar(people.limit(1)) is None:

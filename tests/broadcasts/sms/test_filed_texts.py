@@ -16,7 +16,7 @@ from broadcasts.sms import templates
 from broadcasts.sms.filed_texts import FiledTexts
 from broadcasts.sms.gateways.aliyun import AliyunGateway
 from broadcasts.sms.gateways.filed import blanks_of, fit, read_templates, spelled
-from broadcasts.sms.gateways.gateway import Accepted
+from broadcasts.sms.gateways.gateway import Accepted, SmsGateway
 from broadcasts.sms.gateways.sections import AliyunSettings, TencentSettings
 from broadcasts.sms.gateways.tencent import TencentGateway
 from broadcasts.sms.objecting import offers
@@ -88,7 +88,7 @@ def test_each_provider_has_its_price(sms_sessions: Sessions) -> None:
         TencentSettings.model_validate({"secret_id": "k", "secret_key": "s", "sdk_app_id": "1"}),
     ]
     context = replace(lab_context(sms_sessions, None, *keys), filed=FiledTexts(sms_sessions).of)
-    gateways = {"aliyun": AliyunGateway(context), "tencent": TencentGateway(context)}
+    gateways: dict[str, SmsGateway] = {"aliyun": AliyunGateway(context), "tencent": TencentGateway(context)}
     provider = SmsProvider(routes_of(gateways, [[("aliyun", 1)], [("tencent", 1)]], 4), {})
     settings = lab_settings(gateways=("aliyun", "tencent"), prices=("aliyun=3.2",))
     found = offers(provider, "石笛村今晚有大雨，请上楼。", 100, settings)
