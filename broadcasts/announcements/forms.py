@@ -82,8 +82,7 @@ class Values:
     relay_url: str = ""
     relay_minutes: str = "30"
     sms_template: str = ""
-    """The ready-made text a message is made from; `blanks` is what was typed into that of `blanks_of`."""
-    blanks_of: str = ""
+    blanks_of: str = ""  # into which ready-made text `blanks` were typed
     blanks: tuple[str, ...] = ()
 
 
