@@ -186,7 +186,7 @@ def list_resident_tags() -> Response:
     return say(TagsOut(items=[TagOut(tag=one.tag, people=one.people, mine=one.mine) for one in found]))
 
 
-@bp.post("/residents/tags/rename", responses=answers(TagChanged, 403, 404))
+@bp.post("/residents/tags/rename", responses=answers(TagChanged, 403, 404, 409))
 @edit
 @once
 def rename_resident_tag(body: TagRename) -> Response:
@@ -196,7 +196,7 @@ def rename_resident_tag(body: TagRename) -> Response:
         return finish(session, TagChanged(people=people))
 
 
-@bp.post("/residents/tags/remove", responses=answers(TagChanged, 403, 404))
+@bp.post("/residents/tags/remove", responses=answers(TagChanged, 403, 404, 409))
 @edit
 @once
 def remove_resident_tag(body: TagIn) -> Response:
