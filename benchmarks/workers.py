@@ -36,6 +36,7 @@ CALL_S: Final = {"adapters": 0.02, "growth": 0.2}
 PER_CALL: Final = 100
 AT_ONCE: Final = 4
 ROUNDS: Final = 3
+MOST_S: Final = 60.0
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["cunxiang", "smslab"])
 
@@ -73,6 +74,8 @@ def rate(sessions: Sessions, people: int) -> float:
     """Release a run and wait for its end: people a second, as somebody who waits for it sees."""
     begin = time.perf_counter()
     while not all_sent(sessions):
+        if time.perf_counter() > begin + MOST_S:
+            raise SystemExit("not all were sent")
         time.sleep(0.02)
     taken = time.perf_counter() - begin
     clear(sessions)
@@ -98,7 +101,10 @@ def celery(sessions: Sessions, people: int, amqp: str) -> float:
     work.add(WorkLane.NORMAL, Loop("sms", pump.step))
     engine.serve(work)
     engine.start()
+    end = time.monotonic() + MOST_S
     while not engine.taken:  # until then RabbitMQ and the worker are still getting acquainted
+        if time.monotonic() > end:
+            raise SystemExit("no ticket came")
         time.sleep(0.05)
     queue(sessions, people)
     engine.kick(WorkLane.NORMAL)
