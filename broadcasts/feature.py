@@ -18,6 +18,7 @@ from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.relaying import RelayCheck
 from broadcasts.bulletins import summoning
+from broadcasts.bulletins.commands import warnings
 from broadcasts.bulletins.notices import Issuer, Publisher, load_key
 from broadcasts.bulletins.polling import FeedReader
 from broadcasts.bulletins.settings import WarningSettings
@@ -38,6 +39,7 @@ from broadcasts.materials import starting
 from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
+from broadcasts.reports.alarming import FigureWatch
 from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
@@ -266,6 +268,8 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("closing", partial(_settle, runtime), at=Role.SCHEDULER, alone=True)
     rolling = Rolling(runtime.sessions, runtime.zone, runtime.clock)
     pumps.add("adding-up", rolling.step, at=WorkLane.BULK, alone=True, patient=True)
+    watch = FigureWatch(runtime.sessions, rules, runtime.clock, lambda: runtime.base_url)
+    pumps.add("figures", watch.step, at=WorkLane.BULK, alone=True, patient=True)
     _exchange_warnings(runtime, pumps)
     pumps.add("joining", lambda: joining.expire(runtime), at=Role.SCHEDULER, alone=True)
     runtime.get(Packer).recall()
@@ -347,16 +351,16 @@ def _call_people(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
 
 
 def _exchange_warnings(runtime: Runtime, pumps: Pumps) -> None:
-    warnings = runtime.config.section(WarningSettings)
+    settings = runtime.config.section(WarningSettings)
     publisher = Publisher(
         runtime.sessions,
-        Issuer(warnings.sender, warnings.sender_name),
-        lambda: load_key(runtime.config.data_dir, warnings.sender, now=runtime.now()),
+        Issuer(settings.sender, settings.sender_name),
+        lambda: load_key(runtime.config.data_dir, settings.sender, now=runtime.now()),
     )
-    if warnings.feed != "off":
+    if settings.feed != "off":
         pumps.add("cap-documents", lambda: publisher.step(runtime.now()), at=Role.SCHEDULER, alone=True)
-    kept = timedelta(days=warnings.refused_days)
-    most = warnings.largest_document_kb * 1000
+    kept = timedelta(days=settings.refused_days)
+    most = settings.largest_document_kb * 1000
     feeds = FeedReader(runtime.sessions, runtime.clock, most_bytes=most, kept=kept)
     pumps.add("warning-feeds", feeds.step, at=Role.SCHEDULER, alone=True)
 
@@ -378,5 +382,5 @@ feature = Feature(
     plug_in=install_pages,
     seed_demo=_seed,
     start=start,
-    commands=(stop, sms, voices, read_text),
+    commands=(stop, sms, voices, read_text, warnings),
 )

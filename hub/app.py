@@ -34,6 +34,7 @@ from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
 from hub.core.turns import Turns
 from hub.duty import api as watch_api
+from hub.duty import roster_api
 from hub.duty import shift_views as shift_pages
 from hub.duty import views as duty_pages
 from hub.duty.shift import ShiftSources
@@ -97,6 +98,7 @@ VERBS = (
     joining_api.bp,
     resident_api.bp,
     watch_api.bp,
+    roster_api.bp,
     audit_api.bp,
 )
 LARGEST_REQUEST = 6 * 1024 * 1024

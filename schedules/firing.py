@@ -180,6 +180,7 @@ class Firing:
             order,
             source=source_of(occurrence),
             approved_by_name=running.approved_by_name,
+            agreed_id=running.id,
             broadcast_id=occurrence.broadcast_id,
         )
         broadcast = delivery.release(session, SYSTEM, order, rules=self.rules, now=now)

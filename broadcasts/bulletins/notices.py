@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased, defer
 
+from broadcasts.alerts.firing import ENDINGS
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.bulletins.events import SEVERITY_OF
 from broadcasts.bulletins.models import Notice
@@ -20,7 +21,8 @@ from broadcasts.cap.building import build, serialise
 from broadcasts.cap.document import Area, CapAlert, Info, MsgType, Named, Reference, Scope, Status
 from broadcasts.cap.signatures import SigningKey, new_key, sign
 from broadcasts.kinds import Act, Mode
-from hub.core.db import Sessions
+from hub.core.actor import Actor, Permission
+from hub.core.db import Sessions, like_below
 from hub.core.errors import NotFound
 from hub.regions import service as regions
 
@@ -29,12 +31,7 @@ KEY_LIFE: Final = timedelta(days=3650)
 REST_S: Final = 2.0
 BACK: Final = timedelta(days=2)
 """Older emergencies than that get no documents any more: after a long stand-still nobody wants them."""
-_PURPOSE = {
-    Act.ALERT: MsgType.ALERT,
-    Act.UPDATE: MsgType.UPDATE,
-    Act.CORRECTION: MsgType.CANCEL,
-    Act.ALL_CLEAR: MsgType.CANCEL,
-}
+_PURPOSE = {Act.ALERT: MsgType.ALERT, Act.UPDATE: MsgType.UPDATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +83,27 @@ class Publisher:
 
 
 def owing(session: Session, *, now: datetime) -> Sequence[tuple[UUID, MsgType]]:
-    """Return emergencies whose document is missing: sent and not told, stopped and not called off."""
+    """Return emergencies whose document is missing: sent and not told, stopped and not called off.
+
+    Nothing is called off twice: what is taken back or ended at once needs no Cancel of its own, and an ending that
+    comes after one is an Update.
+    """
+    ending = aliased(Alert)
     told = exists().where(Notice.alert_id == Alert.id, Notice.purpose != MsgType.CANCEL.value)
     off = exists().where(Notice.alert_id == Alert.id, Notice.purpose == MsgType.CANCEL.value)
+    off_before = exists().where(Notice.alert_id == Alert.follows_id, Notice.purpose == MsgType.CANCEL.value)
+    ended = exists().where(ending.follows_id == Alert.id, ending.act.in_(ENDINGS))
     sent = Alert.state.in_([AlertState.FIRED, AlertState.STOPPED])
-    query = select(Alert.id, Alert.act, Alert.state, told.label("told"), off.label("off")).where(
-        sent, Alert.fired_at > now - BACK
-    )
+    columns = (told.label("told"), off.label("off"), off_before.label("off_before"), ended.label("ended"))
+    query = select(Alert.id, Alert.act, Alert.state, *columns).where(sent, Alert.fired_at > now - BACK)
     found: list[tuple[UUID, MsgType]] = []
     for row in session.execute(query.order_by(Alert.fired_at)):
-        purpose = _PURPOSE[row.act]
-        if not (row.off if purpose is MsgType.CANCEL else row.told):
-            found.append((row.id, purpose))
-        elif row.state is AlertState.STOPPED and purpose is not MsgType.CANCEL and not row.off:
+        if row.act in ENDINGS:
+            if not (row.off or row.told):
+                found.append((row.id, MsgType.UPDATE if row.off_before else MsgType.CANCEL))
+        elif not row.told:
+            found.append((row.id, _PURPOSE[row.act]))
+        elif row.state is AlertState.STOPPED and not row.off and not row.ended:
             found.append((row.id, MsgType.CANCEL))
     return found
 
@@ -142,7 +147,7 @@ def notice(
 
 
 def _info(alert: Alert, purpose: MsgType, issuer: Issuer, places: Sequence[tuple[str, str]], sent: datetime) -> Info:
-    over = purpose is MsgType.CANCEL
+    over = purpose is MsgType.CANCEL or alert.act in ENDINGS
     original = (Named("original identifier", alert.issuer_ref),) if alert.issuer_ref else ()
     return Info(
         event=alert.title,
@@ -175,6 +180,24 @@ def _references(session: Session, alert: Alert, purpose: MsgType, sender: str) -
     # Its document was never made, because the hub stood still for days: it is named all the same.
     began = alert.armed_at.replace(microsecond=0)
     return (Reference(sender, f"{alert.follows_id or alert.id}-alert", began),)
+
+
+def listed(
+    session: Session, actor: Actor, *, before: tuple[datetime, UUID] | None = None, limit: int = 50
+) -> list[Notice]:
+    """Return the documents of the places the actor sees, the latest first, drills among them."""
+    paths = actor.paths(Permission.SEE)
+    if not paths:
+        return []
+    query = (
+        select(Notice)
+        .options(defer(Notice.xml))
+        .where(or_(*(Notice.home_path.like(like_below(path)) for path in paths)))
+        .order_by(Notice.sent.desc(), Notice.id.desc())
+    )
+    if before is not None:
+        query = query.where(tuple_(Notice.sent, Notice.id) < before)
+    return list(session.scalars(query.limit(limit)))
 
 
 def get(session: Session, notice_id: UUID) -> Notice:

@@ -1,6 +1,6 @@
 """The time line of an incident: who did what, when, and how long each step took, gathered from everything recorded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,7 +16,9 @@ from broadcasts.loudspeaker.models import PlayOrder, SpeakerDelivery
 from broadcasts.sms.models import SmsMessage
 from broadcasts.sms.states import MessageState
 from hub.core.actor import Actor, Permission
+from hub.duty.models import DutyPerson
 from hub.regions import service as regions
+from hub.regions.tree import Level, level_of
 
 _HANDED_OVER = (MessageState.SENT, MessageState.NO_RECEIPT, MessageState.UNDELIVERED, MessageState.DELIVERED)
 
@@ -46,9 +48,19 @@ class Record:
     sources: tuple[IncidentSource, ...]
     calls: tuple[Call, ...] = ()
     errands: tuple[Errand, ...] = ()
+    tried: Mapping[UUID, CallTry] = field(default_factory=dict)
+    """Who was called last for a place, by its call."""
+    people: Mapping[str, Sequence[DutyPerson]] = field(default_factory=dict)
+    """Whom to phone for an open errand, by the code of its place."""
     names: dict[str, str] = field(default_factory=dict)
     may_write: bool = False
     may_close: bool = False
+    may_export: bool = False
+
+    @property
+    def asked(self) -> tuple[Call, ...]:
+        """Places where somebody has to answer; the county is only told."""
+        return tuple(call for call in self.calls if level_of(call.region_code) is not Level.COUNTY)
 
     @property
     def open_errands(self) -> tuple[Errand, ...]:
@@ -86,10 +98,28 @@ def record_of(session: Session, actor: Actor, incident_id: UUID) -> Record:
         sources=tuple(sources),
         calls=tuple(calls),
         errands=tuple(errands),
+        tried=_last_tries(session, calls),
+        people=_people(session, [errand for errand in errands if errand.closed_at is None]),
         names=names,
         may_write=incidents.may(actor, Permission.STOP, incident) and incident.closed_at is None,
         may_close=incidents.may(actor, Permission.EMERGENCY, incident) and incident.closed_at is None,
+        may_export=actor.may_somewhere(Permission.SEE_AUDIT),
     )
+
+
+def _last_tries(session: Session, calls: Sequence[Call]) -> dict[UUID, CallTry]:
+    query = select(CallTry).where(CallTry.call_id.in_([call.id for call in calls])).order_by(CallTry.turn)
+    return {one.call_id: one for one in session.scalars(query)}
+
+
+def _people(session: Session, errands: Sequence[Errand]) -> dict[str, list[DutyPerson]]:
+    """Return the people of each place's own roster, in their order: who is nearest to it."""
+    paths = {errand.region_path: errand.region_code for errand in errands}
+    query = select(DutyPerson).where(DutyPerson.region_path.in_(paths), DutyPerson.removed_at.is_(None))
+    found: dict[str, list[DutyPerson]] = {}
+    for person in session.scalars(query.order_by(DutyPerson.turn)):
+        found.setdefault(paths[person.region_path], []).append(person)
+    return found
 
 
 def _of_sources(sources: Sequence[IncidentSource]) -> Iterator[Line]:
@@ -142,6 +172,9 @@ def _of_sound(session: Session, alert: Alert, pressed: datetime) -> Iterator[Lin
         ).where(SpeakerDelivery.broadcast_id == alert.broadcast_id)
     ).one()
     meant, sounded, received, first, last = row
+    # A loudspeaker's clock may run behind the hub's: nothing is received before it was sent, nor heard before that.
+    begun = [at for at in (alert.fired_at, sent_at) if at is not None]
+    sent_at, received, first, last = _in_order(begun, sent_at, received, first, last)
     if sent_at is not None:
         yield Line(sent_at, "sent", number=meant, took=sent_at - pressed, alert_id=alert.id)
     if received is not None:
@@ -150,6 +183,16 @@ def _of_sound(session: Session, alert: Alert, pressed: datetime) -> Iterator[Lin
         yield Line(first, "first_sound", took=first - pressed, alert_id=alert.id)
     if last is not None and last != first:
         yield Line(last, "last_sound", number=sounded, of=meant, took=last - pressed, alert_id=alert.id)
+
+
+def _in_order(begun: Sequence[datetime], *moments: datetime | None) -> list[datetime | None]:
+    """Return moments that follow one another, none before what came first."""
+    before = min(begun, default=None)
+    found: list[datetime | None] = []
+    for at in moments:
+        before = max(at, before or at) if at is not None else before
+        found.append(before if at is not None else None)
+    return found
 
 
 def _of_texts(session: Session, alert: Alert, pressed: datetime) -> Iterator[Line]:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -9,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from apilab import program
 from caplab import BRIDGE, NORTH, NOW, codes, document, hand_in
+from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from lxml import etree
 from sqlalchemy import select
@@ -99,6 +101,33 @@ def test_stopping_calls_it_off_and_names_what_was_sent(runtime: Runtime, key: Si
     assert cancel.alert is not None
     assert cancel.alert.msg_type is MsgType.CANCEL
     assert [r.identifier for r in cancel.alert.references] == [first.identifier]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_nothing_is_called_off_twice(runtime: Runtime, key: SigningKey, at_once: bool) -> None:
+    alert_id = fired(runtime)
+    publish(runtime, key)
+    if not at_once:
+        with runtime.sessions.begin() as session:
+            session.get_one(Alert, alert_id).state = AlertState.STOPPED
+        publish(runtime, key, now=NOW + timedelta(minutes=1))
+    with runtime.sessions.begin() as session:
+        session.get_one(Alert, alert_id).state = AlertState.STOPPED
+    fired(runtime, act=Act.CORRECTION, follows_id=alert_id, text="更正通知！刚才是误播。")
+    notices = publish(runtime, key, now=NOW + timedelta(minutes=5))
+    assert len(publish(runtime, key, now=NOW + timedelta(minutes=9))) == len(notices)
+    read = [examine(notice.xml) for notice in notices]
+    assert all(found.findings == () for found in read)
+    kinds = [found.alert.msg_type for found in read if found.alert]
+    assert kinds == [MsgType.ALERT, MsgType.CANCEL] + ([] if at_once else [MsgType.UPDATE])
+    last = read[-1].alert
+    assert last is not None
+    assert [one.identifier for one in last.references] == [notice.identifier for notice in notices[:-1]]
+    assert (last.infos[0].urgency, last.infos[0].responses) == ("Past", ("AllClear",))
+    with runtime.sessions.begin() as session:  # another hub of this kind reads all of it without a complaint
+        for number, notice in enumerate(notices):
+            received = hand_in(session, notice.xml, now=NOW + timedelta(minutes=10 + number))
+            assert not received.refused, codes(received)
 
 
 def test_an_update_names_what_it_follows_and_a_drill_is_an_exercise(runtime: Runtime, key: SigningKey) -> None:
@@ -254,3 +283,24 @@ def test_the_message_of_chinese_platforms_says_that_it_is_unverified(runtime: Ru
     assert root.findtext("MsgBasicInfo/EventType") == "11A51"
     assert root.findtext("MsgBasicInfo/SendTime") == "2026-11-23 10:00:00"
     assert root.findtext("MsgContent/AreaCode") == BRIDGE
+
+
+def test_the_hubs_own_documents_are_listed_with_all_their_forms_for_who_answers_for_the_place(
+    app: OpenAPI, runtime: Runtime, key: SigningKey, sign_in: Callable[[str], FlaskClient]
+) -> None:
+    duty = sign_in("duty")
+    assert "还没有发过" in duty.get("/cap/").text
+    fired(runtime)
+    (notice,) = publish(runtime, key)
+    page = duty.get("/cap/").text
+    assert "山洪·红色" in page
+    assert "发出去的文件" in duty.get("/warnings").text
+    for address, first in ((f"/cap/{notice.id}.xml", "<?xml"), (f"/cap/{notice.id}/ebm.xml", "<?xml")):
+        assert f'href="{address}"' in page
+        assert duty.get(address).text.startswith(first)
+    assert f'href="/emergency/{notice.alert_id}"' in page
+    assert 'href="/cap/feed.atom"' in page
+    assert "山洪·红色" not in sign_in("strange_duty").get("/cap/").text
+    assert app.test_client().get("/cap/").status_code == 302
+    older = duty.get(f"/cap/?before={notice.sent.isoformat().replace('+', '%2B')}_{notice.id}").text
+    assert "山洪·红色" not in older
