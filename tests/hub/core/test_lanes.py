@@ -56,7 +56,12 @@ def test_a_step_that_fails_rests_and_does_not_stop_the_others(caplog: pytest.Log
     work, done = LaneWork(), []
     failing = Loop("failing", lambda: 1 / 0)
     work.add(WorkLane.NORMAL, failing)
-    work.add(WorkLane.NORMAL, Loop("other", lambda: done.append(1) or 60.0))
+
+    def other() -> float:
+        done.append(1)
+        return 60.0
+
+    work.add(WorkLane.NORMAL, Loop("other", other))
     for _ in range(2):
         work.pump(WorkLane.NORMAL)
     assert (failing.failures, done) == (1, [1])
@@ -65,7 +70,12 @@ def test_a_step_that_fails_rests_and_does_not_stop_the_others(caplog: pytest.Log
 def test_without_rabbitmq_a_worker_looks_by_itself_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(celery_engine, "ALONE_S", 0.3)
     engine, work, looked = CeleryEngine(f"amqp://127.0.0.1:{free_port()}//", ticks=True), LaneWork(), threading.Event()
-    work.add(WorkLane.EMERGENCY, Loop("texts", lambda: looked.set() or 60.0))
+
+    def look() -> float:
+        looked.set()
+        return 60.0
+
+    work.add(WorkLane.EMERGENCY, Loop("texts", look))
     engine.serve(work)
     engine.start()
     begin = time.monotonic()

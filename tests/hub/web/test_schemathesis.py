@@ -40,7 +40,7 @@ def test_no_answer_is_a_failure_and_each_fits_its_description(app: OpenAPI, runt
     asked: Counter[int] = Counter()
     wrong: list[str] = []
     for found in schema.get_all_operations():
-        operation = found.ok()
+        operation: Any = found.ok()  # type: ignore[union-attr]  # a description that is wrong fails other tests
         if operation.path in NOT_ASKED:
             continue
         for mode in GenerationMode:
