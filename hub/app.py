@@ -8,7 +8,7 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.accounts import api as account_api
-from hub.accounts import delegation_views, duty_views, own_views, passkey_views, staff_views
+from hub.accounts import delegation_views, duty_views, own_views, passkey_views, staff_api, staff_views
 from hub.accounts import service as accounts
 from hub.accounts import views as account_pages
 from hub.accounts.identity import IDENTITY
@@ -93,6 +93,7 @@ ROOMS = (
 VERBS = (
     account_api.open_bp,
     account_api.bp,
+    staff_api.bp,
     region_api.bp,
     speaker_api.bp,
     care_api.bp,
