@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -124,14 +125,7 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
     `order.source` is unique: the same occasion released twice raises WrongState and changes nothing. Nothing routine is
     released into quiet hours, whoever asks.
     """
-    if order.kind is Kind.DRILL and (order.audience.sms or order.mode != "drill"):
-        raise WrongState("drill_must_stay_inside")
-    if order.kind is not Kind.DRILL and order.mode != "live":
-        raise WrongState("drill_must_stay_inside")
-    if session.scalar(select(Broadcast.id).where(Broadcast.source == order.source)):
-        raise WrongState("broadcast_released_already")
-    if order.kind in HUSHED and order.sounds and rules.quiet.touches(order.starts_at, order.total_ms / 1000):
-        raise WrongState("quiet_hours")
+    _require_lawful(session, order, rules)
     broadcast = _row(order, actor, now)
     if order.sounds:
         broadcast.speakers_meant = orders.place(
@@ -146,8 +140,7 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
             now=now,
             manner=order.manner,
         )
-    session.add(broadcast)
-    session.flush()
+    _write(session, broadcast)
     if order.audience.sms:
         outbox.plan_run(
             session,
@@ -175,6 +168,28 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
     )
     _tell(session, EventKind.RELEASED, broadcast, now)
     return broadcast
+
+
+def _require_lawful(session: Session, order: Order, rules: Rules) -> None:
+    if order.kind is Kind.DRILL and (order.audience.sms or order.mode != "drill"):
+        raise WrongState("drill_must_stay_inside")
+    if order.kind is not Kind.DRILL and order.mode != "live":
+        raise WrongState("drill_must_stay_inside")
+    hurried = order.kind is Kind.EMERGENCY  # then the table itself is asked, by writing: one trip less
+    if not hurried and session.scalar(select(Broadcast.id).where(Broadcast.source == order.source)):
+        raise WrongState("broadcast_released_already")
+    if order.kind in HUSHED and order.sounds and rules.quiet.touches(order.starts_at, order.total_ms / 1000):
+        raise WrongState("quiet_hours")
+
+
+def _write(session: Session, broadcast: Broadcast) -> None:
+    session.add(broadcast)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        if Broadcast.source.key not in str(error.orig):
+            raise
+        raise WrongState("broadcast_released_already") from error
 
 
 def _tell(session: Session, kind: EventKind, broadcast: Broadcast, now: datetime) -> None:

@@ -77,15 +77,21 @@ def freeze_counted(session: Session, meant: Meant) -> tuple[list[Target], int]:
         commands = freeze(session, meant)
         return commands, count(session, meant) if commands else 0
     both = select(func.max(Speaker.number), func.count().filter(meant.where)).select_from(Speaker)
-    upto, number = session.execute(both).one()
-    return numbered(session, [_to_region(meant.paths[0], upto, [])]), number
+    seq = None
+    if session.get_bind().dialect.name == "postgresql":  # SQLite cannot take the command's number in the same question
+        taken = registry.taking(registry.COMMANDS).cte()
+        upto, number, seq = session.execute(both.add_columns(select(taken.c.value).scalar_subquery())).one()
+    else:
+        upto, number = session.execute(both).one()
+    return numbered(session, [_to_region(meant.paths[0], upto, [])], seq), number
 
 
-def numbered(session: Session, targets: Sequence[Target]) -> list[Target]:
-    """Give commands their ids and numbers."""
+def numbered(session: Session, targets: Sequence[Target], seq: int | None = None) -> list[Target]:
+    """Give commands their ids and numbers, beginning with `seq` where it was taken before."""
     if not targets:
         return []
-    seq = registry.next_value(session, registry.COMMANDS, len(targets))
+    if seq is None:
+        seq = registry.next_value(session, registry.COMMANDS, len(targets))
     return [{"id": str(uuid7()), "seq": seq + n, **target} for n, target in enumerate(targets)]
 
 
