@@ -244,7 +244,8 @@ def invite(ground: Ground, session: Session, actor: Actor, code: str) -> object:
 
 def switch_off(ground: Ground, session: Session, actor: Actor, code: str) -> object:
     a_colleague(session, code)
-    return accounts.set_active(session, actor, f"other{code}", False, now=NOON)
+    accounts.set_active(session, actor, f"other{code}", False, now=NOON)
+    return None
 
 
 def set_rule(ground: Ground, session: Session, actor: Actor, code: str) -> object:
