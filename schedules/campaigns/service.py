@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import false, or_, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -245,13 +245,8 @@ def may_write(actor: Actor, campaign: Campaign) -> bool:
 
 def waiting(session: Session, actor: Actor) -> list[Subject]:
     """Return what waits for approval where the actor may approve."""
-    paths = actor.paths(Permission.APPROVE)
-    if not paths:
-        return []
-    query = select(Campaign).where(
-        Campaign.state == CampaignState.SUBMITTED,
-        or_(*(Campaign.home_path.like(like_below(path)) for path in paths)),
-    )
+    mine = [Campaign.home_path.like(like_below(path)) for path in actor.paths(Permission.APPROVE)]
+    query = select(Campaign).where(Campaign.state == CampaignState.SUBMITTED, or_(false(), *mine))
     return [_standing(one) for one in session.scalars(query)]
 
 
