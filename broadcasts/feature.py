@@ -16,6 +16,7 @@ from broadcasts.alerts.settings import EmergencySettings
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.relaying import RelayCheck
+from broadcasts.approvals.rooms import Rooms
 from broadcasts.bulletins import summoning
 from broadcasts.bulletins.notices import Issuer, Publisher, load_key
 from broadcasts.bulletins.polling import FeedReader
@@ -99,6 +100,7 @@ def provide(runtime: Runtime) -> None:
     """Offer rules, studio, station and what the pages ask for."""
     rules = runtime.provide(Rules, rules_of(runtime))
     pumps = runtime.provide(Pumps, Pumps())
+    runtime.provide(Rooms, Rooms())
     add_gauges(runtime.get(Gauges), runtime.clock)
     runtime.get(Checks).add("loops", lambda _: pumps.look())
     safe = runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
@@ -164,6 +166,7 @@ def rules_of(runtime: Runtime) -> Rules:
         emergency_valid=timedelta(minutes=settings.emergency_valid_minutes),
         countdown=timedelta(seconds=settings.countdown_seconds),
         daily_minutes=settings.daily_minutes,
+        weekly_minutes=settings.weekly_minutes,
         repeat_for=timedelta(minutes=emergency.repeat_minutes),
         repeat_pause_ms=emergency.repeat_pause_seconds * 1000,
         proposal_valid=timedelta(minutes=emergency.proposal_minutes),

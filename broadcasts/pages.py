@@ -18,6 +18,7 @@ from broadcasts.announcements import attention as approvals_desk
 from broadcasts.announcements import review_api, review_views
 from broadcasts.announcements import views as announcements
 from broadcasts.approvals import views as approval_rules
+from broadcasts.approvals.rooms import Rooms
 from broadcasts.bulletins import api as bulletin_api
 from broadcasts.bulletins import outlet_views as outlet
 from broadcasts.bulletins import source_views as sources
@@ -103,7 +104,13 @@ def provide_desks(runtime: Runtime) -> None:
     runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library, packer.holds))
     runtime.provide(Silencing, Silencing(muting_pages.address))
     runtime.provide(SpeakerHistory, SpeakerHistory(past.latest))
-    runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
+    rooms = runtime.get(Rooms)
+    materials.add_to_desk(runtime)
+    plans.add_to_desk(runtime)
+    runtime.provide(
+        Approvals,
+        Approvals(lambda session, actor: approvals_desk.waiting(session, actor, rooms), approvals_desk.author),
+    )
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))
     within = runtime.config.section(ApprovalSettings).within
     runtime.provide(

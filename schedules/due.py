@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 
 from broadcasts.announcements.models import Announcement
 from broadcasts.audience.selection import Audience
+from broadcasts.delivery.rules import Rules
+from broadcasts.delivery.service import Order
 from broadcasts.loudspeaker import sheet
-from schedules import almanac
+from schedules import almanac, noise
 from schedules.agreed import Agreements
-from schedules.models import Occurrence, OccurrenceState, Sheet, Slot
+from schedules.models import Occurrence, OccurrenceState, Sheet, Slot, SlotKind
 from schedules.yielding import Above, Item
 
 Owner = Announcement | Sheet
@@ -42,11 +44,24 @@ class Due:
 class Sight:
     """What has to be known to decide about them."""
 
-    def __init__(self, session: Session, dues: Sequence[Due]) -> None:
+    def __init__(self, session: Session, dues: Sequence[Due], rules: Rules) -> None:
         owners = {due.owner.id: due.owner for due in dues}
+        self._campaigns = any(due.slot.kind is SlotKind.CAMPAIGN for due in dues)
         self.days = almanac.load(session)
         self.agreements = Agreements(session, [owner for owner in owners.values() if isinstance(owner, Sheet)])
         self.above = Above(session, [_item(due) for due in dues])
+        self._ears = noise.Ears(session, noise.Limits(rules.daily_minutes, rules.weekly_minutes), rules.zone)
+
+    def too_much(self, due: Due, order: Order) -> bool:
+        """Return whether a campaign would say more than its villages should hear: it steps back for all the others."""
+        if not order.sounds or due.late:
+            return False
+        sounding = noise.Sounding(order.audience.paths, order.starts_at, order.total_ms, order.volume)
+        if due.slot.kind is SlotKind.CAMPAIGN and self._ears.are_full(sounding):
+            return True
+        if self._campaigns:
+            self._ears.hear(sounding)
+        return False
 
 
 def _item(due: Due) -> Item:

@@ -37,6 +37,7 @@ def provide(runtime: Runtime) -> None:
     settings = runtime.config.section(BroadcastSettings)
     sources = runtime.provide(Sources, usual())
     sources.add(SlotKind.CAMPAIGN, CampaignTurns())
+    views.add_to_desk(runtime)
     county.listen(runtime)
     limits = Limits(a_day=settings.daily_minutes, a_week=settings.weekly_minutes)
     runtime.provide(Stage, Stage(runtime.get(Rules), sources, limits))

@@ -111,7 +111,7 @@ class Firing:
         dues = take(session, occurrence_ids, now)
         if not dues:
             return []
-        sight = Sight(session, dues)
+        sight = Sight(session, dues, self.rules)
         with session.no_autoflush:
             decided = [(due, self._decide(session, due, sight, now)) for due in dues]
         going = [(due, one) for due, one in decided if one is not None]
@@ -126,6 +126,8 @@ class Firing:
     def _decide(self, session: Session, due: Due, sight: Sight, now: datetime) -> "Going | None":
         """Return what goes out; None where nothing does, and then the occurrence says why."""
         found = self._looked_at(session, due, sight, now)
+        if isinstance(found, Going) and sight.too_much(due, found.order):
+            found = Stays(OccurrenceState.SKIPPED, "noise_budget_spent")
         sight.above.settle(due.occurrence.id, found.sounding if isinstance(found, Going) else None)
         if isinstance(found, Going):
             return found

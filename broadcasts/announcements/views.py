@@ -9,13 +9,26 @@ from flask import Blueprint, current_app, flash, jsonify, redirect, render_templ
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
-from broadcasts.announcements import choosing, desk, forms, handing_in, listing, picking, service, telephones, wording
+from broadcasts.announcements import (
+    attention,
+    choosing,
+    desk,
+    forms,
+    handing_in,
+    listing,
+    menu,
+    picking,
+    service,
+    telephones,
+    wording,
+)
 from broadcasts.announcements.forms import Form
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.listing import TABS, Cursor, Looking
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.sounding import as_spoken, record, sounding
 from broadcasts.announcements.timing import Timetable
+from broadcasts.approvals.rooms import Rooms
 from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon.book import WordBook
 from broadcasts.pumps import Pumps
@@ -32,7 +45,7 @@ from hub.residents.phones import PhoneSafe
 from hub.web.errors import is_fragment
 from hub.web.guards import permission_required, signed_in
 from hub.web.i18n import clock, language
-from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.menu import Menu
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, visitor, work
 
@@ -44,42 +57,8 @@ UNSEEN = "-"
 
 def add_to_menu(runtime: Runtime) -> None:
     """Put this room's lines into the menu."""
-    menu = runtime.get(Menu)
-    menu.add(
-        Entry(
-            key="compose",
-            label=lazy_gettext("发广播"),
-            icon="plus",
-            endpoint="announcements.compose",
-            permission=Permission.COMPOSE,
-            group=0,
-            position=1,
-            primary="compose",
-        )
-    )
-    menu.add(
-        Entry(
-            key="approvals",
-            label=lazy_gettext("待审批"),
-            icon="checks",
-            endpoint="announcements.approvals",
-            permission=Permission.APPROVE,
-            group=1,
-            position=2,
-            badge=service.count_waiting,
-        )
-    )
-    menu.add(
-        Entry(
-            key="written",
-            label=lazy_gettext("我写的广播"),
-            icon="edit",
-            endpoint="announcements.written",
-            permission=Permission.COMPOSE,
-            group=1,
-            position=4,
-        )
-    )
+    for entry in menu.entries():
+        runtime.get(Menu).add(entry)
 
 
 @bp.get("/compose")
@@ -373,8 +352,9 @@ def _listened(
 def _approvals(refused: Mapping[str, str] | None = None, *, status: int = 200) -> ResponseReturnValue:
     with reading() as session:
         cards = listing.cards(session, actor(), _looking())
+        elsewhere = attention.elsewhere(session, actor(), runtime().get(Rooms))
     return render_template(
-        f"{PAGES}/approvals.html", cards=cards, refused=refused or {}, progress=_progress_url
+        f"{PAGES}/approvals.html", cards=cards, elsewhere=elsewhere, refused=refused or {}, progress=_progress_url
     ), status
 
 

@@ -168,7 +168,12 @@ def standing_of(actor: Actor, case: Case) -> Standing:
 
 def count_open(session: Session, actor: Actor, subjects: Sequence[Subject]) -> int:
     """Return how many of these wait for this very person; their rooms have made sure that they wait at all."""
-    return sum(1 for case in cases(session, subjects).values() if not reviewing.blocked(actor, case))
+    return len(open_to(session, actor, subjects))
+
+
+def open_to(session: Session, actor: Actor, subjects: Sequence[Subject]) -> set[UUID]:
+    """Return the ids of those that wait for this very person."""
+    return {key for key, case in cases(session, subjects).items() if not reviewing.blocked(actor, case)}
 
 
 def cases(session: Session, subjects: Sequence[Subject]) -> dict[UUID, Case]:

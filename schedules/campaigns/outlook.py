@@ -38,13 +38,5 @@ def foresee(
     first = max(period.first_day, today)
     if period.last_day < first:
         return Plan(())
-    known = booking.taken(
-        session, draft.audience.paths, first=first, last=period.last_day, zone=rules.zone, apart_from=but
-    )
+    known = booking.taken(session, draft.audience.paths, first=first, last=period.last_day, rules=rules, apart_from=but)
     return plan(period, lengths_ms, quiet=rules.quiet, taken=known, after=now)
-
-
-def over_budget(found: Plan, lengths_ms: list[int], desk: Desk) -> int:
-    """Return on how many days the campaign alone would sound longer than a village may hear in a day."""
-    minutes = found.minutes_a_day(lengths_ms, desk.rules.zone)
-    return sum(1 for each in minutes.values() if each > desk.rules.daily_minutes)

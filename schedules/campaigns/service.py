@@ -18,6 +18,7 @@ from broadcasts.approvals import rounds
 from broadcasts.approvals.models import Review
 from broadcasts.approvals.rounds import Subject
 from broadcasts.approvals.rules import Matter
+from broadcasts.approvals.waiting import Open, open_ones
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.visibility import may_see
 from broadcasts.lexicon import service as lexicon
@@ -32,7 +33,7 @@ from hub.regions.tree import common
 from schedules.campaigns import booking
 from schedules.campaigns.drafting import CampaignDraft, as_draft, content_hash
 from schedules.campaigns.models import Campaign, CampaignState, CampaignText, step
-from schedules.campaigns.outlook import Desk, outlook, over_budget
+from schedules.campaigns.outlook import Desk, outlook
 from schedules.campaigns.plan import Plan, texting_days
 
 
@@ -243,16 +244,17 @@ def may_write(actor: Actor, campaign: Campaign) -> bool:
     return campaign.written_by == actor.id or (prepared and actor.may(Permission.COMPOSE, campaign.home_path))
 
 
-def count_waiting(session: Session, actor: Actor) -> int:
-    """Return how many wait for this person's approval; one's own do not count."""
+def waiting(session: Session, actor: Actor) -> list[Open]:
+    """Return what waits for this person's approval; one's own does not."""
     paths = actor.paths(Permission.APPROVE)
     if not paths:
-        return 0
+        return []
     query = select(Campaign).where(
         Campaign.state == CampaignState.SUBMITTED,
         or_(*(Campaign.home_path.like(like_below(path)) for path in paths)),
     )
-    return rounds.count_open(session, actor, [_standing(one) for one in session.scalars(query)])
+    rows = session.scalars(query)
+    return open_ones(session, actor, [(_standing(one), one.submitted_by_name, one.submitted_at) for one in rows])
 
 
 def subject_of(session: Session, campaign: Campaign) -> Subject:
@@ -288,12 +290,16 @@ def _standing(campaign: Campaign) -> Subject:
 
 
 def _require_worth(campaign: Campaign, found: Plan, desk: Desk) -> None:
+    loud = len({at.astimezone(desk.rules.zone).date() for at in found.loud})
+    if loud and len(found.plays) < max(campaign.target, 1):
+        raise BadInput(
+            "campaign_over_budget", field="times", days=loud, most=desk.rules.daily_minutes,
+            week=desk.rules.weekly_minutes,
+        )  # fmt: skip
     if not found.plays:
         raise BadInput("campaign_nothing_left", field="times")
     if len(found.plays) < campaign.target:
         raise BadInput("campaign_too_few", field="target", target=campaign.target, plays=len(found.plays))
-    if days := over_budget(found, [t.audio_ms for t in campaign.texts], desk):
-        raise BadInput("campaign_over_budget", field="times", days=days, most=desk.rules.daily_minutes)
 
 
 def _make_ready(session: Session, actor: Actor, campaign: Campaign, verdicts: Sequence[Review], now: datetime) -> None:

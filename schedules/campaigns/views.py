@@ -1,8 +1,7 @@
 """专题宣传: campaigns, what they add, what they have reached."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
@@ -11,11 +10,12 @@ from flask_babel import gettext, lazy_gettext
 
 from broadcasts.announcements import choosing
 from broadcasts.announcements.timing import Timetable
+from broadcasts.approvals.rooms import Room, Rooms
 from broadcasts.delivery.rules import Rules
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
 from broadcasts.texts import shelf
-from hub.core.actor import Actor, Permission
+from hub.core.actor import Permission
 from hub.core.errors import BadInput, NotFound, WrongState
 from hub.core.runtime import Runtime, runtime
 from hub.web.errors import mistakes
@@ -35,8 +35,8 @@ bp = Blueprint("campaigns", __name__)
 PAGES = "schedules/campaigns"
 
 
-def add_to_menu(runtime: Runtime, waiting: Callable[[Any, Actor], int]) -> None:
-    """Put this room's line into the menu; `waiting` counts what somebody has to agree to."""
+def add_to_menu(runtime: Runtime) -> None:
+    """Put this room's line into the menu."""
     runtime.get(Menu).add(
         Entry(
             key="campaigns",
@@ -46,8 +46,14 @@ def add_to_menu(runtime: Runtime, waiting: Callable[[Any, Actor], int]) -> None:
             permission=Permission.SEE,
             group=1,
             position=6,
-            badge=waiting,
         )
+    )
+
+
+def add_to_desk(runtime: Runtime) -> None:
+    """Put what waits here on the desk of who approves."""
+    runtime.get(Rooms).add(
+        Room(lazy_gettext("专题宣传"), service.waiting, lambda key: url_for("campaigns.detail", campaign_id=key))
     )
 
 
@@ -59,7 +65,7 @@ def every() -> ResponseReturnValue:
     chosen = Tab(tab) if tab in set(Tab) else Tab.NOW
     with reading() as session:
         rows = listing.rows(session, actor(), chosen, today=today())
-        waiting = service.count_waiting(session, actor())
+        waiting = len(service.waiting(session, actor()))
     may_write = actor().may_somewhere(Permission.COMPOSE)
     return render_template(f"{PAGES}/every.html", rows=rows, tab=chosen, waiting=waiting, may_write=may_write)
 

@@ -13,6 +13,7 @@ from broadcasts.alerts.plans.service import subject_of, words_of
 from broadcasts.alerts.plans.words import PlanWords
 from broadcasts.approvals import rounds
 from broadcasts.approvals.rounds import Standing
+from broadcasts.approvals.waiting import Open, open_ones
 from broadcasts.kinds import Colour
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
@@ -161,11 +162,11 @@ def find(session: Session, home: str, kind: str, colour: Colour) -> PlanVersion 
     )
 
 
-def waiting(session: Session, actor: Actor) -> int:
-    """Return how many plans wait for this person's signature."""
+def waiting(session: Session, actor: Actor) -> list[Open]:
+    """Return the plans that wait for this person's signature."""
     paths = actor.paths(Permission.APPROVE)
     if not paths:
-        return 0
+        return []
     rows = session.execute(
         select(Plan, PlanVersion)
         .join(PlanVersion, (Plan.id == PlanVersion.plan_id) & (Plan.version == PlanVersion.version))
@@ -174,7 +175,11 @@ def waiting(session: Session, actor: Actor) -> int:
             or_(*(Plan.home_path.like(like_below(path)) for path in paths)),
         )
     ).all()
-    return rounds.count_open(session, actor, [subject_of(plan, version) for plan, version in rows])
+    return open_ones(
+        session,
+        actor,
+        [(subject_of(plan, version), version.written_by_name, version.handed_in_at) for plan, version in rows],
+    )
 
 
 def _latest_of(session: Session, home: str) -> dict[tuple[str, Colour], PlanVersion]:

@@ -11,6 +11,7 @@ from broadcasts.alerts.plans import listing, service, starting
 from broadcasts.alerts.plans.service import PlanDraft
 from broadcasts.alerts.plans.starting import usual_words
 from broadcasts.alerts.plans.words import TEXTS, PlanWords
+from broadcasts.approvals.rooms import Room, Rooms
 from broadcasts.delivery.rules import Rules
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, WrongState
@@ -38,8 +39,14 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.SEE,
             group=4,
             position=2,
-            badge=listing.waiting,
         )
+    )
+
+
+def add_to_desk(runtime: Runtime) -> None:
+    """Put what waits here on the desk of who approves."""
+    runtime.get(Rooms).add(
+        Room(lazy_gettext("预案"), listing.waiting, lambda plan_id: url_for("plans.one", plan_id=plan_id))
     )
 
 
