@@ -3,9 +3,16 @@
 The demo's own 30 simulated loudspeakers of one township; times are those the hub and the devices note.
 Targets: first sound at most 3 s after the countdown; correction sounding at most 5 s after its press.
 Run: .venv/bin/python benchmarks/hearing.py [rounds=20]
+
+With the word `pack`: no voice works any more, and loudspeakers say what they keep. First `prepare` lets a healthy demo
+make its pack and its loudspeakers fetch it; then that demo starts again with a voice whose program fails.
+Run: .venv/bin/python benchmarks/hearing.py prepare folder=F
+     .venv/bin/python benchmarks/hearing.py pack folder=F [rounds=15]
 """
 
+import itertools
 import math
+import os
 import re
 import sqlite3
 import statistics
@@ -13,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -27,11 +34,17 @@ AREA, SPEAKERS = "990101001000", 30
 FORM: Final = {"hazard": "flash_flood", "colour": "red", "area": AREA, "sms": "0", "speakers": str(SPEAKERS)}
 PATIENCE_S: Final = 90.0
 COUNTDOWN_S: Final = 3.0
+VILLAGES, OF_A_VILLAGE, IN_ALL = [f"990101001{n:03}" for n in range(1, 7)], 5, 120
+PACKED: Final = 16
+BROKEN: Final = (
+    "import broadcasts.speech.pyttsx3_engine as voice; voice.WORKER = ('/bin/false',); import cunxiang; cunxiang.main()"
+)
+ONE_VOICE: Final = {"CUNXIANG_SPEECH_ENGINES": '["pyttsx3"]', "CUNXIANG_SPEECH_FETCH_VOICE": "false"}
 
 
-def until(found: Callable[[], bool]) -> None:
+def until(found: Callable[[], bool], *, patience_s: float = PATIENCE_S) -> None:
     """Wait until it holds."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not found():
         if time.monotonic() > deadline:
             raise SystemExit("waited in vain")
@@ -41,12 +54,15 @@ def until(found: Callable[[], bool]) -> None:
 class Demo:
     """A demo and the duty officer's browser."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, broken: bool = False, env: dict[str, str] | None = None) -> None:
         self.folder, self.browser = folder, requests.Session()
         self.address = ""
         out = (folder / "log").open("wb")
-        command = [sys.executable, "-m", "cunxiang", "demo", "--port", "0", "--data-dir", str(folder / "data")]
-        self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+        program = ["-c", BROKEN] if broken else ["-m", "cunxiang"]
+        command = [sys.executable, *program, "demo", "--port", "0", "--data-dir", str(folder / "data")]
+        self.process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
+        )
         until(self._said)
         until(lambda: self.ask("SELECT count(*) FROM speaker WHERE online AND NOT drill")[0][0] == 120)
         self._token("/sign-in")
@@ -64,7 +80,7 @@ class Demo:
             raise SystemExit("no token")
         self.browser.headers["X-CSRFToken"] = found[1]
 
-    def post(self, path: str, data: dict[str, str]) -> str:
+    def post(self, path: str, data: Mapping[str, str | Sequence[str]]) -> str:
         """Press a button; return where it leads."""
         answer = self.browser.post(self.address + path, data=data, timeout=30, allow_redirects=False)
         return answer.headers.get("Location", "").rpartition("/")[2]
@@ -75,6 +91,11 @@ class Demo:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30) as connection:
             return connection.execute(query, values).fetchall()
 
+    def close(self) -> None:
+        """Stop it."""
+        self.process.terminate()
+        self.process.wait(30)
+
     def sounded(self, alert: str) -> list[float]:
         """When each loudspeaker began to sound it."""
         rows = self.ask(
@@ -83,6 +104,14 @@ class Demo:
             alert.replace("-", ""),
         )
         return [datetime.fromisoformat(str(at)).replace(tzinfo=UTC).timestamp() for (at,) in rows]
+
+    def used(self, alert: str) -> list[str]:
+        """What each loudspeaker sounded: the recording, its pack, its own voice, or the tone."""
+        rows = self.ask(
+            "SELECT d.used FROM speaker_delivery d JOIN alert a ON a.broadcast_id = d.broadcast_id WHERE a.id = ?",
+            alert.replace("-", ""),
+        )
+        return [str(used) for (used,) in rows]
 
 
 def p95(found: Sequence[float]) -> float:
@@ -95,9 +124,57 @@ def show(name: str, found: Sequence[float]) -> None:
     print(f"  {name:48} median {statistics.median(found):.2f}  p95 {p95(found):.2f}  last {max(found):.2f} s")
 
 
+def prepare(folder: Path) -> None:
+    """Let a healthy demo make its pack, and wait until every loudspeaker has fetched it."""
+    demo = Demo(folder, env=ONE_VOICE)
+    try:
+        ready = "SELECT count(*) FROM speaker WHERE NOT drill AND pack_count >= ?"
+        until(lambda: demo.ask(ready, PACKED)[0][0] == IN_ALL, patience_s=540)
+    finally:
+        demo.close()
+    print(f"{IN_ALL} loudspeakers keep {PACKED} recordings")
+
+
+def with_the_pack(folder: Path, number: int) -> None:
+    """Measure with a voice that fails: each time other villages, whose words nobody has spoken before."""
+    pairs = itertools.combinations(VILLAGES, 2)
+    kept: dict[str, list[float]] = {"first": [], "last": []}
+    used: list[str] = []
+    demo = Demo(folder, broken=True, env=ONE_VOICE)
+    try:
+        for pair in itertools.islice(pairs, number):
+            wanted = OF_A_VILLAGE * len(pair)
+            form = FORM | {"form_key": str(uuid4()), "area": "own", "village": pair, "speakers": str(wanted)}
+            over = time.time() + COUNTDOWN_S
+            alert = demo.post("/emergency", form)
+            until(lambda alert=alert, wanted=wanted: len(demo.sounded(alert)) == wanted)  # type: ignore[misc]
+            heard = demo.sounded(alert)
+            kept["first"].append(heard[0] - over)
+            kept["last"].append(heard[-1] - over)
+            used += demo.used(alert)
+            demo.post(f"/emergency/{alert}/stop", {})
+            time.sleep(0.5)
+    finally:
+        demo.close()
+    print(f"no voice works: {len(kept['first'])} rounds, 10 loudspeakers each; what they sounded: {sorted(set(used))}")
+    show("countdown over to the first sound", kept["first"])
+    show("countdown over to the last first sound", kept["last"])
+
+
 def main() -> None:
-    """Measure."""
+    """Do what the words say."""
+    folder = next((Path(w.removeprefix("folder=")) for w in sys.argv[1:] if w.startswith("folder=")), None)
     number = next((int(w.removeprefix("rounds=")) for w in sys.argv[1:] if w.startswith("rounds=")), 20)
+    if folder is not None and "prepare" in sys.argv:
+        prepare(folder)
+    elif folder is not None and "pack" in sys.argv:
+        with_the_pack(folder, min(number, 15))
+    else:
+        as_usual(number)
+
+
+def as_usual(number: int) -> None:
+    """Measure with everything well."""
     kept: dict[str, list[float]] = {"first": [], "last": [], "back": [], "back_last": []}
     with tempfile.TemporaryDirectory(prefix="cunxiang-bench-") as name:
         demo = Demo(Path(name))
@@ -118,8 +195,7 @@ def main() -> None:
                 demo.post(f"/emergency/{back}/stop", {})
                 time.sleep(0.5)
         finally:
-            demo.process.terminate()
-            demo.process.wait(30)
+            demo.close()
     print(f"{SPEAKERS} loudspeakers, {number} rounds")
     show("countdown over to the first sound", kept["first"])
     show("countdown over to the last first sound", kept["last"])

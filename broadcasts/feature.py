@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
-from broadcasts import echoes, examples, shifts
+from broadcasts import echoes, examples, shifts, texting
 from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import ending, firing
 from broadcasts.alerts.calling import answering, telling
@@ -18,16 +19,15 @@ from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.relaying import RelayCheck
 from broadcasts.approvals.rooms import Rooms
 from broadcasts.bulletins import summoning
+from broadcasts.bulletins.commands import warnings
 from broadcasts.bulletins.notices import Issuer, Publisher, load_key
 from broadcasts.bulletins.polling import FeedReader
 from broadcasts.bulletins.settings import WarningSettings
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.commands import stop
-from broadcasts.delivery.last_said import last_said
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
 from broadcasts.feedback import intake as complaints
-from broadcasts.feedback.forgetting import ForgettingCallers
 from broadcasts.feedback.forgetting import forget_numbers as forget_callers
 from broadcasts.feedback.settings import FeedbackSettings
 from broadcasts.hearing.service import count_reply, forget_names
@@ -40,22 +40,17 @@ from broadcasts.materials import starting
 from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
+from broadcasts.reports.alarming import FigureWatch
 from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
 from broadcasts.sms import inbound
-from broadcasts.sms.answering import Answers, LastSaid
 from broadcasts.sms.command_line import sms
-from broadcasts.sms.forgetting import Forgetting, forget_numbers
-from broadcasts.sms.gateways.gateway import PolledGateway, SteppingGateway
+from broadcasts.sms.forgetting import forget_numbers
 from broadcasts.sms.gateways.sections import SECTIONS
 from broadcasts.sms.opening import open_provider
-from broadcasts.sms.polling import Poller
 from broadcasts.sms.provider import SmsProvider
-from broadcasts.sms.pump import SmsPump
-from broadcasts.sms.purposes import Limits
 from broadcasts.sms.settings import SmsSettings
-from broadcasts.sms.states import Lane
 from broadcasts.speech.engine import SpeechEngine
 from broadcasts.speech.finding import EngineContext, UnknownEngine, context_of, installed_engines, load_engine
 from broadcasts.speech.library import Library
@@ -68,10 +63,13 @@ from broadcasts.voices.choices import Choices
 from broadcasts.voices.commands import voices
 from broadcasts.voices.fetching import Fetching
 from hub.core.background import Background
+from hub.core.bell import Bell
 from hub.core.checks import Checks
 from hub.core.feature import Feature
 from hub.core.gauges import Gauges
+from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
+from hub.core.turns import Turns
 from hub.residents.erasing import Erasure
 from hub.residents.import_jobs import ImportWork
 from hub.residents.phones import PhoneSafe
@@ -83,6 +81,7 @@ from hub.speakers.joining import desk as joining
 from hub.speakers.joining.arrivals import Arrivals
 from hub.speakers.settings_book import SettingsBook
 from hub.speakers.station import Station
+from hub.watching.processes import Troubles
 from hub.web.uploads import Uploads
 
 ALERT_TICK_S = 0.1
@@ -94,15 +93,18 @@ NOTE_AFTER_S = 1.5
 LIST_AFTER_S = 0.25
 TEST_S = 5.0
 NEVER_S = 86_400.0
+SETTINGS = "speaker-settings"
+"""What is rung for when settings of loudspeakers have changed; the name of the loop that publishes them."""
 
 
 def provide(runtime: Runtime) -> None:
     """Offer rules, studio, station and what the pages ask for."""
     rules = runtime.provide(Rules, rules_of(runtime))
-    pumps = runtime.provide(Pumps, Pumps())
+    pumps = runtime.provide(Pumps, Pumps(runtime.duties, runtime.get(Bell), runtime.get(Turns)))
     runtime.provide(Rooms, Rooms())
     add_gauges(runtime.get(Gauges), runtime.clock)
     runtime.get(Checks).add("loops", lambda _: pumps.look())
+    runtime.get(Troubles).ask = pumps.failing
     safe = runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
     imports = ImportWork(runtime.sessions, runtime.get(Uploads), safe, clock=runtime.clock)
     runtime.provide(ImportWork, imports)
@@ -116,7 +118,7 @@ def provide(runtime: Runtime) -> None:
     runtime.provide(Preparer, Preparer(studio))
     runtime.provide(SmsProvider, open_provider(runtime))
     station = runtime.provide(Station, Station(runtime))
-    book = runtime.provide(SettingsBook, SettingsBook(runtime, station, rules.quiet.as_day()))
+    book = runtime.provide(SettingsBook, _settings_book(runtime, station, rules))
     runtime.provide(Packer, Packer(studio, book, lambda: runtime.base_url, lambda: _signed_words(runtime)))
     arrivals = runtime.provide(Arrivals, Arrivals(runtime))
     station.on_came(arrivals.note_came)
@@ -126,11 +128,28 @@ def provide(runtime: Runtime) -> None:
     runtime.provide(QuietTimes, QuietTimes(lambda now: _free_at(rules, now)))
     runtime.provide(
         LiveDesk,
-        LiveDesk(runtime.sessions, studio.library, station, lambda: station.key, clock=runtime.clock),
+        LiveDesk(
+            runtime.sessions,
+            studio.library,
+            station,
+            lambda: station.key,
+            clock=runtime.clock,
+            shared=not runtime.duties.whole,
+        ),
     )
     provide_desks(runtime)
     _listen_to_people(runtime)
     add_to_backups(runtime)
+
+
+def _settings_book(runtime: Runtime, station: Station, rules: Rules) -> SettingsBook:
+    """Return the book; a process that is no bridge only says that there is something to publish."""
+    bell, here = runtime.get(Bell), runtime.duties.has(Role.BRIDGE)
+    elsewhere = None if here else partial(bell.ring, SETTINGS)
+    book = SettingsBook(runtime, station, rules.quiet.as_day(), elsewhere=elsewhere)
+    if here:
+        bell.hear(SETTINGS, book.review)
+    return book
 
 
 def _listen_to_people(runtime: Runtime) -> None:
@@ -211,27 +230,19 @@ def start(runtime: Runtime) -> Sequence[Background]:
         note_after_s=NOTE_AFTER_S,
         list_after_s=LIST_AFTER_S,
     )
-    loop = pumps.add("loudspeakers", sender.step, urgent=True)
+    loop = pumps.add("loudspeakers", sender.step, at=Role.BRIDGE, urgent=True)
 
     def came_back(speaker_ids: Sequence[str]) -> None:
         sender.came_back(speaker_ids)
         loop.kick()
 
     station.on_came(came_back)
-    texting = _add_text_messages(runtime, rules, pumps)
+    texts = texting.add(runtime, rules, pumps)
 
     def fire() -> float:
         if firing.fire_due(runtime.sessions, rules=rules, now=runtime.now()):
             pumps.kick()
         return ALERT_TICK_S
-
-    def settle() -> float:
-        with runtime.sessions.read() as session:
-            if not delivery.anything_open(session):
-                return SETTLE_S
-        with runtime.sessions.begin() as session:
-            delivery.settle(session, now=runtime.now())
-        return SETTLE_S
 
     def sweep() -> float:
         station.sweep()
@@ -242,32 +253,46 @@ def start(runtime: Runtime) -> Sequence[Background]:
         return TIDY_S
 
     warmer = runtime.get(Warmer)
-    warmer.kick = pumps.add("alarm-voices", warmer.step).kick
-    pumps.add("emergencies", fire)
-    pumps.add("spoken-ahead", runtime.get(Preparer).step)
+    warmer.kick = pumps.add("alarm-voices", warmer.step, at=Role.WEB).kick
+    pumps.add("emergencies", fire, at=Role.SCHEDULER)
+    pumps.add("spoken-ahead", runtime.get(Preparer).step, at=Role.WEB)
     _call_people(runtime, rules, pumps)
-    pumps.add("relays", RelayCheck(runtime.sessions).step)
-    pumps.add("closing", settle)
-    pumps.add("adding-up", Rolling(runtime.sessions, runtime.zone, runtime.clock).step, patient=True)
+    pumps.add("relays", RelayCheck(runtime.sessions).step, at=Role.SCHEDULER, alone=True)
+    pumps.add("closing", partial(_settle, runtime), at=Role.SCHEDULER, alone=True)
+    rolling = Rolling(runtime.sessions, runtime.zone, runtime.clock)
+    pumps.add("adding-up", rolling.step, at=WorkLane.BULK, alone=True, patient=True)
+    watch = FigureWatch(runtime.sessions, rules, runtime.clock, lambda: runtime.base_url)
+    pumps.add("figures", watch.step, at=WorkLane.BULK, alone=True, patient=True)
     _exchange_warnings(runtime, pumps)
-    pumps.add("joining", lambda: joining.expire(runtime))
+    pumps.add("joining", lambda: joining.expire(runtime), at=Role.SCHEDULER, alone=True)
     runtime.get(Packer).recall()
-    pumps.add("emergency-pack", runtime.get(Packer).step, patient=True)
-    pumps.add("reading-rules", _read_once)
-    pumps.add("speaker-settings", runtime.get(SettingsBook).step)
-    pumps.add("presence", sweep)
+    pumps.add("emergency-pack", runtime.get(Packer).step, at=(Role.WEB, Role.BRIDGE), patient=True)
+    pumps.add("reading-rules", _read_once, at=Role.WEB)
+    pumps.add(SETTINGS, runtime.get(SettingsBook).step, at=Role.BRIDGE)
+    pumps.add("presence", sweep, at=Role.BRIDGE)
     pumps.add("database", tidy_up)
-    pumps.add("imports", runtime.get(ImportWork).step)
-    days = rules.sms.forget_numbers_after_d
-    pumps.add("forgetting-callers", ForgettingCallers(runtime.sessions, after_days=days, clock=runtime.clock).step)
-    pumps.add("forgetting", Forgetting(runtime.sessions, rules.sms, clock=runtime.clock).step)
+    pumps.add("imports", runtime.get(ImportWork).step, at=WorkLane.BULK, alone=True)
+    texting.forget_in_time(runtime, rules, pumps)
     _look_after_loudspeakers(runtime, pumps)
-    return (station, texting, *pumps.loops, runtime.get(LiveDesk), *_fetching(runtime))
+    if not runtime.duties.whole:
+        pumps.add("lost-shouts", runtime.get(LiveDesk).look_after_lost, at=Role.WEB)
+    line = (station,) if runtime.duties.has(Role.WEB, Role.BRIDGE) else ()
+    desk = (runtime.get(LiveDesk),) if runtime.duties.has(Role.WEB) else ()
+    return (*line, texts, *pumps.loops, *desk, *_fetching(runtime))
+
+
+def _settle(runtime: Runtime) -> float:
+    with runtime.sessions.read() as session:
+        if not delivery.anything_open(session):
+            return SETTLE_S
+    with runtime.sessions.begin() as session:
+        delivery.settle(session, now=runtime.now())
+    return SETTLE_S
 
 
 def _fetching(runtime: Runtime) -> tuple[Background, ...]:
     settings = runtime.config.section(SpeechSettings)
-    return (Fetching(context_of(settings)),) if settings.fetch_voice else ()
+    return (Fetching(context_of(settings)),) if settings.fetch_voice and runtime.duties.has(Role.WEB) else ()
 
 
 def _read_once() -> float:
@@ -285,8 +310,8 @@ def _look_after_loudspeakers(runtime: Runtime, pumps: Pumps) -> None:
     with runtime.sessions.read() as session:
         runtime.get(Awaited).remember(session, runtime.now())
     patrol = runtime.get(Patrol)
-    patrol.kick = pumps.add("self-tests", patrol.step).kick
-    pumps.add("loudspeaker-alarms", runtime.get(Watch).step)
+    patrol.kick = pumps.add("self-tests", patrol.step, at=Role.BRIDGE).kick
+    pumps.add("loudspeaker-alarms", runtime.get(Watch).step, at=Role.BRIDGE)
 
 
 def _call_people(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
@@ -314,68 +339,23 @@ def _call_people(runtime: Runtime, rules: Rules, pumps: Pumps) -> None:
             pumps.kick()
         return LOOK_BACK_S
 
-    pumps.add("calls", call)
-    pumps.add("late-hearers", look_back)
+    pumps.add("calls", call, at=Role.SCHEDULER, alone=True)
+    pumps.add("late-hearers", look_back, at=Role.SCHEDULER, alone=True)
 
 
 def _exchange_warnings(runtime: Runtime, pumps: Pumps) -> None:
-    warnings = runtime.config.section(WarningSettings)
+    settings = runtime.config.section(WarningSettings)
     publisher = Publisher(
         runtime.sessions,
-        Issuer(warnings.sender, warnings.sender_name),
-        lambda: load_key(runtime.config.data_dir, warnings.sender, now=runtime.now()),
+        Issuer(settings.sender, settings.sender_name),
+        lambda: load_key(runtime.config.data_dir, settings.sender, now=runtime.now()),
     )
-    if warnings.feed != "off":
-        pumps.add("cap-documents", lambda: publisher.step(runtime.now()))
-    kept = timedelta(days=warnings.refused_days)
-    most = warnings.largest_document_kb * 1000
-    pumps.add("warning-feeds", FeedReader(runtime.sessions, runtime.clock, most_bytes=most, kept=kept).step)
-
-
-class _Threads:
-    """The threads of the text-message pumps: let go of after their loops have stopped."""
-
-    def __init__(self) -> None:
-        self.pumps: list[SmsPump] = []
-
-    def start(self) -> None:
-        """Do nothing: they start when they are needed."""
-
-    def stop(self) -> None:
-        """Let go of them."""
-        for pump in self.pumps:
-            pump.close()
-
-
-def _add_text_messages(runtime: Runtime, rules: Rules, pumps: Pumps) -> _Threads:
-    safe, provider = runtime.get(PhoneSafe), runtime.get(SmsProvider)
-    threads = _Threads()
-    for lane in Lane:
-        pump = SmsPump(runtime.sessions, safe, provider.routes, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
-        threads.pumps.append(pump)
-        pumps.add(f"sms-{lane.value}", pump.step, urgent=True, patient=lane is not Lane.EMERGENCY)
-    pumps.add("sms-answers", _answers(runtime, rules, safe).step)
-    for gateway in provider.gateways:
-        if isinstance(gateway, SteppingGateway):
-            pumps.add(f"{gateway.name}-gateway", gateway.step)
-        if isinstance(gateway, PolledGateway):
-            pumps.add(
-                f"{gateway.name}-reports",
-                Poller(runtime.sessions, safe, gateway.name, gateway, runtime.clock).step,
-            )
-    return threads
-
-
-def _answers(runtime: Runtime, rules: Rules, safe: PhoneSafe) -> Answers:
-    return Answers(
-        runtime.sessions,
-        safe,
-        rules.sms,
-        LastSaid(last_said),
-        clock=runtime.clock,
-        day_began=Limits.of(rules.sms, rules.zone).day_began,
-        spell=lambda moment: f"{moment.astimezone(rules.zone):%H:%M}",
-    )
+    if settings.feed != "off":
+        pumps.add("cap-documents", lambda: publisher.step(runtime.now()), at=Role.SCHEDULER, alone=True)
+    kept = timedelta(days=settings.refused_days)
+    most = settings.largest_document_kb * 1000
+    feeds = FeedReader(runtime.sessions, runtime.clock, most_bytes=most, kept=kept)
+    pumps.add("warning-feeds", feeds.step, at=Role.SCHEDULER, alone=True)
 
 
 feature = Feature(
@@ -395,5 +375,5 @@ feature = Feature(
     plug_in=install_pages,
     seed_demo=_seed,
     start=start,
-    commands=(stop, sms, voices, read_text),
+    commands=(stop, sms, voices, read_text, warnings),
 )

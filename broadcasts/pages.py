@@ -11,6 +11,7 @@ from broadcasts.alerts import drill_views as drills
 from broadcasts.alerts import views as alerts
 from broadcasts.alerts.calling import views as calling
 from broadcasts.alerts.pack import Packer
+from broadcasts.alerts.plans import api as plan_api
 from broadcasts.alerts.plans import views as plans
 from broadcasts.alerts.record import views as incidents
 from broadcasts.announcements import api as announcement_api
@@ -21,6 +22,7 @@ from broadcasts.approvals import views as approval_rules
 from broadcasts.approvals.rooms import Rooms
 from broadcasts.bulletins import api as bulletin_api
 from broadcasts.bulletins import outlet_views as outlet
+from broadcasts.bulletins import source_api
 from broadcasts.bulletins import source_views as sources
 from broadcasts.bulletins import views as bulletins
 from broadcasts.delivery import api as delivery_api
@@ -37,6 +39,7 @@ from broadcasts.lexicon import views as lexicon
 from broadcasts.lexicon import wording_views as wording
 from broadcasts.materials import api as material_api
 from broadcasts.materials import views as materials
+from broadcasts.reports import alarming, gap_views, gaps
 from broadcasts.reports import views as reports
 from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
@@ -87,7 +90,9 @@ VERBS = (
     delivery_api,
     muting_api,
     alert_api,
+    plan_api,
     bulletin_api,
+    source_api,
     material_api,
     sms_api,
     letters_api,
@@ -119,6 +124,8 @@ def provide_desks(runtime: Runtime) -> None:
             lambda session, actor, now: [
                 *emergency_desk.pressing(session, actor, now),
                 *reviews_after.pressing(session, actor, within=within, now=now),
+                *alarming.pressing(session, actor),
+                *gaps.pressing(session, actor, runtime.zone, now),
             ]
         ),
     )
@@ -134,4 +141,5 @@ def install_pages(app: Flask, runtime: Runtime) -> None:
     app.register_blueprint(muting_pages.bp)
     app.register_blueprint(sources.bp)
     app.register_blueprint(outlet.bp)
+    app.register_blueprint(gap_views.bp)
     app.register_blueprint(village_pages.bp)

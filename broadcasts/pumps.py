@@ -3,9 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from hub.core.background import Background, Loop, Step
+from hub.core.bell import Bell
 from hub.core.checks import Finding, Level
+from hub.core.roles import WHOLE, Duties, Post
+from hub.core.turns import Turns, in_turn
 
 MANY_FAILURES = 3
 
@@ -13,34 +17,82 @@ MANY_FAILURES = 3
 MAKE_WAY_S = 8.0
 """As long as a countdown and the first sound take, and a little more."""
 LOOK_AGAIN_S = 0.25
+SEND: Final = "send"
+"""What is rung for when something waits to be sent."""
+EVERYWHERE: Final[tuple[Post, ...]] = ()
+
+
+class _Elsewhere(Loop):
+    """A loop that another process of this hub runs: it is never started here."""
+
+    def __init__(self, name: str, bell: Bell | None) -> None:
+        super().__init__(name, lambda: LOOK_AGAIN_S)
+        self._bell = bell
+
+    def kick(self) -> None:
+        """Ring for it."""
+        if self._bell is not None:
+            self._bell.ring(self.name)
 
 
 class Pumps:
-    """All sending loops of a hub; `kick` wakes those that deliver, right after something was released.
+    """All sending loops of a process; `kick` wakes those that deliver, right after something was released.
 
     The urgent loop that was added first goes first: it wakes the others after its own round. What is not pressing
     stands still while an emergency is on its way: there is one writer at a time on SQLite, and it must not be them.
+
+    In a hub of several processes a loop is added only where its post is served, kicks are rung to the others, and what
+    has no claims of its own runs only in the process whose turn it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, duties: Duties = WHOLE, bell: Bell | None = None, turns: Turns | None = None) -> None:
+        self.duties = duties
+        self._bell = bell
+        self._turns = turns
         self._urgent: list[Loop] = []
         self._others: list[Loop] = []
         self._kicked = threading.Event()
         self._make_way_until = 0.0
+        if bell is not None:
+            bell.hear(SEND, self._kick_here)
 
     def make_way(self, seconds: float = MAKE_WAY_S) -> None:
         """Let what is not pressing stand still for a moment: somebody has called an emergency."""
         self._make_way_until = max(self._make_way_until, time.monotonic() + seconds)
 
-    def add(self, name: str, step: Callable[[], float], *, urgent: bool = False, patient: bool = False) -> Loop:
-        """Add a loop; one that is `patient` stands still while an emergency is on its way."""
+    def add(
+        self,
+        name: str,
+        step: Callable[[], float],
+        *,
+        at: Post | tuple[Post, ...] = EVERYWHERE,
+        alone: bool = False,
+        urgent: bool = False,
+        patient: bool = False,
+    ) -> Loop:
+        """Add a loop where its post is served; one that is `patient` stands still while an emergency is on its way.
+
+        `alone`: only one process at a time may run it.
+        """
+        posts = at if isinstance(at, tuple) else (at,)
+        if posts and not self.duties.has(*posts):
+            return _Elsewhere(name, self._bell)
+        if alone and posts and self._turns is not None:
+            step = in_turn(step, self._turns, posts[0])
         step = self._in_its_time(step) if patient else step
         loop = Loop(name, self._before_others(step) if urgent and not self._urgent else step)
         (self._urgent if urgent else self._others).append(loop)
+        if self._bell is not None:
+            self._bell.hear(name, loop.kick)
         return loop
 
     def kick(self) -> None:
-        """Wake the loops that send."""
+        """Wake the loops that send, here and in the other processes."""
+        self._kick_here()
+        if self._bell is not None:
+            self._bell.ring(SEND)
+
+    def _kick_here(self) -> None:
         self._kicked.set()
         for loop in self._urgent[:1]:
             loop.kick()
@@ -63,15 +115,22 @@ class Pumps:
 
         return step_and_pass_on
 
-    def look(self) -> Iterable[Finding]:
-        """Say which loops have ended or fail again and again; nothing before they are started."""
+    def failing(self) -> list[str]:
+        """Return the loops that have ended, or fail again and again; nothing before they are started."""
         loops = (*self._urgent, *self._others)
         if not any(loop.alive for loop in loops):
-            return
-        for loop in loops:
+            return []
+        return [loop.name for loop in loops if not loop.alive or loop.failures >= MANY_FAILURES]
+
+    def look(self) -> Iterable[Finding]:
+        """Say which loops have ended or fail again and again; nothing before they are started."""
+        failing = set(self.failing())
+        for loop in (*self._urgent, *self._others):
+            if loop.name not in failing:
+                continue
             if not loop.alive:
                 yield Finding("check_loop_ended", Level.BAD, {"name": loop.name})
-            elif loop.failures >= MANY_FAILURES:
+            else:
                 yield Finding("check_loop_fails", Level.BAD, {"name": loop.name, "times": loop.failures})
 
     @property

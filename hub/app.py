@@ -19,6 +19,7 @@ from hub.accounts.throttle import Marks
 from hub.audit import api as audit_api
 from hub.audit import views as audit_pages
 from hub.audit.places import PlaceNames
+from hub.core.bell import Bell
 from hub.core.checks import Checks
 from hub.core.clock import Clock, utc_now
 from hub.core.config import Config, HubSettings
@@ -28,9 +29,12 @@ from hub.core.gauges import Gauges
 from hub.core.keeping import Keeping
 from hub.core.migrating import upgrade
 from hub.core.notify import Pulse
+from hub.core.roles import WHOLE, Duties
 from hub.core.runtime import KEY, Runtime
 from hub.core.secrets import Secrets, load_or_create
+from hub.core.turns import Turns
 from hub.duty import api as watch_api
+from hub.duty import roster_api
 from hub.duty import shift_views as shift_pages
 from hub.duty import views as duty_pages
 from hub.duty.shift import ShiftSources
@@ -52,6 +56,7 @@ from hub.speakers.ledger import views as ledger_pages
 from hub.speakers.numbers import add_gauges
 from hub.watching import views as watching_pages
 from hub.watching.metrics import Metrics
+from hub.watching.processes import Troubles
 from hub.watching.questions import add_questions
 from hub.web import api, errors, guards, i18n, openapi, requests, shell
 from hub.web.idempotency import KeyStore
@@ -93,6 +98,7 @@ VERBS = (
     joining_api.bp,
     resident_api.bp,
     watch_api.bp,
+    roster_api.bp,
     audit_api.bp,
 )
 LARGEST_REQUEST = 6 * 1024 * 1024
@@ -102,12 +108,12 @@ class RefusedToStart(Exception):
     """The hub will not run like this; the message says why and what to do."""
 
 
-def open_runtime(config: Config, *, clock: Clock = utc_now) -> Runtime:
+def open_runtime(config: Config, *, clock: Clock = utc_now, duties: Duties = WHOLE) -> Runtime:
     """Open secrets and database, bring the tables up to date, and refuse what must not run in production."""
     secrets = load_or_create(config.data_dir, "demo" if _demo(config) else "production")
     engine = make_engine(config.database_url)
     upgrade(engine, Base.metadata)
-    runtime = Runtime(config=config, secrets=secrets, sessions=Sessions(engine), clock=clock)
+    runtime = Runtime(config=config, secrets=secrets, sessions=Sessions(engine), clock=clock, duties=duties)
     if not _demo(config):
         _refuse_demo_in_production(runtime, secrets)
     return runtime
@@ -131,6 +137,10 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(LoudspeakerCounts, LoudspeakerCounts(registry.totals_by_region))
     runtime.provide(Metrics, Metrics(runtime))
     runtime.provide(Pulse, Pulse())
+    runtime.provide(Troubles, Troubles())
+    duties = runtime.duties
+    runtime.provide(Bell, Bell(runtime.sessions.engine, active=not duties.whole))
+    runtime.provide(Turns, Turns(runtime.sessions.engine, duties.turns, shared=not duties.whole))
     runtime.provide(ShiftSources, ShiftSources())
     runtime.provide(SecretSafe, SecretSafe(runtime.secrets))
     for feature in features:
@@ -140,6 +150,11 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
 def build(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
     """Return the application; nothing is started and no port opened."""
     provide(runtime, features)
+    return build_pages(runtime, features)
+
+
+def build_pages(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
+    """Return the application over services that are provided already."""
     app = OpenAPI(
         "hub",
         root_path=str(Path(__file__).parent),

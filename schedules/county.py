@@ -1,6 +1,7 @@
 """What counties are asked to do beside the timetable: awareness days, rosters, pledges; put together."""
 
 from datetime import datetime
+from functools import partial
 
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -11,7 +12,9 @@ from broadcasts.sms import inbound
 from broadcasts.sms.models import SmsInbound
 from hub.core.actor import Permission
 from hub.core.background import Background, Loop
+from hub.core.roles import Role
 from hub.core.runtime import Runtime
+from hub.core.turns import Turns, in_turn
 from hub.web.api import register
 from hub.web.work import actor as who
 from schedules import county_api
@@ -48,7 +51,11 @@ def plug_in(app: Flask, runtime: Runtime) -> None:
 
 def start(runtime: Runtime) -> tuple[Background, ...]:
     """Return what runs beside: drafts once an hour, reminders once a minute."""
-    return Loop("awareness-days", lambda: prepare(runtime)), Loop("reminders", lambda: remind(runtime))
+    turns = runtime.get(Turns)
+    return tuple(
+        Loop(name, in_turn(partial(step, runtime), turns, Role.SCHEDULER))
+        for name, step in (("awareness-days", prepare), ("reminders", remind))
+    )
 
 
 def prepare(runtime: Runtime) -> float:

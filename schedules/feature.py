@@ -1,6 +1,7 @@
 """Plug the timetable into the hub."""
 
 from datetime import timedelta
+from functools import partial
 
 from flask import Flask
 
@@ -13,7 +14,9 @@ from broadcasts.studio import Studio
 from hub.core.background import Background, Loop
 from hub.core.feature import Feature
 from hub.core.notify import Pulse
+from hub.core.roles import Role
 from hub.core.runtime import Runtime
+from hub.core.turns import Turns, in_turn
 from hub.web.api import register
 from schedules import api, county, examples, timetable, views, week
 from schedules.campaigns.turns import CampaignTurns
@@ -57,7 +60,9 @@ def plug_in(app: Flask, runtime: Runtime) -> None:
 
 
 def start(runtime: Runtime) -> list[Background]:
-    """Return the clock."""
+    """Return the clock: every scheduler has one, and the tables decide who fires."""
+    if not runtime.duties.has(Role.SCHEDULER):
+        return []
     settings = runtime.config.section(BroadcastSettings)
     firing = Firing(
         sessions=runtime.sessions,
@@ -66,6 +71,7 @@ def start(runtime: Runtime) -> list[Background]:
         sources=runtime.get(Sources),
     )
     laying = Laying(runtime.sessions, runtime.get(Rules), settings.sheet_hours, runtime.get(Sources))
+    turns = runtime.get(Turns)
     preparing = Preparing(runtime.sessions, runtime.get(Sources), runtime.get(Studio).render)
     runner = Runner(
         runtime.sessions,
@@ -75,8 +81,10 @@ def start(runtime: Runtime) -> list[Background]:
         laying=laying,
         preparing=preparing,
         beat=runtime.get(Pulse).beat,
+        may_prepare=lambda: turns.mine(Role.SCHEDULER),
     )
-    return [runner, Loop("housekeeping", lambda: tidy(runtime)), *county.start(runtime)]
+    housekeeping = Loop("housekeeping", in_turn(partial(tidy, runtime), turns, Role.SCHEDULER))
+    return [runner, housekeeping, *county.start(runtime)]
 
 
 def seed_demo(runtime: Runtime) -> None:

@@ -183,6 +183,7 @@ class Firing:
             order_of(slot, piece, due.start(now), self.rules),
             source=source_of(occurrence),
             approved_by_name=running.approved_by_name,
+            agreed_id=running.id,
             broadcast_id=occurrence.broadcast_id,
         )
         return Going(order, piece)

@@ -42,11 +42,13 @@ class Runner:
         laying: Laying | None = None,
         preparing: Preparing | None = None,
         beat: Callable[[], None] | None = None,
+        may_prepare: Callable[[], bool] = lambda: True,
     ) -> None:
         self._sessions = sessions
         self._beat = beat
         self._laying = laying
         self._preparing = preparing
+        self._may_prepare = may_prepare
         self._firing = firing
         self._clock = DatabaseClock(sessions, clock)
         self._fired = fired
@@ -95,7 +97,7 @@ class Runner:
 
     def prepare(self) -> None:
         """Make sounds that the coming hours need."""
-        if self._preparing is not None:
+        if self._preparing is not None and self._may_prepare():
             self._preparing.prepare_near(now=self._clock())
 
     def arm(self) -> None:

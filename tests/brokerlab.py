@@ -107,9 +107,17 @@ class External:
     name = "external"
     qos = 1
 
-    def __init__(self, folder: Path, files: Files | None = None, extra: Sequence[BrokerAccount] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        files: Files | None = None,
+        extra: Sequence[BrokerAccount] = (),
+        *,
+        for_processes: bool = False,
+    ) -> None:
         self._binary = need_mosquitto()
         self._extra = extra
+        self.inner_port = free_port() if for_processes else 0
         self._folder = folder
         self._files = files
         self.ca = files.ca if files else None
@@ -129,6 +137,9 @@ class External:
             for path in (self._files.ca, self._files.cert, self._files.key):
                 shutil.copy(path, self._folder)
             text += page_block("mosquitto-tls").replace("/etc/mosquitto/cunxiang", str(self._folder))
+        if self.inner_port:
+            door = page_block("mosquitto-processes")
+            text += door.replace("listener 1884 10.0.0.11", f"listener {self.inner_port} 127.0.0.1")
         (self._folder / "mosquitto.conf").write_text(f"{text}\nuser root\n")
         self.mend()
 

@@ -1,24 +1,24 @@
-"""Emergencies, for programs: look ahead, start the countdown, cancel, stop."""
+"""Emergencies, for programs: look ahead, start the countdown, confirm, cancel, stop, take back."""
 
 from uuid import UUID
 
 from flask import Response
 from pydantic import Field, StrictBool, StrictInt
 
-from broadcasts.alerts import service
+from broadcasts.alerts import confirming, ending, service
 from broadcasts.alerts.asking import ask
 from broadcasts.alerts.desk import Desk, audience_of
 from broadcasts.alerts.hazards import Hazard, hazard, hazards
-from broadcasts.alerts.models import Alert, AlertState
+from broadcasts.alerts.models import Alert, AlertState, Authority
 from broadcasts.alerts.voice import Warmer, speak
 from broadcasts.alerts.wishes import Spoken, Wish
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
-from broadcasts.kinds import Colour
+from broadcasts.kinds import Act, Colour, Mode
 from broadcasts.pumps import Pumps
 from broadcasts.studio import Studio
 from hub.core.actor import Permission
-from hub.core.errors import BadInput
+from hub.core.errors import BadInput, NotFound
 from hub.core.runtime import runtime
 from hub.web.api import Input, Output, RegionCode, answers, ms, ms_or_none, room, say
 from hub.web.guards import permission_required
@@ -95,6 +95,10 @@ class AlertOut(Output):
 
     id: UUID
     state: AlertState
+    act: Act = Field(description="an alert, an update of one, its correction, or its all-clear")
+    follows_id: UUID | None = Field(description="the emergency that this one updates, corrects or ends")
+    incident_id: UUID | None
+    authority: Authority | None = Field(description="by what right it sounds; null while it waits for a second person")
     hazard: str
     colour: Colour
     title: str
@@ -108,6 +112,7 @@ class AlertOut(Output):
     hushed: bool = Field(description="it was quiet and not red or orange: the text messages go alone")
     armed_at: int
     armed_by: str
+    confirmed_by: str = Field(description="the second person, where one was needed")
     fires_at: int
     fires_in_ms: int = Field(description="what is left of the countdown; 0 when it is over")
     fired_at: int | None
@@ -124,6 +129,10 @@ class AlertOut(Output):
         return cls(
             id=a.id,
             state=a.state,
+            act=a.act,
+            follows_id=a.follows_id,
+            incident_id=a.incident_id,
+            authority=a.authority if a.state is not AlertState.PROPOSED else None,
             hazard=a.hazard,
             colour=a.colour,
             title=a.title,
@@ -137,6 +146,7 @@ class AlertOut(Output):
             hushed=not audience.speakers,
             armed_at=ms(a.armed_at),
             armed_by=a.armed_by_name,
+            confirmed_by=a.confirmed_by_name,
             fires_at=ms(a.fires_at),
             fires_in_ms=max(0, left),
             fired_at=ms_or_none(a.fired_at),
@@ -145,6 +155,14 @@ class AlertOut(Output):
             ended_by=a.ended_by_name,
             broadcast_id=a.broadcast_id,
         )
+
+
+class AlertSeen(Input):
+    """What the second person has read."""
+
+    speakers_confirmed: StrictInt = Field(
+        ge=0, description="how many loudspeakers will sound now, as the emergency says; another number sends nothing"
+    )
 
 
 class Alerts(Output):
@@ -213,7 +231,7 @@ def list_alerts() -> Response:
 def get_alert(path: AlertPath) -> Response:
     """Return one emergency and what is left of its countdown."""
     with reading() as session:
-        return say(AlertOut.of(service.get(session, actor(), path.alert_id)))
+        return say(AlertOut.of(_live(service.get(session, actor(), path.alert_id))))
 
 
 @bp.post("/alerts/<uuid:alert_id>/cancel", responses=answers(AlertOut, 403, 404, 409))
@@ -232,6 +250,58 @@ def stop_alert(path: AlertPath) -> Response:
         answer = finish(session, AlertOut.of(service.stop(session, actor(), path.alert_id, now=now())))
     runtime().get(Pumps).kick()
     return answer
+
+
+@bp.post("/alerts/<uuid:alert_id>/confirm", responses=answers(AlertOut, 403, 404, 409, 503))
+@permission_required(Permission.EMERGENCY)
+@once
+def confirm_alert(path: AlertPath, body: AlertSeen) -> Response:
+    """Stand by what somebody else has proposed: the countdown starts. Never one's own."""
+    runtime().get(Pumps).make_way()
+    with reading() as session:
+        alert = _live(service.get(session, actor(), path.alert_id))
+        service.require(actor(), Permission.EMERGENCY, alert)
+    silent = service.hushed(alert.colour, runtime().get(Rules), now())
+    spoken = Spoken(None, "") if silent else speak(runtime().get(Studio), alert.text, alert.colour)
+    typed, rules = body.speakers_confirmed, runtime().get(Rules)
+    with work() as session:
+        found = confirming.confirm(session, actor(), path.alert_id, spoken, typed=typed, rules=rules, now=now())
+        return finish(session, AlertOut.of(found))
+
+
+@bp.post("/alerts/<uuid:alert_id>/take-back", responses=answers(AlertOut, 403, 404, 409, 503, status=201))
+@once
+def take_back_alert(path: AlertPath) -> Response:
+    """Stop it and say the prepared correction, at once, to exactly those who heard it or may have. Twice is once."""
+    return _ended(path.alert_id, Act.CORRECTION)
+
+
+@bp.post("/alerts/<uuid:alert_id>/all-clear", responses=answers(AlertOut, 403, 404, 409, 503, status=201))
+@once
+def clear_alert(path: AlertPath) -> Response:
+    """Stop it and say the prepared all-clear to those who heard it or may have. Twice is once."""
+    return _ended(path.alert_id, Act.ALL_CLEAR)
+
+
+def _ended(alert_id: UUID, act: Act) -> Response:
+    runtime().get(Pumps).make_way()
+    with reading() as session:
+        alert = _live(service.get(session, actor(), alert_id))
+        service.require(actor(), Permission.STOP, alert)
+    words = ending.said_by(alert, act)
+    spoken = speak(runtime().get(Studio), words, alert.colour, act=act) if words else Spoken(None, "")
+    with work() as session:
+        said = ending.end(session, actor(), alert_id, act, spoken, rules=runtime().get(Rules), now=now())
+        answer = finish(session, AlertOut.of(said), 201)
+    runtime().get(Pumps).kick()
+    return answer
+
+
+def _live(alert: Alert) -> Alert:
+    """Return an emergency; drills have pages of their own and are not to be found here."""
+    if alert.mode is not Mode.LIVE:
+        raise NotFound("alert_unknown")
+    return alert
 
 
 def _wish(body: AlertIn) -> Wish | Alert:

@@ -12,7 +12,7 @@ from broadcasts.alerts.plans.service import InForce
 from broadcasts.alerts.plans.starting import usual_words
 from broadcasts.alerts.plans.words import PlanWords
 from broadcasts.audience.selection import Audience
-from broadcasts.kinds import Mode
+from broadcasts.kinds import Colour, Mode
 from broadcasts.sms import outbox
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput
@@ -78,6 +78,14 @@ class Reached:
     phones: int
 
 
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """Where a signed plan is usually meant: one place by name, or so many."""
+
+    name: str
+    places: int
+
+
 @dataclass(frozen=True)
 class Desk:
     """Everything on the page. `words` is None until hazard and area are chosen."""
@@ -99,6 +107,8 @@ class Desk:
     reached: Reached
     hushed: bool
     """Quiet hours, and not grave enough: loudspeakers stay silent."""
+    usual: Mapping[str, Usual]
+    """Where each hazard's signed plan is usually meant, of those that have one in this colour."""
 
     @property
     def ready(self) -> bool:
@@ -139,7 +149,19 @@ def lay_out(session: Session, actor: Actor, choice: Choice, *, hushed: bool, mod
         drawn=_draw(ground, chosen, () if hushed else paths),
         reached=_reached(session, chosen, {} if hushed else counts, phones=not drill),
         hushed=hushed,
+        usual=_usual(session, ground, choice.colour),
     )
+
+
+def _usual(session: Session, ground: "_Ground", colour: Colour) -> dict[str, Usual]:
+    if not ground.tops:
+        return {}
+    top = ground.tops[0]
+    found = {}
+    for kind, codes in plans.usual_areas(session, colour, top.path).items():
+        named = [ground.known[code] for code in codes if code in ground.known] or [top]
+        found[kind] = Usual(named[0].name, len(named))
+    return found
 
 
 def as_drill(words: PlanWords) -> PlanWords:

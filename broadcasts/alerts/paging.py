@@ -246,7 +246,7 @@ def _view(going: Going) -> dict[str, object]:
         "going": going,
         "alert": alert,
         "seconds": WAITING_S if going.phase is Phase.WAITING else SOUNDING_S if busy else QUIET_S,
-        "voice": _voice(alert.engine, normal) if alert.audience["speakers"] else "hushed",
+        "voice": _voice(alert, normal) if alert.audience["speakers"] else "hushed",
         "may_emergency": actor().may_somewhere(service.permission_for(mode)),
         "mine": actor().id == alert.armed_by,
         "again_url": _address(going.choice, mode, alert.id),
@@ -256,13 +256,13 @@ def _view(going: Going) -> dict[str, object]:
     }
 
 
-def _voice(engine: str, normal: str) -> str:
+def _voice(alert: Alert, normal: str) -> str:
     """Return what is to be said about the voice; empty when the normal one spoke."""
-    if not engine:
+    if not alert.audio_sha256:
         return "none"
-    if engine == LAST_RESORT:
+    if alert.engine == LAST_RESORT:
         return "tone"
-    return "" if engine == normal else "other"
+    return "" if alert.engine == normal else "other"
 
 
 def _address(choice: Choice, mode: Mode, follows: UUID) -> str:

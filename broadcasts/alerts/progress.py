@@ -11,6 +11,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts import confirming, ending, service
+from broadcasts.alerts.calling import listing as calling
 from broadcasts.alerts.calling import telling
 from broadcasts.alerts.calling.telling import Told
 from broadcasts.alerts.ending import Ending
@@ -90,6 +91,10 @@ class Going:
     """From when its author may send it alone, where that is allowed."""
     asked: tuple[Told, ...] = ()
     """Who was written to, to be the second person."""
+    called: int = 0
+    """Places whose people are called because of it."""
+    answered: int = 0
+    """Places of those where somebody has said that they know."""
 
     @property
     def meant(self) -> int:
@@ -130,6 +135,7 @@ def of(session: Session, actor: Actor, alert_id: UUID, *, rules: Rules, now: dat
     audience = Audience.from_json(alert.audience)
     names = regions.names(session, set(audience.regions))
     by_broadcast = broadcast is not None and broadcast.stopped_at is not None
+    called, answered = calling.answered(session, alert.id)
     return Going(
         alert=alert,
         phase=_phase(alert, broadcast, now),
@@ -147,6 +153,8 @@ def of(session: Session, actor: Actor, alert_id: UUID, *, rules: Rules, now: dat
         reach=confirming.reach_of(session, alert, rules=rules, now=now) if alert.state is AlertState.PROPOSED else 0,
         alone_at=confirming.may_go_alone_at(alert, rules),
         asked=_asked(session, alert, now),
+        called=called,
+        answered=answered,
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from broadcasts.alerts.hazards import Words, wording
+from broadcasts.alerts.hazards import Words, slot_of, wording
 from broadcasts.alerts.incidents import service as incidents
 from broadcasts.alerts.incidents.models import SourceKind
 from broadcasts.alerts.incidents.service import Event, Heard
@@ -96,6 +96,8 @@ def arm(session: Session, actor: Actor, wish: Wish, spoken: Spoken, *, rules: Ru
     plan = None if wish.own_words else plan_behind(session, wish)
     alert = _row(actor, actor.id, wish, spoken, reach=reach, rules=rules, now=now)
     _authorise(alert, wish, plan, rules, now)
+    if spoken.stand_in and says_the_pack(alert):
+        give_sound(alert, Spoken(None, spoken.engine))
     try:
         with session.begin_nested():
             session.add(alert)
@@ -172,6 +174,15 @@ def give_sound(alert: Alert, spoken: Spoken) -> None:
     alert.engine = spoken.engine
     alert.audio_sha256 = sound.sha256 if sound else ""
     alert.audio_ms, alert.audio_bytes = (sound.ms, sound.bytes) if sound else (0, 0)
+
+
+def says_the_pack(alert: Alert) -> bool:
+    """Return whether loudspeakers keep words for it: those of a plan, which two people signed.
+
+    When no voice works they are told to say them; a bare tone tells nobody what to do. Words that somebody wrote just
+    now are not what loudspeakers keep.
+    """
+    return alert.authority is Authority.PLAN and bool(slot_of(alert.hazard, alert.colour))
 
 
 def event_of(alert: Alert) -> Event:

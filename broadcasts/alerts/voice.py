@@ -17,7 +17,7 @@ from broadcasts.loudspeaker.orders import Sound
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.speech.library import RenderOrder
 from broadcasts.speech.signals import Signal
-from broadcasts.studio import Studio
+from broadcasts.studio import LAST_RESORT, Studio
 from hub.core.db import Sessions
 from hub.regions.models import Region
 from hub.regions.tree import Level
@@ -41,12 +41,14 @@ def tone_of(mode: Mode, act: Act) -> Signal | None:
 
 def speak(studio: Studio, text: str, colour: Colour, *, mode: Mode = Mode.LIVE, act: Act = Act.ALERT) -> Spoken:
     """Return the recording of an alarm, made now or found. It may take seconds: no database session may be open."""
+    order = studio.alarm(text, colour=colour, repeats=REPEATS, signal=tone_of(mode, act))
     try:
-        made = studio.render(studio.alarm(text, colour=colour, repeats=REPEATS, signal=tone_of(mode, act)))
+        made = studio.render(order)
     except SpeechFailed as failure:
         log.error("no speech engine, not even the tone, could make an alarm: %s", failure)  # noqa: TRY400 - foreseen
         return Spoken(None, "")
-    return Spoken(Sound(made.sha256, made.duration_ms, made.bytes), made.engine)
+    stand_in = made.engine == LAST_RESORT != order.voice.engine
+    return Spoken(Sound(made.sha256, made.duration_ms, made.bytes), made.engine, stand_in=stand_in)
 
 
 class Warmer:

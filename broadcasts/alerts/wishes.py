@@ -40,3 +40,5 @@ class Spoken:
 
     sound: Sound | None
     engine: str
+    stand_in: bool = False
+    """It is the bare alarm tone, because no voice works."""

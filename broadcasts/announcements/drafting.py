@@ -21,6 +21,7 @@ MOST_REPEATS = 5
 SPEEDS = ("slow", "normal", "fast")
 FURTHEST = timedelta(days=366)
 STORED_TITLE = 60
+ISSUER_LENGTH = 60
 _READING = re.compile(r"[{｛][^{}｛｝\n]{0,60}[}｝]")
 """行长{hang2 zhang3}: how a word is to be read aloud. For voices, not for telephones."""
 
@@ -63,6 +64,9 @@ class Draft:
     """Played instead of reading the words, which then only say what is in it."""
     sms_until: datetime | None = None
     """After this no text message of it is sent any more; None: a day after it goes out."""
+    issuer: str = ""
+    """Whose notice it is, and in `issuer_ref` the number it has there: for the ledger, nobody hears it."""
+    issuer_ref: str = ""
 
     @property
     def speaks(self) -> bool:
@@ -84,6 +88,8 @@ class Draft:
             title=self.title.strip()[:STORED_TITLE],
             text=self.text.strip(),
             sms_text=self.sms_text.strip(),
+            issuer=self.issuer.strip()[:ISSUER_LENGTH],
+            issuer_ref=self.issuer_ref.strip()[:ISSUER_LENGTH],
             sms_until=self.sms_until if self.audience.sms and not daily else None,
             audience=replace(self.audience, regions=codes).sorted,
             at=self.at if once else None,
@@ -96,6 +102,7 @@ class Draft:
         """Return everything that keeps it from being submitted."""
         return [
             *self._word_problems(),
+            *self._issuer_problems(),
             *self._sound_problems(),
             *self._audience_problems(),
             *self._time_problems(now, today),
@@ -131,6 +138,11 @@ class Draft:
         if "【" in self.message or "】" in self.message:
             return [BadInput("sms_brackets", field="sms_text")]
         return []
+
+    def _issuer_problems(self) -> list[BadInput]:
+        named = {"issuer": self.issuer, "issuer_ref": self.issuer_ref}
+        too_long = [field for field, words in named.items() if len(words) > ISSUER_LENGTH]
+        return [BadInput("issuer_too_long", field=field, most=ISSUER_LENGTH) for field in too_long]
 
     def _sound_problems(self) -> list[BadInput]:
         found: list[BadInput] = []
@@ -214,6 +226,8 @@ def content_hash(announcement: Announcement) -> str:
         content["sms_until"] = a.sms_until.astimezone(UTC).isoformat()
     if a.recording_sha256:
         content["recording"] = [str(a.material_id), a.recording_sha256]
+    if a.issuer or a.issuer_ref:
+        content["issuer"] = [a.issuer, a.issuer_ref]
     if a.relay_url:
         content["relay"] = [a.relay_url, a.relay_minutes]
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

@@ -26,6 +26,7 @@ def fill(announcement: Announcement, settled: Draft, home_path: str) -> None:
     announcement.sms_text = settled.sms_text
     announcement.sms_until = settled.sms_until
     announcement.theme = settled.theme
+    announcement.issuer, announcement.issuer_ref = settled.issuer, settled.issuer_ref
     announcement.audience = settled.audience.as_json()
     announcement.home_path = home_path
     announcement.voice = settled.language.value if settled.language is not Language.MANDARIN else ""

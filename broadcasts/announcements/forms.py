@@ -30,14 +30,8 @@ from hub.speakers.topics import is_device_id
 T = TypeVar("T")
 LONGEST_TEXT = 20_000
 MOST_TAGS, TAG_LENGTH = 20, 20
-FIELD_OF = {
-    "daily_at": "at",
-    "sms_until": "until_at",
-    "without_tags": "without_tag",
-    "code": "region",
-    "only": "region",
-    "without": "region",
-}
+FIELD_OF = {"daily_at": "at", "sms_until": "until_at", "without_tags": "without_tag"}
+FIELD_OF |= dict.fromkeys(("code", "only", "without"), "region")
 """Inputs that have another name in the form."""
 WORDS, RECORDING, RELAY = "words", "recording", "relay"
 """What is broadcast: words that somebody writes, a recording of the library, or a programme from elsewhere."""
@@ -83,6 +77,8 @@ class Values:
     origin: str = ""
     """The text of the library that the words come from."""
     what: str = WORDS
+    issuer: str = ""
+    issuer_ref: str = ""
     relay_url: str = ""
     relay_minutes: str = "30"
 
@@ -182,9 +178,9 @@ def understand(values: Values, actor: Actor, zone: ZoneInfo, today: date) -> For
         daily_at=f"{at:%H:%M}" if at else "",
         first_day=reader.day(values.first_day, "first_day") or today,
         last_day=reader.day(values.last_day, "last_day"),
-        relay=Relay(values.relay_url.strip(), reader.number(values.relay_minutes, "relay_minutes", 30))
-        if values.what == RELAY
-        else None,
+        relay=reader.relay(values) if values.what == RELAY else None,
+        issuer=values.issuer.strip(),
+        issuer_ref=values.issuer_ref.strip(),
     )
     return Form(id=uuid7(), values=values, draft=draft, mistakes=tuple(reader.about(draft)))
 
@@ -269,6 +265,8 @@ def from_draft(announcement_id: UUID, draft: Draft, zone: ZoneInfo) -> Form:
         origin=str(draft.origin or ""),
         relay_url=draft.relay.url if draft.relay else "",
         relay_minutes=str(draft.relay.minutes) if draft.relay else "30",
+        issuer=draft.issuer,
+        issuer_ref=draft.issuer_ref,
     )
     return Form(id=announcement_id, values=values, draft=draft)
 
@@ -348,6 +346,9 @@ class _Reader:
             return int(value)
         self._wrong("number_malformed", field)
         return otherwise
+
+    def relay(self, values: Values) -> Relay:
+        return Relay(values.relay_url.strip(), self.number(values.relay_minutes, "relay_minutes", 30))
 
     def clock(self, value: str, field: str = "at") -> time | None:
         return self._matched(_CLOCK, value, time, "time_malformed", field)

@@ -45,6 +45,9 @@ class Announcement(Base):
     sms_until: Mapped[datetime | None]
     """After this no text message of it is sent any more; None: a day after it goes out."""
     theme: Mapped[Theme] = mapped_column(StateText(Theme), default=Theme.NOTICE)
+    issuer: Mapped[str] = mapped_column(String(60), default="", server_default="")
+    """Whose notice it is, when it is not the writer's own, and in `issuer_ref` the number it has there."""
+    issuer_ref: Mapped[str] = mapped_column(String(60), default="", server_default="")
     audience: Mapped[dict[str, Any]] = mapped_column(default=dict)
     home_path: Mapped[str] = mapped_column(String(64))
     voice: Mapped[str] = mapped_column(String(60), default="")

@@ -176,6 +176,7 @@ def _content(session: Session, announcement: Announcement) -> dict[str, Any]:
         "text": a.text,
         "sms_text": a.sms_text,
         "theme": a.theme.value,
+        "issuer": " ".join(part for part in (a.issuer, a.issuer_ref) if part),
         "regions": [names.get(code, code) for code in codes],
         "audience": {key: value for key, value in a.audience.items() if key != "regions"},
         "voice": a.voice,

@@ -299,6 +299,8 @@ def as_draft(announcement: Announcement) -> Draft:
         relay=Relay(a.relay_url, a.relay_minutes) if a.relay_url or a.relay_minutes else None,
         origin=origin,
         recording=recording,
+        issuer=a.issuer,
+        issuer_ref=a.issuer_ref,
     )
 
 

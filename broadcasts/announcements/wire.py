@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictInt
 
-from broadcasts.announcements.drafting import MOST_REPEATS, SMS_LENGTH, TEXT_LENGTH, TITLE_LENGTH, Draft
+from broadcasts.announcements.drafting import ISSUER_LENGTH, MOST_REPEATS, SMS_LENGTH, TEXT_LENGTH, TITLE_LENGTH, Draft
 from broadcasts.announcements.fitting import Verdict
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
@@ -38,6 +38,8 @@ class AnnouncementIn(Input):
     text: str = Field("", max_length=TEXT_LENGTH, description="what is spoken")
     sms_text: str = Field("", max_length=SMS_LENGTH, description="empty = the spoken words")
     theme: Theme = Theme.NOTICE
+    issuer: str = Field("", max_length=ISSUER_LENGTH, description="whose notice it is, when it is not the writer's own")
+    issuer_ref: str = Field("", max_length=ISSUER_LENGTH, description="the number it has there; both for the ledger")
     regions: list[RegionCode] = Field(default=[], max_length=MOST_REGIONS, description="each with everything below it")
     speakers: StrictBool = Field(True, description="whether loudspeakers say it")
     sms: StrictBool = Field(False, description="whether it goes to telephones")
@@ -93,6 +95,8 @@ class AnnouncementIn(Input):
             text=self.text,
             sms_text=self.sms_text,
             theme=self.theme,
+            issuer=self.issuer,
+            issuer_ref=self.issuer_ref,
             sms_until=moment_of(self.sms_until) if self.sms_until is not None else None,
             audience=Audience(
                 regions=tuple(self.regions),
@@ -128,6 +132,8 @@ class AnnouncementOut(Output):
     text: str
     sms_text: str
     theme: Theme
+    issuer: str
+    issuer_ref: str
     regions: list[str]
     speakers: bool
     sms: bool
@@ -179,6 +185,8 @@ class AnnouncementOut(Output):
             text=a.text,
             sms_text=a.sms_text,
             theme=a.theme,
+            issuer=a.issuer,
+            issuer_ref=a.issuer_ref,
             regions=list(draft.audience.regions),
             speakers=draft.audience.speakers,
             sms=draft.audience.sms,

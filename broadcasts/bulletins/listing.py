@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, defer
 from broadcasts.alerts.calling.telling import Told
 from broadcasts.alerts.models import Alert
 from broadcasts.audience.selection import Audience
-from broadcasts.bulletins import chains, deciding, summoning
+from broadcasts.bulletins import chains, deciding, intake, summoning
 from broadcasts.bulletins.models import Bulletin, Envelope
 from broadcasts.bulletins.reach import part_of
 from broadcasts.cap.findings import Finding
@@ -69,6 +69,8 @@ class Sheet:
     same: tuple[Bulletin, ...]
     may_decide: bool
     may_dismiss: bool
+    known: bool
+    """Whether the hub knows its sender: then one person passes it on, else a second one is asked."""
     summoned: tuple[Told, ...] = ()
     """Who was written to because of it."""
 
@@ -127,6 +129,7 @@ def sheet(
         same=tuple(other for other in _same(session, actor, bulletin) if other.id != bulletin.id),
         may_decide=deciding.waits_for(session, actor, bulletin, now=now),
         may_dismiss=all(actor.may(Permission.EMERGENCY, path_of(code)) for code in bulletin.regions),
+        known=intake.trusted_sender(session, bulletin.sender) is not None,
         summoned=tuple(summoning.summoned(session, bulletin, now=now)),
     )
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.bulletins.events import SEVERITY_OF
@@ -20,7 +20,8 @@ from broadcasts.cap.building import build, serialise
 from broadcasts.cap.document import Area, CapAlert, Info, MsgType, Named, Reference, Scope, Status
 from broadcasts.cap.signatures import SigningKey, new_key, sign
 from broadcasts.kinds import Act, Mode
-from hub.core.db import Sessions
+from hub.core.actor import Actor, Permission
+from hub.core.db import Sessions, like_below
 from hub.core.errors import NotFound
 from hub.regions import service as regions
 
@@ -175,6 +176,24 @@ def _references(session: Session, alert: Alert, purpose: MsgType, sender: str) -
     # Its document was never made, because the hub stood still for days: it is named all the same.
     began = alert.armed_at.replace(microsecond=0)
     return (Reference(sender, f"{alert.follows_id or alert.id}-alert", began),)
+
+
+def listed(
+    session: Session, actor: Actor, *, before: tuple[datetime, UUID] | None = None, limit: int = 50
+) -> list[Notice]:
+    """Return the documents of the places the actor sees, the latest first, drills among them."""
+    paths = actor.paths(Permission.SEE)
+    if not paths:
+        return []
+    query = (
+        select(Notice)
+        .options(defer(Notice.xml))
+        .where(or_(*(Notice.home_path.like(like_below(path)) for path in paths)))
+        .order_by(Notice.sent.desc(), Notice.id.desc())
+    )
+    if before is not None:
+        query = query.where(tuple_(Notice.sent, Notice.id) < before)
+    return list(session.scalars(query.limit(limit)))
 
 
 def get(session: Session, notice_id: UUID) -> Notice:

@@ -1,21 +1,49 @@
-"""What others read of this hub's emergencies: an Atom feed, signed CAP documents, the certificate to check them by."""
+"""What others read of this hub's emergencies: an Atom feed, signed CAP documents, the certificate to check them by.
 
+And a page for the hub's own people that lists them.
+"""
+
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from broadcasts.alerts import service as alerts
 from broadcasts.bulletins import notices
 from broadcasts.bulletins.formats import atom, ebm
 from broadcasts.bulletins.settings import WarningSettings
+from hub.core.actor import Permission
 from hub.core.errors import NotFound, NotSignedIn
 from hub.core.runtime import runtime
-from hub.web.guards import signed_in
+from hub.regions import service as regions
+from hub.web.guards import permission_required, signed_in
 from hub.web.work import actor, now, reading, visitor
 
 bp = Blueprint("cap_outlet", __name__, url_prefix="/cap")
+PAGE = 30
+
+
+@bp.get("/")
+@permission_required(Permission.SEE)
+def every() -> ResponseReturnValue:
+    """List the documents of one's own places, each with its forms."""
+    before = _place(request.args.get("before", ""))
+    with reading() as session:
+        found = notices.listed(session, actor(), before=before, limit=PAGE + 1)
+        names = regions.names(session, {code for one in found for code in one.regions})
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    return render_template(
+        "broadcasts/bulletins/issued.html",
+        notices=found[:PAGE],
+        names=names,
+        more=f"{last.sent.isoformat()}_{last.id}" if last else "",
+        first=before is None,
+        feed=runtime().config.section(WarningSettings).feed,
+        base_url=runtime().base_url,
+        now=now(),
+    )
 
 
 @bp.get("/feed.atom")
@@ -56,6 +84,15 @@ def message(notice_id: UUID) -> ResponseReturnValue:
         data = ebm(found, alerts.get(session, actor(), found.alert_id), runtime().zone)
     name = f"EBDB_{found.id.hex}.xml"
     return Response(data, mimetype="application/xml", headers={"Content-Disposition": f"attachment; filename={name}"})
+
+
+def _place(text: str) -> tuple[datetime, UUID] | None:
+    at, _, key = text.partition("_")
+    try:
+        moment, last = datetime.fromisoformat(at), UUID(key)
+    except ValueError:
+        return None
+    return (moment, last) if moment.tzinfo else None
 
 
 def _open_to_the_reader() -> WarningSettings:

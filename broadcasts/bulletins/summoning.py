@@ -13,9 +13,12 @@ from broadcasts.alerts.calling.service import GRAVE, Calling, texts
 from broadcasts.alerts.calling.telling import Told
 from broadcasts.bulletins import chains
 from broadcasts.bulletins.models import Bulletin, BulletinState
+from broadcasts.bulletins.reach import within
 from hub.core.db import Sessions
 from hub.duty import service as duty
 from hub.duty.models import DutyPerson
+from hub.regions.models import Region
+from hub.regions.tree import Level, codes_in, level_of, path_of
 
 RECENT: Final = timedelta(hours=6)
 """Older ones call nobody: the hub was away, and it is no news any more."""
@@ -41,18 +44,59 @@ def summon(sessions: Sessions, calling: Calling, *, now: datetime) -> int:
 
 def summoned(session: Session, bulletin: Bulletin, *, now: datetime) -> list[Told]:
     """Return who was written to because of a warning."""
-    return telling.told(session, bulletin.id, duty.on_call(session, bulletin.home_path, now=now))
+    people = [person for post in _posts(session, bulletin) for person in _people(session, bulletin, post, now)]
+    return telling.told(session, bulletin.id, people)
 
 
 def _next(session: Session, bulletin_id: UUID, calling: Calling, now: datetime) -> Sequence[DutyPerson]:
-    """Return whom to write to now: at once the first, after each wait one more, as long as nobody has decided."""
+    """Return whom to write to now: at once the first of each post, after each wait one more, until it has decided."""
     bulletin = session.get_one(Bulletin, bulletin_id)
-    if bulletin.state is not BulletinState.PROPOSED or chains.told_of(session, bulletin):
+    if bulletin.state is not BulletinState.PROPOSED:
         return ()
-    people = duty.on_call(session, bulletin.home_path, now=now)
     turns = (now - bulletin.received_at) // calling.wait + 1 if _is_pressing(bulletin) else 1
-    left = telling.untold(session, bulletin.id, people)
-    return left[:1] if len(people) - len(left) < turns else ()
+    found: dict[UUID, DutyPerson] = {}
+    for post in _posts(session, bulletin):
+        if _has_decided(session, bulletin, post, now):
+            continue
+        people = _people(session, bulletin, post, now)
+        left = telling.untold(session, bulletin.id, people)
+        if left and len(people) - len(left) < turns:
+            found[left[0].id] = left[0]
+    return tuple(found.values())
+
+
+def _posts(session: Session, bulletin: Bulletin) -> list[str]:
+    """Return the places whose people are called.
+
+    The smallest one that holds all of it; where that is the county and it is grave, each township that is meant as
+    well: its officer passes the warning on for their own part.
+    """
+    if not _is_pressing(bulletin) or level_of(codes_in(bulletin.home_path)[-1]) is not Level.COUNTY:
+        return [bulletin.home_path]
+    paths = [path_of(code) for code in bulletin.regions]
+    townships = session.scalars(select(Region.path).where(Region.level == Level.TOWNSHIP).order_by(Region.path))
+    meant = [own for own in townships if any(own.startswith(path) or path.startswith(own) for path in paths)]
+    return [bulletin.home_path, *meant]
+
+
+def _people(session: Session, bulletin: Bulletin, post: str, now: datetime) -> list[DutyPerson]:
+    """Return whom a post has; the levels above are called once, by the post of the whole warning."""
+    if post == bulletin.home_path:
+        return duty.on_call(session, post, now=now)
+    return duty.on_duty_at(session, post, now=now)
+
+
+def _has_decided(session: Session, bulletin: Bulletin, post: str, now: datetime) -> bool:
+    sent = chains.told_of(session, bulletin)
+    if post == bulletin.home_path:
+        return bool(sent)
+    part = [
+        codes_in(max(path, post, key=len))[-1]
+        for path in (path_of(code) for code in bulletin.regions)
+        if path.startswith(post) or post.startswith(path)
+    ]
+    told = any(within(part, alert.audience["regions"]) for alert in sent)
+    return told or chains.told_by(session, bulletin, part, now=now) is not None
 
 
 def _is_pressing(bulletin: Bulletin) -> bool:

@@ -87,11 +87,15 @@ class Press(StrEnum):
     """Emergencies nobody has looked at afterwards in time."""
     REVIEW_DUE = "review_due"
     """Emergencies this very person may still look at in time."""
+    FIGURES = "figures"
+    """Figures of a place that are worse than the county's bound."""
+    GAPS = "gaps"
+    """Gaps that should be closed by now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pressing:
-    """One thing an emergency asks of somebody. `target` is its alert, its call or its incident."""
+    """One thing an emergency or a report asks of somebody. `target` is its alert, call, incident or place."""
 
     press: Press
     name: str
@@ -99,7 +103,7 @@ class Pressing:
     count: int = 0
     since: datetime | None = None
     until: datetime | None = None
-    target: UUID | None = None
+    target: UUID | str | None = None
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class Topic(StrEnum):
     FAULT = "fault"
     FAULT_MORE = "fault_more"
     UNHEARD = "unheard"
+    FIGURES = "figures"
+    GAPS = "gaps"
     MISSED = "missed"
     MISSED_MORE = "missed_more"
 

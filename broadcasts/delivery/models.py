@@ -44,6 +44,8 @@ class Broadcast(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     source: Mapped[str] = mapped_column(String(90), unique=True)
     announcement_id: Mapped[UUID | None] = mapped_column(index=True)
+    agreed_id: Mapped[UUID | None]
+    """What people passed so that it may sound, where that is not the announcement: a programme sheet."""
     kind: Mapped[Kind] = mapped_column(StateText(Kind))
     title: Mapped[str] = mapped_column(String(60))
     text: Mapped[str] = mapped_column(Text)

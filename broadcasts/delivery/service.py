@@ -80,6 +80,8 @@ class Order:
     """What its text messages are about, for who wants nothing about that."""
     texts_until: datetime | None = None
     """After this no text message of it is sent any more; None: as long as is usual."""
+    agreed_id: UUID | None = None
+    """What people passed so that it may sound, where that is not the announcement."""
     broadcast_id: UUID | None = None
     """The id it is to have, where it was sent ahead under one."""
 
@@ -249,6 +251,7 @@ def _row(order: Order, actor: Actor, now: datetime) -> Broadcast:
         id=order.broadcast_id or uuid7(),
         source=order.source,
         announcement_id=order.announcement_id,
+        agreed_id=order.agreed_id,
         kind=order.kind,
         title=order.title,
         text=order.text,

@@ -13,6 +13,7 @@ from broadcasts.approvals.models import AfterReview, Opinion, Review, Version
 from broadcasts.delivery.models import Broadcast
 from broadcasts.kinds import Mode
 from broadcasts.reports.counted import Window
+from broadcasts.reports.verdicts import Verdict, verdict_of
 from hub.core.actor import Actor
 from hub.core.db import like_below
 from hub.regions import service as regions
@@ -20,18 +21,6 @@ from hub.regions import service as regions
 MOST = 3_000
 EMERGENCY = "emergency"
 """What an emergency is called among the matters: it is looked at afterwards."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One reviewer's word. `number` is the step, 0 for a look afterwards."""
-
-    number: int
-    name: str
-    in_place_of: str
-    opinion: Opinion
-    reason: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +81,7 @@ def _handed_in(session: Session, path: str, window: Window) -> list[Entry]:
             handed_in_at=version.at,
             round=version.round,
             steps=len(version.steps),
-            verdicts=tuple(_verdict(one) for one in said.get((version.subject_id, version.round), [])),
+            verdicts=tuple(verdict_of(one) for one in said.get((version.subject_id, version.round), [])),
             broadcasts=sent.get(version.subject_id, (0, None))[0],
             broadcast_id=sent.get(version.subject_id, (0, None))[1],
         )
@@ -145,10 +134,6 @@ def _emergency(alert: Alert, review: AfterReview | None, place: str) -> Entry:
         broadcasts=1,
         broadcast_id=alert.broadcast_id,
     )
-
-
-def _verdict(review: Review) -> Verdict:
-    return Verdict(review.step, review.reviewer_name, review.for_name, review.verdict, review.reason, review.at)
 
 
 def _code(path: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from statistics import median
+from statistics import mean, median
 
 from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import InstrumentedAttribute
@@ -38,6 +38,8 @@ class Figures:
     waits_min: list[float] = field(default_factory=list)
     """From submission to approval, of what was approved here."""
     themes: dict[Theme, int] = field(default_factory=dict)
+    drills: list[int] = field(default_factory=list)
+    """Points of the drills it took part in."""
     by_day: dict[date, int] = field(default_factory=dict)
     """Broadcasts that sounded, by local day."""
 
@@ -50,6 +52,7 @@ class Figures:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.period_s = max(self.period_s, other.period_s)
         self.waits_min += other.waits_min
+        self.drills += other.drills
         for theme, count in other.themes.items():
             self.themes[theme] = self.themes.get(theme, 0) + count
         for day, count in other.by_day.items():
@@ -72,6 +75,7 @@ class Figures:
             Metric.QUIET: float(self.quiet),
             Metric.APPROVAL: median(self.waits_min) if self.waits_min else None,
             Metric.THEMES: sum(self.themes.get(t, 0) for t in CAMPAIGNS) / villages if villages else None,
+            Metric.DRILLS: mean(self.drills) if self.drills else None,
         }
 
 

@@ -59,6 +59,17 @@ class Period:
         """Return every day of it."""
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
 
+    def parts(self) -> list["Period"]:
+        """Return what a chart of it is made of: its days; the weeks of a quarter and the months of a year."""
+        kind = {Span.QUARTER: Span.WEEK, Span.YEAR: Span.MONTH}.get(self.span, Span.DAY)
+        found, day = [], self.first
+        while day <= self.last:
+            part = Period.around(kind, day)
+            part = Period(kind, max(part.first, self.first), min(part.last, self.last))
+            found.append(part)
+            day = part.last + timedelta(days=1)
+        return found
+
 
 def _months_on(day: date, months: int) -> date:
     years, month = divmod(day.month - 1 + months, 12)

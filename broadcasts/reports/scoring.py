@@ -16,6 +16,7 @@ class Metric(StrEnum):
     QUIET = "quiet"
     APPROVAL = "approval"
     THEMES = "themes"
+    DRILLS = "drills"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,14 @@ class Rule:
     weight: int
     good: float
     bad: float
+    alarm: float | None = None
+    """From here on whoever is responsible is told; None: nobody is."""
+
+    def alarms(self, value: float) -> bool:
+        """Return whether a value is worse than what nobody needs to be told."""
+        if self.alarm is None:
+            return False
+        return value > self.alarm if self.good < self.bad else value < self.alarm
 
     def points(self, value: float) -> float:
         """Return the points for a value."""
@@ -43,14 +52,15 @@ class Rule:
 
 
 DEFAULTS: Sequence[Rule] = (
-    Rule(Metric.ONLINE, 25, 0.95, 0.70),
-    Rule(Metric.POWERED, 10, 1.0, 0.80),
+    Rule(Metric.ONLINE, 25, 0.95, 0.70, alarm=0.80),
+    Rule(Metric.POWERED, 5, 1.0, 0.80),
     Rule(Metric.PLAYED, 25, 0.95, 0.60),
     Rule(Metric.ANSWERED, 10, 0.98, 0.70),
     Rule(Metric.FAULTY, 10, 0.02, 0.20),
     Rule(Metric.QUIET, 10, 0.0, 3.0),
     Rule(Metric.APPROVAL, 5, 30.0, 480.0),
     Rule(Metric.THEMES, 5, 4.0, 0.0),
+    Rule(Metric.DRILLS, 5, 80.0, 40.0),
 )
 """A start; every county settles its own. The weights add up to 100."""
 

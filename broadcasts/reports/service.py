@@ -1,12 +1,11 @@
-"""Reports of a place and a period, the county's rules for points, and where nobody can be reached."""
+"""Reports of a place and a period, and the county's rules for points."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts import drilling
@@ -19,13 +18,10 @@ from broadcasts.reports.periods import Period
 from broadcasts.reports.scoring import DEFAULTS, Metric, Rule, score
 from hub.audit import log
 from hub.core.actor import Actor, Permission
-from hub.core.db import like_below
 from hub.core.errors import BadInput, Problems
 from hub.regions import service as regions
 from hub.regions.service import Node
 from hub.regions.tree import Level, contains
-from hub.residents.models import NumberKind, Phone, Resident
-from hub.speakers.models import Speaker, SpeakerState
 
 HIGHEST = 100
 
@@ -47,12 +43,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A place, what lies directly below it, the best first, and how the days went."""
+    """A place, what lies directly below it, the best first, and how the time went."""
 
     place: Line
     lines: Sequence[Line]
     rules: Sequence[Rule]
-    by_day: Sequence[tuple[date, int]]
+    by_part: Sequence[tuple[Period, int]]
+    """How many broadcasts sounded in each day of it, or each week, or month, where it is long."""
     drills: Sequence[Drill]
     """Drills of the period with their points; they count nowhere else."""
 
@@ -63,24 +60,44 @@ def report(
     """Return the report of a place the actor may see. Raises NotFound."""
     top = regions.subtree(session, actor, code)
     start, end = period.bounds(zone)
-    window = Window(start, end, now)
-    places = gather(session, [top.path], window, quiet)
-    for home, waits in approvals(session, [top.path], window).items():
-        places[home].waits_min += waits
-    rules = rules_of(session)
-    below = [_line(node, places, rules, window) for node in top.children]
+    counted = _Counted(session, top, Window(start, end, now), quiet)
+    below = [counted.line(node) for node in top.children]
     ranked = sorted(below, key=lambda line: (line.points is None, -(line.points or 0.0), line.code))
     lines = [_ranked(line, number) for number, line in enumerate(ranked, start=1)]
-    whole = _line(top, places, rules, window)
-    by_day = [(day, whole.figures.by_day.get(day, 0)) for day in period.days()]
-    return Report(whole, lines, rules, by_day, drilling.between(session, top.path, start, end))
+    whole = counted.line(top)
+    parts = [(part, sum(whole.figures.by_day.get(day, 0) for day in part.days())) for part in period.parts()]
+    return Report(whole, lines, counted.rules, parts, counted.drills)
 
 
-def _line(node: Node, places: Mapping[str, Figures], rules: Sequence[Rule], window: Window) -> Line:
-    figures = Figures(period_s=window.seconds)
-    for path, found in places.items():
-        if contains(node.path, path):
-            figures.add(found)
+def lines_below(session: Session, top: Node, window: Window, quiet: QuietHours) -> list[Line]:
+    """Return the lines of what lies directly below a place, in no order."""
+    counted = _Counted(session, top, window, quiet)
+    return [counted.line(node) for node in top.children]
+
+
+class _Counted:
+    """Everything that was counted below a place in a time, for one line after the other."""
+
+    def __init__(self, session: Session, top: Node, window: Window, quiet: QuietHours) -> None:
+        self.window, self.rules = window, rules_of(session)
+        self.places = gather(session, [top.path], window, quiet)
+        for home, waits in approvals(session, [top.path], window).items():
+            self.places[home].waits_min += waits
+        self.drills = drilling.between(session, top.path, window.start, window.end)
+
+    def line(self, node: Node) -> Line:
+        figures = Figures(period_s=self.window.seconds)
+        for path, found in self.places.items():
+            if contains(node.path, path):
+                figures.add(found)
+        for drill in self.drills:
+            home = drill.alert.home_path
+            if drill.points and (contains(node.path, home) or contains(home, node.path)):
+                figures.drills.append(drill.points.all)
+        return _line(node, figures, self.rules)
+
+
+def _line(node: Node, figures: Figures, rules: Sequence[Rule]) -> Line:
     villages = sum(1 for each in node.walk() if each.level is Level.VILLAGE) or 1
     values = figures.values(villages)
     measured = values if figures.speakers or figures.meant else {}
@@ -99,7 +116,8 @@ def _ranked(line: Line, number: int) -> Line:
 def rules_of(session: Session) -> Sequence[Rule]:
     """Return the county's rules, defaults where it settled nothing."""
     settled = {
-        row.metric: Rule(row.metric, row.weight, row.good, row.bad) for row in session.scalars(select(ScoreRule))
+        row.metric: Rule(row.metric, row.weight, row.good, row.bad, row.alarm)
+        for row in session.scalars(select(ScoreRule))
     }
     return [settled.get(rule.metric, rule) for rule in DEFAULTS]
 
@@ -119,7 +137,7 @@ def set_rules(session: Session, actor: Actor, wanted: Sequence[Rule], *, now: da
         if before[rule.metric] == rule:
             continue
         row = session.get(ScoreRule, rule.metric) or ScoreRule(metric=rule.metric)
-        row.weight, row.good, row.bad = rule.weight, rule.good, rule.bad
+        row.weight, row.good, row.bad, row.alarm = rule.weight, rule.good, rule.bad, rule.alarm
         row.changed_at, row.changed_by_name = now, actor.name
         session.add(row)
         log.record(
@@ -135,7 +153,8 @@ def set_rules(session: Session, actor: Actor, wanted: Sequence[Rule], *, now: da
 
 
 def _told(rule: Rule) -> str:
-    return f"{rule.weight} / {rule.good:g} / {rule.bad:g}"
+    alarm = "" if rule.alarm is None else f" / {rule.alarm:g}"
+    return f"{rule.weight} / {rule.good:g} / {rule.bad:g}{alarm}"
 
 
 def _problems(rule: Rule) -> list[BadInput]:
@@ -145,66 +164,3 @@ def _problems(rule: Rule) -> list[BadInput]:
     if rule.good == rule.bad:
         found.append(BadInput("score_bounds", field=f"good-{rule.metric.value}"))
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A village in which somebody cannot be reached. `silent`: loudspeakers that do not report now."""
-
-    code: str
-    name: str
-    speakers: int
-    silent: int
-    residents: int
-    without_phone: int
-
-    @property
-    def dumb(self) -> bool:
-        """Whether no loudspeaker of it works."""
-        return self.silent >= self.speakers
-
-
-def gaps(session: Session, actor: Actor, code: str) -> list[Gap]:
-    """Return villages without a working loudspeaker, or with residents no text message reaches; the worst first."""
-    top = regions.subtree(session, actor, code)
-    villages = [node for node in top.walk() if node.level is Level.VILLAGE]
-    horns, silent = _horns(session, top.path), _horns(session, top.path, silent=True)
-    people, reached = _people(session, top.path), _people(session, top.path, reached=True)
-    found = []
-    for node in villages:
-        mine = [path for path in {*horns, *people} if contains(node.path, path)]
-        gap = Gap(
-            node.code,
-            node.name,
-            sum(horns.get(path, 0) for path in mine),
-            sum(silent.get(path, 0) for path in mine),
-            sum(people.get(path, 0) for path in mine),
-            sum(people.get(path, 0) - reached.get(path, 0) for path in mine),
-        )
-        if gap.dumb or gap.without_phone:
-            found.append(gap)
-    return sorted(found, key=lambda gap: (not gap.dumb, -gap.without_phone, gap.code))
-
-
-def _horns(session: Session, path: str, *, silent: bool = False) -> dict[str, int]:
-    query = select(Speaker.region_path, func.count()).where(
-        Speaker.state == SpeakerState.ACTIVE, Speaker.drill.is_(False), Speaker.region_path.like(like_below(path))
-    )
-    if silent:
-        query = query.where(Speaker.online.is_(False))
-    return _counted(session, query.group_by(Speaker.region_path))
-
-
-def _people(session: Session, path: str, *, reached: bool = False) -> dict[str, int]:
-    query = select(Resident.region_path, func.count()).where(Resident.region_path.like(like_below(path)))
-    if reached:
-        mobile = select(Phone.id).where(Phone.resident_id == Resident.id, Phone.kind == NumberKind.MOBILE)
-        query = query.where(mobile.exists())
-    return _counted(session, query.group_by(Resident.region_path))
-
-
-def _counted(session: Session, query: object) -> dict[str, int]:
-    counted: dict[str, int] = defaultdict(int)
-    for path, count in session.execute(query):  # type: ignore[call-overload]
-        counted[path] += count
-    return counted

@@ -10,15 +10,15 @@ from flask_babel import gettext, lazy_gettext
 from broadcasts.delivery.rules import Rules
 from broadcasts.hearing import tallies
 from broadcasts.hearing.tallies import Spell
-from broadcasts.reports import approving, ledger, service, sheets
+from broadcasts.reports import approving, gaps, ledger, service, sheets
 from broadcasts.reports.counted import Window
-from broadcasts.reports.forms import SHARES, period_of, rules_from
+from broadcasts.reports.forms import SHARES, period_of, place_of, rules_from
+from broadcasts.reports.models import GapKind
 from broadcasts.reports.periods import Period
 from broadcasts.reports.scoring import Metric
 from hub.core.actor import Permission
-from hub.core.errors import BadInput, NotFound
+from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
-from hub.regions.tree import codes_in
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.menu import Entry, Menu
@@ -51,6 +51,7 @@ def coverage() -> ResponseReturnValue:
     start, end = given["period"].bounds(runtime().zone)
     with reading() as session:
         heard = tallies.by_place(session, found.place.path, Spell(start, end))
+        reached = gaps.coverage(session, actor(), found.place.code)
     settles = actor().may_somewhere(Permission.EDIT_ACCOUNTS)
     return render_template(
         "broadcasts/reports/report.html",
@@ -59,6 +60,8 @@ def coverage() -> ResponseReturnValue:
         shares=SHARES,
         may_settle=settles,
         clear=[(line, tallies.below_place(heard, line.path)) for line in [*found.lines, found.place]],
+        reached=reached,
+        kinds=tuple(GapKind),
         **given,
     )
 
@@ -68,7 +71,10 @@ def coverage() -> ResponseReturnValue:
 def coverage_sheet() -> ResponseReturnValue:
     """Hand the same out as a spreadsheet."""
     found, given = _report()
-    rows = sheets.report_rows(found)
+    start, end = given["period"].bounds(runtime().zone)
+    with reading() as session:
+        heard = tallies.by_place(session, found.place.path, Spell(start, end))
+    rows = sheets.report_rows(found, heard)
     return _sheet(gettext("覆盖与考核"), sheets.report_header(), rows, f"coverage-{given['period'].first:%Y%m%d}")
 
 
@@ -106,16 +112,6 @@ def approval_sheet() -> ResponseReturnValue:
     return _sheet(gettext("领导审批登记"), sheets.approval_header(), rows, f"approvals-{given['period'].first:%Y%m%d}")
 
 
-@bp.get("/coverage/gaps")
-@permission_required(Permission.SEE)
-def gaps() -> ResponseReturnValue:
-    """Show where nobody can be reached."""
-    code = _place()
-    with reading() as session:
-        found = service.gaps(session, actor(), code)
-    return render_template("broadcasts/reports/gaps.html", gaps=found, code=code)
-
-
 @bp.get("/coverage/rules")
 @permission_required(Permission.EDIT_ACCOUNTS)
 def rules() -> ResponseReturnValue:
@@ -144,24 +140,12 @@ def _rules_page(form: dict[str, str], errors: dict[str, str]) -> str:
     )  # fmt: skip
 
 
-def _place() -> str:
-    """Return the place that is asked for, else the topmost the person sees."""
-    asked = request.args.get("region", "")
-    if asked:
-        return asked
-    paths = actor().paths(Permission.SEE)
-    codes = codes_in(paths[0]) if paths else ()
-    if not codes:
-        raise NotFound("region_unknown", code_given="")
-    return codes[-1]
-
-
 def _period() -> Period:
     return period_of(request.args, now().astimezone(runtime().zone).date())
 
 
 def _report() -> tuple[service.Report, dict[str, Any]]:
-    period, code = _period(), _place()
+    period, code = _period(), place_of(request.args, actor())
     with reading() as session:
         quiet = runtime().get(Rules).quiet
         found = service.report(session, actor(), code, period, zone=runtime().zone, quiet=quiet, now=now())
@@ -169,7 +153,7 @@ def _report() -> tuple[service.Report, dict[str, Any]]:
 
 
 def _ledger() -> tuple[list[ledger.Entry], dict[str, Any]]:
-    period, code = _period(), _place()
+    period, code = _period(), place_of(request.args, actor())
     start, end = period.bounds(runtime().zone)
     with reading() as session:
         lines = ledger.entries(session, actor(), code, Window(start, end, now()))
@@ -177,7 +161,7 @@ def _ledger() -> tuple[list[ledger.Entry], dict[str, Any]]:
 
 
 def _approvals() -> tuple[list[approving.Entry], dict[str, Any]]:
-    period, code = _period(), _place()
+    period, code = _period(), place_of(request.args, actor())
     start, end = period.bounds(runtime().zone)
     with reading() as session:
         lines = approving.entries(session, actor(), code, Window(start, end, now()))

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 from broadcasts.loudspeaker import orders
@@ -10,7 +11,7 @@ from broadcasts.shout import service
 from broadcasts.shout.live import LiveShout
 from broadcasts.shout.models import Ended
 from broadcasts.shout.service import Started
-from broadcasts.shout.taking import keep
+from broadcasts.shout.taking import LONGEST_S, keep
 from broadcasts.shout.voice import Voice, Wire
 from broadcasts.speech.library import Library
 from broadcasts.speech.signals import Samples
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 20
 """Each takes a tenth of a processor."""
 CLOSING_S = 10.0
+LONGEST = timedelta(seconds=LONGEST_S + 30)
+"""No shout of another process can be older than this and still be going."""
+LOST_S = 30.0
 
 
 class LiveDesk:
@@ -36,22 +40,31 @@ class LiveDesk:
         key: Callable[[], SigningKey],
         *,
         clock: Clock,
+        shared: bool = False,
     ) -> None:
         self._sessions = sessions
         self._library = library
         self._wire = wire
         self._key = key
         self._clock = clock
+        self._shared = shared
+        """Whether other processes have shouts of their own in the same tables."""
         self._guard = threading.Lock()
         self._going: dict[UUID, LiveShout] = {}
         self._closing = False
 
     def start(self) -> None:
         """Close what a hub that died left open."""
+        self.look_after_lost()
+
+    def look_after_lost(self) -> float:
+        """Close what can only have been left by a process that died; return the seconds until the next look."""
+        now = self._clock()
         with self._sessions.begin() as session:
-            left = service.close_forgotten(session, now=self._clock())
+            left = service.close_forgotten(session, now=now, begun_before=now - LONGEST if self._shared else None)
         if left:
             log.warning("%d live shouts were cut off when the hub ended", left)
+        return LOST_S
 
     def stop(self) -> None:
         """End everybody, and write down what was said."""

@@ -164,9 +164,12 @@ def finish(session: Session, shout_id: UUID, why: Ended, sound: Sound | None, *,
     _record(session, actor, "shout.end", shout, now)
 
 
-def close_forgotten(session: Session, *, now: datetime) -> int:
+def close_forgotten(session: Session, *, now: datetime, begun_before: datetime | None = None) -> int:
     """End what a hub that died left speaking; loudspeakers have fallen silent by themselves."""
-    left = session.scalars(select(Shout.id).where(Shout.state == ShoutState.LIVE)).all()
+    lost = select(Shout.id).where(Shout.state == ShoutState.LIVE)
+    if begun_before is not None:
+        lost = lost.where(Shout.made_at < begun_before)
+    left = session.scalars(lost).all()
     for shout_id in left:
         finish(session, shout_id, Ended.HUB_CLOSED, None, now=now)
     return len(left)

@@ -6,10 +6,11 @@ Every change names the states it may start from, so that a worker that comes lat
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -54,10 +55,13 @@ class LeasePlan:
 Choose = Callable[[str], "Sequence[LeasePlan] | None"]
 """By the text of a run: through whom it may go now, the preferred first; None: nobody can carry this text at all."""
 NOBODY_CARRIES_IT = "no_gateway_for_text"
+WHOLE = 20
+"""People in a call from which it is worth a statement of its own."""
 
 
 _TABLE: Any = SmsSubmission.__table__
 _INSERT = insert(_TABLE)
+_RUNS: Any = SmsRun.__table__
 
 
 def take(
@@ -74,51 +78,64 @@ def take(
     To be committed BEFORE the network is touched: if this process dies before it says what became of them, they are
     unknown after `lease_until`.
     """
-    run = _next_run(session, lane, now, least)
-    if run is None:
-        return []
-    plans = choose(run.text)
-    if plans is None:
-        run.paused_reason, run.paused_code = NOBODY_CARRIES_IT, ""
-    run.served_at = now
-    session.flush()
-    for plan in plans or ():
-        calls = _calls(session, run, plan, now)
-        if calls:
-            _note(session, calls, plan, lease_until, now)
-            return calls
+    going = _going(session, lane, now, least)
+    for run in going:
+        plans = choose(run.text)
+        for plan in plans or ():
+            calls = _calls(session, run, plan, now)
+            if calls:
+                _note(session, calls, plan, lease_until, now)
+                if len(going) > 1:
+                    _change(session, run.broadcast_id, {"served_at": now})
+                return calls
+        if somebody_in(session, run.broadcast_id, *_due(now)):
+            # It is its turn although nobody can be called just now: what is less urgent waits.
+            stopped = {"paused_reason": NOBODY_CARRIES_IT, "paused_code": ""} if plans is None else {}
+            _change(session, run.broadcast_id, {"served_at": now, **stopped})
+            return []
     return []
 
 
-def _calls(session: Session, run: SmsRun, plan: LeasePlan, now: datetime) -> list[Call]:
-    due = session.execute(
-        select(SmsMessage.id, SmsMessage.sealed, SmsMessage.attempts)
-        .where(
-            of_run(run.broadcast_id),
-            SmsMessage.state == MessageState.CREATED,
-            SmsMessage.next_try_at <= now,
-            ~SmsMessage.shun.contains(bar(plan.provider), autoescape=True),
-            *(SmsMessage.shun.contains(bar(name), autoescape=True) for name in plan.after),
-        )
-        .order_by(SmsMessage.id)
-        .limit(plan.calls * plan.per_call)
-        .with_for_update(skip_locked=True)
-    ).all()
+def _change(session: Session, run_id: UUID, values: dict[str, Any]) -> None:
+    session.connection().execute(update(_RUNS).where(_RUNS.c.broadcast_id == run_id).values(**values))
+
+
+def _calls(session: Session, run: Row[Any], plan: LeasePlan, now: datetime) -> list[Call]:
+    """Take people into calls: a call for many in a statement of its own, calls for one or a few all together."""
+    spared, refused_by = bar(plan.provider), tuple(bar(name) for name in plan.after)
     calls = []
+    if plan.per_call >= WHOLE:
+        for _ in range(plan.calls):
+            ident = uuid7()
+            people = bulk.claim(
+                session, run.broadcast_id, spared, refused_by, plan.per_call, call=ident, by=plan.provider, now=now
+            )
+            if people:
+                calls.append(_call(run, plan, ident, people, max(tries for _, _, tries in people)))
+            if len(people) < plan.per_call:
+                break
+        return calls
+    due = bulk.waiting(session, run.broadcast_id, spared, refused_by, plan.calls * plan.per_call, now=now)
     for start in range(0, len(due), plan.per_call):
         chunk = due[start : start + plan.per_call]
-        call = Call(
-            id=uuid7(),
-            broadcast_id=run.broadcast_id,
-            priority=run.priority,
-            text=run.text,
-            expires_at=run.expires_at,
-            attempt=max(row.attempts for row in chunk) + 1,
-            people=tuple(Person(row.id, row.sealed) for row in chunk),
-            provider=plan.provider,
-        )
-        calls.append(call)
+        calls.append(_call(run, plan, uuid7(), chunk, max(tries for _, _, tries in chunk) + 1))
+    if calls:
+        groups = [(call.id, [(person.message_id, "") for person in call.people]) for call in calls]
+        bulk.take(session, groups, plan.provider, now=now)
     return calls
+
+
+def _call(run: Row[Any], plan: LeasePlan, ident: UUID, people: Sequence[bulk.Taken], attempt: int) -> Call:
+    return Call(
+        id=ident,
+        broadcast_id=run.broadcast_id,
+        priority=run.priority,
+        text=run.text,
+        expires_at=run.expires_at,
+        attempt=attempt,
+        people=tuple([Person(number, sealed) for number, sealed, _ in people]),
+        provider=plan.provider,
+    )
 
 
 def bar(provider: str) -> str:
@@ -154,19 +171,29 @@ def drop(session: Session, ids: Collection[UUID], *, now: datetime) -> None:
 
 def anything_due(session: Session, lane: Lane, *, now: datetime, least: Priority) -> bool:
     """Return whether somebody waits in a run of at least that urgency."""
-    return _next_run(session, lane, now, least) is not None
+    return any(somebody_in(session, run.broadcast_id, *_due(now)) for run in _going(session, lane, now, least))
 
 
-def _next_run(session: Session, lane: Lane, now: datetime, least: Priority) -> SmsRun | None:
-    """Ask run by run: one statement over runs and messages together was planned as a walk through every message."""
-    going = (
-        select(SmsRun)
-        .where(SmsRun.state == RunState.GOING, SmsRun.paused_reason == "", SmsRun.expires_at > now)
-        .where(in_lane(lane), SmsRun.priority <= int(least))
-        .order_by(SmsRun.priority, SmsRun.served_at)
+def _due(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return SmsMessage.state == MessageState.CREATED, SmsMessage.next_try_at <= now
+
+
+@cache
+def _runs(lane: Lane) -> Select[Any]:
+    return (
+        select(_RUNS.c.broadcast_id, _RUNS.c.priority, _RUNS.c.text, _RUNS.c.expires_at)
+        .where(_RUNS.c.state == RunState.GOING, _RUNS.c.paused_reason == "", _RUNS.c.expires_at > bindparam("now"))
+        .where(in_lane(lane), _RUNS.c.priority <= bindparam("least"))
+        .order_by(_RUNS.c.priority, _RUNS.c.served_at)
     )
-    due = (SmsMessage.state == MessageState.CREATED, SmsMessage.next_try_at <= now)
-    return next((run for run in session.scalars(going).all() if somebody_in(session, run.broadcast_id, *due)), None)
+
+
+def _going(session: Session, lane: Lane, now: datetime, least: Priority) -> Sequence[Row[Any]]:
+    """Return runs that may go out, the one whose turn it is first.
+
+    Asked one by one: one statement over runs and messages together was planned as a walk through every message.
+    """
+    return session.connection().execute(_runs(lane), {"now": now, "least": int(least)}).all()
 
 
 def of_run(run_id: UUID) -> ColumnElement[bool]:
@@ -181,7 +208,8 @@ def of_run(run_id: UUID) -> ColumnElement[bool]:
 
 def somebody_in(session: Session, run_id: UUID, *conditions: ColumnElement[bool]) -> bool:
     """Return whether a run has a message of that kind."""
-    return session.scalar(select(SmsMessage.id).where(of_run(run_id), *conditions).limit(1)) is not None
+    found = session.connection().scalar(select(SmsMessage.id).where(of_run(run_id), *conditions).limit(1))
+    return found is not None
 
 
 def _note(session: Session, calls: Sequence[Call], plan: LeasePlan, lease_until: datetime, now: datetime) -> None:
@@ -202,5 +230,3 @@ def _note(session: Session, calls: Sequence[Call], plan: LeasePlan, lease_until:
         for call in calls
     ]
     session.connection().execute(_INSERT, rows)
-    groups = [(call.id, [(person.message_id, "") for person in call.people]) for call in calls]
-    bulk.take(session, groups, plan.provider, now=now)

@@ -99,6 +99,8 @@ class Routes:
     lines: Sequence[Line]
     chance: random.Random = field(default_factory=random.Random)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    sharers: int = 1
+    """How many processes send through these providers at this moment: each goes at its part of their speed."""
 
     def line(self, name: str) -> Line | None:
         """Return the provider of that name; None when it is not configured any more."""
@@ -213,7 +215,7 @@ class Routes:
             if pace.troubles:
                 line.share, line.share_since = LEAST_SHARE, now
             per_second, people = line.gateway.caps.per_second, sum(count for count, _ in results)
-            pace.fine(now, people / per_second if per_second else 0.0)
+            pace.fine(now, people * self.sharers / per_second if per_second else 0.0)
             line.fine_at = now
         return pace.rest(now)
 

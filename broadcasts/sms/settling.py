@@ -32,6 +32,7 @@ _ELSEWHERE = frozenset({Refusal.REJECTED, Refusal.CARRIER_BLOCKED})
 """Another provider may well take it."""
 ALL_REFUSED_AFTER = 20
 LONGEST_DOUBT = timedelta(minutes=30)
+_CALLS: Any = SmsSubmission.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +247,6 @@ def _pause_if_nobody_gets_it(session: Session, call: Call, refused: Refused) -> 
 
 
 def _note(session: Session, ids: Sequence[UUID], state: SubmissionState, cause: str, now: datetime) -> None:
-    session.execute(
-        update(SmsSubmission)
-        .where(SmsSubmission.id.in_(ids))
-        .values(state=state, cause=cause[:60], settled_at=now, look_at=None)
-        .execution_options(synchronize_session=False)
+    session.connection().execute(
+        update(_CALLS).where(_CALLS.c.id.in_(ids)).values(state=state, cause=cause[:60], settled_at=now, look_at=None)
     )

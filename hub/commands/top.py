@@ -14,6 +14,7 @@ from hub.commands.check import check
 from hub.commands.frame import Frame
 from hub.commands.keeping import config, db, user
 from hub.commands.keys import keys
+from hub.commands.roles import bridge, scheduler, web, worker
 from hub.commands.serving import demo, run
 from hub.commands.speakers import simulate, speaker
 from hub.commands.tls import tls
@@ -40,7 +41,25 @@ def command_line(features: Sequence[Feature]) -> click.Group:
         context.obj = Frame(features, config_path)
 
     speaker.add_command(daily_digest)
-    own = (run, demo, speaker, simulate, broker, keys, tls, db, config, check, backup, user, audit)
+    own = (
+        run,
+        demo,
+        web,
+        scheduler,
+        worker,
+        bridge,
+        speaker,
+        simulate,
+        broker,
+        keys,
+        tls,
+        db,
+        config,
+        check,
+        backup,
+        user,
+        audit,
+    )
     for command in (*own, *(c for feature in features for c in feature.commands)):
         cunxiang.add_command(command)
     return cunxiang

@@ -42,11 +42,16 @@ class Loop:
         """Wake it: there is something to do."""
         self._wake.set()
 
-    def stop(self, timeout_s: float = 10.0) -> bool:
-        """Ask it to end after the present step; return whether it did in time."""
+    def halt(self) -> None:
+        """Ask it to end after the present step; `stop` then waits for it."""
         self._stopping.set()
         self._wake.set()
-        self._thread.join(timeout_s)
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Ask it to end after the present step; return whether it did in time."""
+        self.halt()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     @property

@@ -10,6 +10,7 @@ from flask import Flask, current_app
 from hub.core.clock import Clock
 from hub.core.config import Config, HubSettings
 from hub.core.db import Sessions
+from hub.core.roles import WHOLE, Duties
 from hub.core.secrets import Secrets
 
 T = TypeVar("T")
@@ -26,6 +27,8 @@ class Runtime:
     clock: Clock
     port: int = 0
     """The port the web server really listens on, once it does."""
+    duties: Duties = WHOLE
+    """Which part of the work this process does."""
     _services: dict[type[object], object] = field(default_factory=dict)
 
     def now(self) -> datetime:

@@ -70,16 +70,17 @@ def add_person(session: Session, actor: Actor, given: PersonInput, *, safe: Phon
     return person
 
 
-def remove_person(session: Session, actor: Actor, person_id: UUID, *, now: datetime) -> None:
+def remove_person(session: Session, actor: Actor, person_id: UUID, *, now: datetime) -> DutyPerson:
     """Take somebody off the list; their number is forgotten."""
-    person = _get(session, actor, person_id)
+    person = get_person(session, actor, person_id)
     person.removed_at, person.sealed, person.phone_index = now, b"", person.id.bytes
     _record(session, actor, "duty.remove", person, now)
+    return person
 
 
-def move_up(session: Session, actor: Actor, person_id: UUID, *, now: datetime) -> None:
+def move_up(session: Session, actor: Actor, person_id: UUID, *, now: datetime) -> DutyPerson:
     """Let somebody be called before the one above them."""
-    person = _get(session, actor, person_id)
+    person = get_person(session, actor, person_id)
     above = session.scalar(
         select(DutyPerson)
         .where(_of(person.region_path), DutyPerson.turn < person.turn)
@@ -89,13 +90,14 @@ def move_up(session: Session, actor: Actor, person_id: UUID, *, now: datetime) -
     if above is not None:
         above.turn, person.turn = person.turn, above.turn
         _record(session, actor, "duty.move_up", person, now)
+    return person
 
 
 def add_shift(
     session: Session, actor: Actor, person_id: UUID, *, starts_at: datetime, ends_at: datetime, now: datetime
 ) -> DutyShift:
     """Say when somebody is on duty: then they are called first."""
-    person = _get(session, actor, person_id)
+    person = get_person(session, actor, person_id)
     if not starts_at < ends_at:
         raise BadInput("duty_shift_backwards", field="ends")
     if ends_at <= now:
@@ -107,14 +109,15 @@ def add_shift(
     return shift
 
 
-def drop_shift(session: Session, actor: Actor, shift_id: UUID, *, now: datetime) -> None:
-    """Take a shift back."""
+def drop_shift(session: Session, actor: Actor, shift_id: UUID, *, now: datetime) -> DutyPerson:
+    """Take a shift back; return whose it was."""
     shift = session.get(DutyShift, shift_id)
     if shift is None:
         raise NotFound("duty_unknown")
-    person = _get(session, actor, shift.person_id)
+    person = get_person(session, actor, shift.person_id)
     session.delete(shift)
     _record(session, actor, "duty.shift_dropped", person, now)
+    return person
 
 
 def roster(session: Session, actor: Actor, region_code: str, *, now: datetime) -> list[Entry]:
@@ -148,6 +151,11 @@ def on_call(session: Session, path: str, *, now: datetime) -> list[DutyPerson]:
     return found
 
 
+def on_duty_at(session: Session, path: str, *, now: datetime) -> list[DutyPerson]:
+    """Return the people of this very place, whoever has a shift first. Checks no permission: the hub calls."""
+    return _in_order(session, path, now)
+
+
 def _in_order(session: Session, path: str, now: datetime) -> list[DutyPerson]:
     people = session.scalars(select(DutyPerson).where(_of(path)).order_by(DutyPerson.turn)).all()
     if not people:
@@ -166,7 +174,8 @@ def _of(path: str) -> ColumnElement[bool]:
     return (DutyPerson.region_path == path) & DutyPerson.removed_at.is_(None)
 
 
-def _get(session: Session, actor: Actor, person_id: UUID) -> DutyPerson:
+def get_person(session: Session, actor: Actor, person_id: UUID) -> DutyPerson:
+    """Return somebody whose line the actor may change; to a stranger they do not exist."""
     person = session.get(DutyPerson, person_id)
     if person is None or person.removed_at is not None or not actor.may(Permission.SEE, person.region_path):
         raise NotFound("duty_unknown")

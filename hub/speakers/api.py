@@ -131,8 +131,9 @@ class Speakers(Output):
 
     items: list[SpeakerOut]
     next: str | None
-    total: int = Field(description="loudspeakers in service in that region")
+    total: int = Field(description="loudspeakers in service in that region, without those for drills")
     online: int = Field(description="those of them that are connected")
+    drills: int = Field(description="loudspeakers in service there that sound drills and nothing else")
 
 
 class SpeakersQuery(PageQuery):
@@ -207,7 +208,8 @@ def list_speakers(query: SpeakersQuery) -> Response:
         path = regions.get_region(session, actor(), query.region).path if query.region else None
         found = listing.rows(session, actor(), wanted, path=path, after=after, limit=query.limit + 1)
         count = registry.count(session, actor(), path)
-    return say(_page(found, query.limit, count))
+        drills = registry.count_for_drills(session, actor(), path)
+    return say(_page(found, query.limit, count, drills))
 
 
 @bp.get("/speakers/<speaker_id>", responses=answers(SpeakerOut, 404))
@@ -282,7 +284,7 @@ def _our_field(field: str) -> str:
     return f"volumes.{n}.{name}" if dash else field
 
 
-def _page(found: list[listing.Row], limit: int, count: registry.Count) -> Speakers:
+def _page(found: list[listing.Row], limit: int, count: registry.Count, drills: int) -> Speakers:
     shown = found[:limit]
     last = shown[-1] if len(found) > limit else None
     return Speakers(
@@ -290,6 +292,7 @@ def _page(found: list[listing.Row], limit: int, count: registry.Count) -> Speake
         next=cursor(last.rank, last.speaker.id) if last else None,
         total=count.total,
         online=count.online,
+        drills=drills,
     )
 
 

@@ -59,6 +59,8 @@ class BrokerAddress:
     tls: bool = False
     ca_file: str | None = None
     others: tuple[tuple[str, int], ...] = ()
+    only_speaks: str = ""
+    """The name of a second connection of the same account, which hears nothing; empty: the one that hears."""
 
 
 class SpeakerLink:
@@ -172,8 +174,8 @@ class SpeakerLink:
         broker = self.broker
         client = BulkClient(
             self._heard,
-            client_id=broker.username,
-            clean_session=False,  # where the broker can, it keeps receipts while the hub is away
+            client_id=broker.only_speaks or broker.username,
+            clean_session=bool(broker.only_speaks),  # where the broker can, it keeps receipts while the hub is away
         )
         client.suppress_exceptions = True  # paho's thread would end
         client.username_pw_set(broker.username, broker.password)
@@ -199,6 +201,10 @@ class SpeakerLink:
         if code.is_failure:
             self._problem = f"the broker refused the hub: {code}"
             log.error("broker_refused_hub", extra={"reason": str(code)})
+            return
+        if self.broker.only_speaks:
+            self._up.set()
+            self._greet.set()
             return
         client.subscribe([(every_device(kind), qos) for kind, qos in HEARS])
 

@@ -87,6 +87,8 @@ class SpeakerPage:
     rows: tuple[Row, ...]
     places: dict[str, str]
     count: Count
+    """Of those that people live by; those for drills are counted apart."""
+    drills: int
     numbers: dict[Show, int]
     matching: int
     regions: list[tuple[str, str]]
@@ -107,6 +109,7 @@ def page(session: Session, actor: Actor, wanted: Filter) -> SpeakerPage:
         rows=tuple(shown),
         places=places(session, [row.speaker for row in shown]),
         count=registry.count(session, actor, path),
+        drills=registry.count_for_drills(session, actor, path),
         numbers=numbers,
         matching=session.scalar(select(func.count()).select_from(_matching(actor, wanted, path).subquery())) or 0,
         regions=regions.choices(session, actor, Permission.SEE, levels=FILTERED),

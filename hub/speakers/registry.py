@@ -266,13 +266,21 @@ def place_of(speaker: Speaker) -> Place:
 
 
 def count(session: Session, actor: Actor, path: str | None = None) -> Count:
-    """Count the loudspeakers the actor may see, below `path` if one is given."""
+    """Count the loudspeakers the actor may see, below `path` if one is given, without those for drills."""
     row = session.execute(
         select(func.count(), func.count().filter(Speaker.online.is_(True))).where(
-            _visible(actor, path), Speaker.state == SpeakerState.ACTIVE
+            _visible(actor, path), Speaker.state == SpeakerState.ACTIVE, Speaker.drill.is_(False)
         )
     ).one()
     return Count(*row)
+
+
+def count_for_drills(session: Session, actor: Actor, path: str | None = None) -> int:
+    """Return how many loudspeakers sound drills and nothing else."""
+    query = select(func.count()).where(
+        _visible(actor, path), Speaker.state == SpeakerState.ACTIVE, Speaker.drill.is_(True)
+    )
+    return session.scalar(query) or 0
 
 
 def count_by_region(

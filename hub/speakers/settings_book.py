@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -49,9 +49,18 @@ class SettingsBook:
     in a heartbeat with another version: then they are sent again.
     """
 
-    def __init__(self, runtime: Runtime, station: Station, quiet: Iterable[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        station: Station,
+        quiet: Iterable[tuple[int, int]],
+        *,
+        elsewhere: Callable[[], None] | None = None,
+    ) -> None:
         self._runtime = runtime
         self._station = station
+        self._elsewhere = elsewhere
+        """Tells the process that speaks to loudspeakers to look what has changed, when this one does not."""
         mqtt = runtime.config.section(MqttSettings)
         self._beat_s, self._pack_within_s = mqtt.heartbeat_seconds, mqtt.pack_within_seconds
         self._quiet = tuple(QuietTime(start=a, end=b) for a, b in quiet)
@@ -67,13 +76,16 @@ class SettingsBook:
         self._guard = threading.Lock()
         station.publisher = self.publish
         station.on_beats(self.note_beats)
-        station.on_connected(self._review.set)
+        station.on_connected(self.review)
 
     def publish(self, speaker_ids: Sequence[str] = ()) -> None:
         """Work out and publish the settings of some loudspeakers now; of all, when none is named, in the background.
 
         Of all of them only those hear something whose settings changed or who are behind.
         """
+        if self._elsewhere is not None:
+            self._elsewhere()
+            return
         if not speaker_ids or not self._station.connected:
             self._review.set()
             return
@@ -82,10 +94,17 @@ class SettingsBook:
 
     def forget(self, speaker_ids: Sequence[str]) -> None:
         """Clear what the broker keeps of retired loudspeakers: now, and again after it has ended their connections."""
+        if self._elsewhere is not None:
+            self._elsewhere()  # it finds the retired in the tables
+            return
         now = self._runtime.now()
         for speaker_id in speaker_ids:
             self._clear(speaker_id)
             self._leaving[speaker_id] = now + FORGET_AFTER
+
+    def review(self) -> None:
+        """Go through all of them at the next step."""
+        self._review.set()
 
     def step(self) -> float:
         """Take over new keys, and go through all settings when there is reason to. A step of a background loop."""

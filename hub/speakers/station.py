@@ -1,6 +1,7 @@
 """The hub's radio room: broker, link, settings for every loudspeaker, answers to heartbeats."""
 
 import logging
+import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from uuid6 import uuid7
 from hub.core import trial
 from hub.core.db import may_pass
 from hub.core.errors import Unavailable
+from hub.core.roles import Role
 from hub.core.runtime import Runtime
 from hub.core.secrets import FIRST_KEY
 from hub.speakers import presence, registry
@@ -135,11 +137,22 @@ class Station:
         return self._settings.doors[0]
 
     def start(self) -> None:
-        """Start the own broker if there is one, connect, and begin to listen. Raises BrokerFailed."""
+        """Start the own broker if there is one, connect, and begin to listen. Raises BrokerFailed.
+
+        A process that is no bridge connects to speak alone.
+        """
         if self._settings.engine != "external":
             self.renew_accounts()
             self.broker = self._start_broker(self._settings.engine)
         link = SpeakerLink(self._own_address())
+        self._listen(link)
+        self.link = link
+        if not link.start(wait_s=5.0):
+            log.error("broker not reachable yet: %s", link.problem)
+
+    def _listen(self, link: SpeakerLink) -> None:
+        if not self._runtime.duties.has(Role.BRIDGE):
+            return
         for callback in self._on_receipts:
             link.on_receipts(callback)
         for on_beats in (self._note_beats, *self._on_beats):
@@ -149,9 +162,6 @@ class Station:
             link.on_faults(on_faults)
         for on_connected in self._on_connected:
             link.on_connected(on_connected)
-        self.link = link
-        if not link.start(wait_s=5.0):
-            log.error("broker not reachable yet: %s", link.problem)
 
     def _start_broker(self, engine: OwnBroker) -> RunningBroker:
         settings = self._settings
@@ -325,6 +335,7 @@ class Station:
         if settings.engine != "external":
             return BrokerAddress(*self.address, HUB_NAME, self._runtime.secrets.broker_password)
         first, *others = settings.doors
+        duties = self._runtime.duties
         return BrokerAddress(
             *first,
             settings.username,
@@ -332,6 +343,7 @@ class Station:
             tls=settings.tls,
             ca_file=str(settings.ca_file) if settings.ca_file else None,
             others=tuple(others),
+            only_speaks="" if duties.has(Role.BRIDGE) else f"{settings.username}-{duties.name}-{secrets.token_hex(4)}",
         )
 
     def _now_ms(self) -> int:

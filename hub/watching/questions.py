@@ -21,6 +21,7 @@ from hub.core.runtime import Runtime
 from hub.speakers.models import Speaker
 from hub.speakers.settings import MqttSettings
 from hub.speakers.station import Station
+from hub.watching.processes import processes
 from hub.watching.settings import WatchSettings
 
 SLOW_MS: Final = 500.0
@@ -40,6 +41,7 @@ def add_questions(checks: Checks) -> None:
         "certificate": certificate,
         "address": address,
         "backup": backup,
+        "processes": processes,
     }.items():
         checks.add(name, question)
 

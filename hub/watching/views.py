@@ -12,6 +12,7 @@ from hub.core.checks import Checks, Finding, Level, worst
 from hub.core.errors import NotAllowed
 from hub.core.gauges import Gauges
 from hub.core.runtime import Runtime, runtime
+from hub.watching import processes
 from hub.watching.metrics import Metrics
 from hub.watching.settings import WatchSettings
 from hub.web.guards import permission_required
@@ -54,8 +55,15 @@ def system() -> ResponseReturnValue:
     findings = hub.get(Checks).ask(hub)
     with reading() as session:
         numbers = hub.get(Gauges).read(session)
+        running = processes.all_known(session)
     lines = [(TONES[f.level], _words(f)) for f in findings]
-    return render_template("hub/watching/system.html", lines=lines, worst=TONES[worst(findings)], numbers=numbers)
+    return render_template(
+        "hub/watching/system.html",
+        lines=lines,
+        worst=TONES[worst(findings)],
+        numbers=numbers,
+        processes=[(each, processes.is_gone(each, hub.now())) for each in running],
+    )
 
 
 def _words(finding: Finding) -> str:

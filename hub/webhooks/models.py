@@ -21,6 +21,7 @@ class EventKind(StrEnum):
     SILENT = "speakers.silent"
     BACK = "speakers.back"
     COMPLAINT = "complaint.new"
+    FIGURE = "figure.alarm"
     TEST = "test"
 
 

@@ -1,6 +1,7 @@
 """Somebody has answered: by link, by the reply 1, by a button, or on the telephone; and errands that are done."""
 
 import unicodedata
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,9 +16,13 @@ from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.db import Sessions, like_below
 from hub.core.errors import BadInput, NotFound, WrongState
+from hub.duty import service as duty
+from hub.residents.phones import PhoneSafe
 
 YES: Final = frozenset({"1", "收到", "收到1", "1收到", "已收到"})
 LONGEST_RESULT: Final = 200
+MOST_PHONED: Final = 4
+"""So many people of the roster are shown with their numbers for one place."""
 
 
 def answer(session: Session, try_id: UUID, how: How, *, origin: str = "", now: datetime) -> CallTry:
@@ -100,6 +105,30 @@ def means_yes(text: str) -> bool:
     """Return whether a message says nothing but that it was read."""
     plain = "".join(c for c in unicodedata.normalize("NFKC", text) if c.isalnum())
     return plain in YES
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """Somebody to be phoned, with the whole number."""
+
+    name: str
+    title: str
+    number: str
+
+
+def numbers_for(
+    session: Session, actor: Actor, errand_id: UUID, *, safe: PhoneSafe, now: datetime
+) -> tuple[Errand, list[Reachable]]:
+    """Return whom to phone about an open place: its own people, then those above. The log says who looked."""
+    errand = session.get(Errand, errand_id)
+    if errand is None or not actor.may(Permission.SEE, errand.region_path):
+        raise NotFound("errand_unknown")
+    actor.require(Permission.STOP, errand.region_path)
+    if errand.closed_at is not None:
+        raise WrongState("errand_done")
+    people = duty.on_call(session, errand.region_path, now=now)[:MOST_PHONED]
+    log.record(session, actor, "phone.reveal", f"errand:{errand.id}", errand.region_path, now)
+    return errand, [Reachable(p.name, p.title, safe.open(p.sealed).removeprefix("+86")) for p in people]
 
 
 def finish(session: Session, actor: Actor, errand_id: UUID, result: str, *, now: datetime) -> Errand:

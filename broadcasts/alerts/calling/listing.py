@@ -1,8 +1,10 @@
 """What somebody who was called gets to see."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts.calling.models import Call, CallTry, Errand
@@ -10,6 +12,9 @@ from broadcasts.alerts.models import Alert
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound
 from hub.regions import service as regions
+
+COUNTY_ENDS: Final = "000000"
+"""How the codes of counties end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +45,15 @@ def incident_of(session: Session, actor: Actor, errand_id: UUID) -> UUID | None:
     if errand is None or not actor.may(Permission.SEE, errand.region_path):
         raise NotFound("errand_unknown")
     return errand.incident_id
+
+
+def answered(session: Session, alert_id: UUID) -> tuple[int, int]:
+    """Return in how many places people are called because of an alert, and where somebody has said that they know.
+
+    The county is told and asked for nothing: it does not count.
+    """
+    query = select(func.count(), func.count(Call.confirmed_at)).where(
+        Call.alert_id == alert_id, Call.region_code.not_like(f"%{COUNTY_ENDS}")
+    )
+    called, confirmed = session.execute(query).one()
+    return called, confirmed

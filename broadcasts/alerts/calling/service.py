@@ -26,7 +26,7 @@ from hub.duty import service as duty
 from hub.duty.models import DutyPerson
 from hub.regions import service as regions
 from hub.regions.models import Region
-from hub.regions.tree import Level, codes_in, path_of
+from hub.regions.tree import Level, codes_in, level_of, path_of
 from hub.speakers.models import Speaker
 
 GRAVE: Final = (Colour.RED, Colour.ORANGE)
@@ -37,6 +37,8 @@ SILENT_AFTER: Final = timedelta(seconds=60)
 """So long after it fired a loudspeaker that has not sounded counts as silent."""
 MOST_SPOTS: Final = 5
 """So many silent loudspeakers of a village are named; the others are counted."""
+MOST_NAMED: Final = 3
+"""So many places stand in a message to the county."""
 LOOKED_AT_FOR: Final = timedelta(minutes=20)
 
 
@@ -91,14 +93,18 @@ def _uncalled(session: Session, now: datetime) -> Sequence[UUID]:
 
 
 def _open_calls(session: Session, alert_id: UUID, now: datetime) -> None:
-    """One call for every village that is meant and for every township it touches; yellow and blue tell the township."""
+    """One call for every village that is meant and for every township it touches, and the county is told.
+
+    Yellow and blue tell the township alone.
+    """
     alert = session.get_one(Alert, alert_id, with_for_update=True)
     if session.scalar(select(Call.id).where(Call.alert_id == alert.id).limit(1)) is not None:
         return
     paths = Audience.from_json(alert.audience).paths
-    places = _places(
-        session, paths, levels=(Level.VILLAGE, Level.TOWNSHIP) if alert.colour in GRAVE else (Level.TOWNSHIP,)
-    )
+    grave = alert.colour in GRAVE
+    places = _places(session, paths, levels=(Level.VILLAGE, Level.TOWNSHIP) if grave else (Level.TOWNSHIP,))
+    if grave:
+        places = sorted({*places, *(codes_in(path)[0] for path in paths)})
     for code in places:
         session.add(
             Call(
@@ -129,20 +135,26 @@ def _call_next(session: Session, call_id: UUID, calling: Calling, now: datetime)
         call.state = CallState.ENDED
         return False
     tried = session.scalars(select(CallTry).where(CallTry.call_id == call.id)).all()
-    if tried and alert.colour in GRAVE:
+    asks = _asks(call, alert)
+    if tried and asks:
         _open_errand(session, alert, call, calling, now)
     person = _next_person(session, call, tried, now)
     if person is None:
-        call.state = CallState.NOBODY
-        if alert.colour in GRAVE:
+        call.state = CallState.NOBODY if asks else CallState.ENDED
+        if asks:
             _open_errand(session, alert, call, calling, now)
         return False
     one = _note_try(session, call, person, len(tried) + 1, now)
     _write(session, call, alert, (one, person), calling, now)
     call.next_at = now + calling.wait
-    if alert.colour not in GRAVE:
+    if not asks:
         call.state = CallState.ENDED
     return True
+
+
+def _asks(call: Call, alert: Alert) -> bool:
+    """Return whether somebody has to answer: where it is grave, in villages and townships. The county is only told."""
+    return alert.colour in GRAVE and level_of(call.region_code) is not Level.COUNTY
 
 
 def _next_person(session: Session, call: Call, tried: Sequence[CallTry], now: datetime) -> DutyPerson | None:
@@ -174,16 +186,10 @@ def _write(
     session: Session, call: Call, alert: Alert, who: tuple[CallTry, DutyPerson], calling: Calling, now: datetime
 ) -> None:
     one, person = who
-    own = person.region_path == call.region_path
-    name = "notice" if alert.colour not in GRAVE else "call" if own or one.turn == 1 else "above"
-    place = regions.names(session, {call.region_code}).get(call.region_code, "")
-    text = texts()[name].format(
-        title=alert.title, place=place, link=f"{calling.base_url()}/c/{token_of(one.id, calling.key)}"
-    )
     direct.write_to(
         session,
         run_id=one.id,
-        text=text,
+        text=_text(session, call, alert, who, calling),
         phone=(person.phone_index, person.sealed, person.masked),
         person_id=person.id,
         region_path=person.region_path,
@@ -191,6 +197,21 @@ def _write(
         settings=calling.sms,
         now=now,
     )
+
+
+def _text(session: Session, call: Call, alert: Alert, who: tuple[CallTry, DutyPerson], calling: Calling) -> str:
+    one, person = who
+    if level_of(call.region_code) is Level.COUNTY:
+        codes = Audience.from_json(alert.audience).regions
+        known = regions.names(session, set(codes))
+        place = wording().listed([known.get(code, code) for code in codes[:MOST_NAMED]])
+        link = f"{calling.base_url()}/emergency/{alert.id}"
+        return texts()["county"].format(title=alert.title, place=place, link=link)
+    own = person.region_path == call.region_path
+    name = "notice" if not _asks(call, alert) else "call" if own or one.turn == 1 else "above"
+    place = regions.names(session, {call.region_code}).get(call.region_code, "")
+    link = f"{calling.base_url()}/c/{token_of(one.id, calling.key)}"
+    return texts()[name].format(title=alert.title, place=place, link=link)
 
 
 def _is_over(session: Session, alert: Alert) -> bool:

@@ -20,7 +20,7 @@ from hub.core.db import like_below
 from hub.core.errors import NotFound
 from hub.regions import service as regions
 from hub.regions.service import Node
-from hub.regions.tree import Level
+from hub.regions.tree import Level, codes_in, path_of
 from hub.speakers import registry
 from hub.speakers.registry import Count
 
@@ -35,6 +35,8 @@ class Cell:
     plan_id: UUID | None
     state: PlanState | None
     version: int
+    above: str = ""
+    """The place above whose plan in force holds here, where there is none of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Board:
     missing: int
     waiting: int
     in_force: int
+    lent: int
+    """How many cases a plan from above covers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,8 @@ def board(session: Session, actor: Actor, home: str) -> Board:
     codes = [code for code, _ in known]
     home = home if home in codes else codes[0] if codes else ""
     found = _latest_of(session, home)
-    rows = tuple(Row(kind, tuple(_cell(found, kind, colour) for colour in Colour)) for kind in hazards().values())
+    lent = _lent(session, home)
+    rows = tuple(Row(kind, tuple(_cell(found, lent, kind, colour) for colour in Colour)) for kind in hazards().values())
     states = [version.state for version in found.values()]
     return Board(
         home=home,
@@ -96,6 +101,7 @@ def board(session: Session, actor: Actor, home: str) -> Board:
         missing=len(rows) * len(Colour) - len(found),
         waiting=states.count(PlanState.WAITING),
         in_force=states.count(PlanState.APPROVED),
+        lent=sum(bool(cell.above) for row in rows for cell in row.cells),
     )
 
 
@@ -104,6 +110,31 @@ def page(session: Session, actor: Actor, plan_id: UUID) -> PlanPage:
     plan = session.get(Plan, plan_id)
     if plan is None or not actor.may(Permission.SEE, plan.home_path):
         raise NotFound("plan_unknown")
+    return _page(session, actor, plan)
+
+
+def pages(
+    session: Session, actor: Actor, *, home: str, state: PlanState | None, after: UUID | None, limit: int
+) -> list[PlanPage]:
+    """Return plans the actor may see, those of one place or in one state if asked, in order of their ids."""
+    paths = actor.paths(Permission.SEE)
+    if not paths:
+        return []
+    query = (
+        select(Plan)
+        .join(PlanVersion, (PlanVersion.plan_id == Plan.id) & (PlanVersion.version == Plan.version))
+        .where(or_(*(Plan.home_path.like(like_below(path)) for path in paths)))
+    )
+    if home:
+        query = query.where(Plan.region_code == home)
+    if state is not None:
+        query = query.where(PlanVersion.state == state)
+    if after is not None:
+        query = query.where(Plan.id > after)
+    return [_page(session, actor, plan) for plan in session.scalars(query.order_by(Plan.id).limit(limit)).all()]
+
+
+def _page(session: Session, actor: Actor, plan: Plan) -> PlanPage:
     versions = session.scalars(
         select(PlanVersion).where(PlanVersion.plan_id == plan.id).order_by(PlanVersion.version.desc())
     ).all()
@@ -191,8 +222,26 @@ def _latest_of(session: Session, home: str) -> dict[tuple[str, Colour], PlanVers
     return {(plan.hazard, plan.colour): version for plan, version in rows}
 
 
-def _cell(found: dict[tuple[str, Colour], PlanVersion], kind: Hazard, colour: Colour) -> Cell:
+def _lent(session: Session, home: str) -> dict[tuple[str, Colour], str]:
+    """Return which place above has a plan in force that holds here too, the nearest one."""
+    if not home:
+        return {}
+    codes = codes_in(path_of(home))[:-1]
+    rows = session.execute(
+        select(Plan, PlanVersion)
+        .join(PlanVersion, (PlanVersion.plan_id == Plan.id) & (PlanVersion.version == Plan.version))
+        .where(Plan.region_code.in_(codes), PlanVersion.state == PlanState.APPROVED)
+        .order_by(Plan.home_path)
+    ).all()
+    names = regions.names(session, set(codes))
+    return {(plan.hazard, plan.colour): names.get(plan.region_code, "") for plan, _ in rows}
+
+
+def _cell(
+    found: dict[tuple[str, Colour], PlanVersion], lent: dict[tuple[str, Colour], str], kind: Hazard, colour: Colour
+) -> Cell:
     version = found.get((kind.key, colour))
     if version is None:
-        return Cell(colour, None, None, 0)
-    return Cell(colour, version.plan_id, version.state, version.version)
+        return Cell(colour, None, None, 0, lent.get((kind.key, colour), ""))
+    above = "" if version.state is PlanState.APPROVED else lent.get((kind.key, colour), "")
+    return Cell(colour, version.plan_id, version.state, version.version, above)

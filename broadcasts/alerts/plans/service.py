@@ -202,6 +202,18 @@ def in_force(session: Session, hazard_key: str, colour: Colour, paths: Sequence[
     return next((each for each in near_first if _is_as_signed(session, each.plan, each.version)), None)
 
 
+def usual_areas(session: Session, colour: Colour, path: str) -> dict[str, tuple[str, ...]]:
+    """Return where the signed plans that hold at a place are usually meant, by hazard. For showing alone."""
+    codes = codes_in(path)
+    rows = session.execute(
+        select(Plan.hazard, PlanVersion.regions)
+        .join(PlanVersion, (PlanVersion.plan_id == Plan.id) & (PlanVersion.version == Plan.version))
+        .where(Plan.region_code.in_(codes), Plan.colour == colour, PlanVersion.state == PlanState.APPROVED)
+        .order_by(Plan.home_path)
+    ).all()
+    return {row.hazard: tuple(row.regions) for row in rows}
+
+
 def signed_speech(session: Session) -> dict[str, dict[tuple[str, Colour], str]]:
     """Return what plans in force of the county and its townships say, by the code of their place, its name filled in.
 

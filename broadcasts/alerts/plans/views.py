@@ -150,12 +150,14 @@ def _form(draft: PlanDraft, *, errors: dict[str, str] | None = None) -> str:
     with reading() as session:
         tree = listing.tree(session, actor(), draft.home, draft.area)
         in_force = listing.find(session, draft.home, draft.hazard, draft.colour)
+        home_name = regions.names(session, {draft.home}).get(draft.home, "")
     return render_template(
         f"{PAGES}/edit.html",
         draft=draft,
         kind=hazard(draft.hazard),
         tree=tree,
         latest=in_force,
+        home_name=home_name,
         errors=errors or {},
     )
 

@@ -1,6 +1,6 @@
 """The time line of an incident: who did what, when, and how long each step took, gathered from everything recorded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,7 +16,9 @@ from broadcasts.loudspeaker.models import PlayOrder, SpeakerDelivery
 from broadcasts.sms.models import SmsMessage
 from broadcasts.sms.states import MessageState
 from hub.core.actor import Actor, Permission
+from hub.duty.models import DutyPerson
 from hub.regions import service as regions
+from hub.regions.tree import Level, level_of
 
 _HANDED_OVER = (MessageState.SENT, MessageState.NO_RECEIPT, MessageState.UNDELIVERED, MessageState.DELIVERED)
 
@@ -46,9 +48,19 @@ class Record:
     sources: tuple[IncidentSource, ...]
     calls: tuple[Call, ...] = ()
     errands: tuple[Errand, ...] = ()
+    tried: Mapping[UUID, CallTry] = field(default_factory=dict)
+    """Who was called last for a place, by its call."""
+    people: Mapping[str, Sequence[DutyPerson]] = field(default_factory=dict)
+    """Whom to phone for an open errand, by the code of its place."""
     names: dict[str, str] = field(default_factory=dict)
     may_write: bool = False
     may_close: bool = False
+    may_export: bool = False
+
+    @property
+    def asked(self) -> tuple[Call, ...]:
+        """Places where somebody has to answer; the county is only told."""
+        return tuple(call for call in self.calls if level_of(call.region_code) is not Level.COUNTY)
 
     @property
     def open_errands(self) -> tuple[Errand, ...]:
@@ -86,10 +98,28 @@ def record_of(session: Session, actor: Actor, incident_id: UUID) -> Record:
         sources=tuple(sources),
         calls=tuple(calls),
         errands=tuple(errands),
+        tried=_last_tries(session, calls),
+        people=_people(session, [errand for errand in errands if errand.closed_at is None]),
         names=names,
         may_write=incidents.may(actor, Permission.STOP, incident) and incident.closed_at is None,
         may_close=incidents.may(actor, Permission.EMERGENCY, incident) and incident.closed_at is None,
+        may_export=actor.may_somewhere(Permission.SEE_AUDIT),
     )
+
+
+def _last_tries(session: Session, calls: Sequence[Call]) -> dict[UUID, CallTry]:
+    query = select(CallTry).where(CallTry.call_id.in_([call.id for call in calls])).order_by(CallTry.turn)
+    return {one.call_id: one for one in session.scalars(query)}
+
+
+def _people(session: Session, errands: Sequence[Errand]) -> dict[str, list[DutyPerson]]:
+    """Return the people of each place's own roster, in their order: who is nearest to it."""
+    paths = {errand.region_path: errand.region_code for errand in errands}
+    query = select(DutyPerson).where(DutyPerson.region_path.in_(paths), DutyPerson.removed_at.is_(None))
+    found: dict[str, list[DutyPerson]] = {}
+    for person in session.scalars(query.order_by(DutyPerson.turn)):
+        found.setdefault(paths[person.region_path], []).append(person)
+    return found
 
 
 def _of_sources(sources: Sequence[IncidentSource]) -> Iterator[Line]:

@@ -1,19 +1,22 @@
 """The pages of incidents: the list, the time line, notes, what is to be done, the evidence."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from broadcasts.alerts.calling import answering
+from broadcasts.alerts.calling import answering, listing
+from broadcasts.alerts.calling.answering import Reachable
 from broadcasts.alerts.incidents import service
-from broadcasts.alerts.record import export, timeline
+from broadcasts.alerts.record import closing, export, timeline
 from broadcasts.kinds import Mode
 from broadcasts.studio import Studio
 from hub.audit import log
 from hub.core.actor import Permission
-from hub.core.errors import BadInput, WrongState
+from hub.core.errors import BadInput, NotFound, WrongState
 from hub.core.runtime import Runtime, runtime
+from hub.residents.phones import PhoneSafe
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu, lazy_gettext
@@ -54,9 +57,33 @@ def every() -> ResponseReturnValue:
 @permission_required(Permission.SEE)
 def show(incident_id: UUID) -> ResponseReturnValue:
     """Show the time line."""
+    return _page(incident_id, None, ())
+
+
+@bp.post("/errands/<uuid:errand_id>/numbers")
+@permission_required(Permission.STOP)
+def numbers(errand_id: UUID) -> ResponseReturnValue:
+    """Show whom to phone about a place, with their numbers."""
+    try:
+        with work() as session:
+            errand, people = answering.numbers_for(
+                session, actor(), errand_id, safe=runtime().get(PhoneSafe), now=now()
+            )
+            incident_id = errand.incident_id
+    except WrongState as error:
+        flash(explain(error, language()), "bad")
+        people = []
+        with reading() as session:
+            incident_id = listing.incident_of(session, actor(), errand_id)
+    if incident_id is None:
+        raise NotFound("incident_unknown")
+    return _page(incident_id, errand_id, people)
+
+
+def _page(incident_id: UUID, asked: UUID | None, people: Sequence[Reachable]) -> str:
     with reading() as session:
         record = timeline.record_of(session, actor(), incident_id)
-    return render_template(f"{PAGES}/one.html", record=record, now=now())
+    return render_template(f"{PAGES}/one.html", record=record, now=now(), asked=asked, people=people)
 
 
 @bp.post("/incidents/<uuid:incident_id>/notes")
@@ -75,8 +102,11 @@ def note(incident_id: UUID) -> ResponseReturnValue:
 @permission_required(Permission.SEE)
 def close(incident_id: UUID) -> ResponseReturnValue:
     """Note that it is over."""
-    with work() as session:
-        service.close(session, actor(), incident_id, now=now())
+    try:
+        with work() as session:
+            closing.close(session, actor(), incident_id, now=now())
+    except WrongState as error:
+        flash(explain(error, language()), "bad")
     return redirect(url_for("incidents.show", incident_id=incident_id))
 
 

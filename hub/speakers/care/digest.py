@@ -1,4 +1,7 @@
-"""The daily summary (每日小结): how every township's loudspeakers stand at eight in the morning."""
+"""The daily summary (每日小结): how every township's loudspeakers stand at eight in the morning.
+
+Loudspeakers for drills are not counted: nobody lives by them.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -95,7 +98,7 @@ def _of(townships: dict[str, Township], path: str) -> Township:
 def _counts(session: Session, actor: Actor, townships: dict[str, Township]) -> None:
     rows = session.execute(
         select(Speaker.region_path, func.count(), func.count().filter(Speaker.online.is_(True)))
-        .where(Speaker.state == SpeakerState.ACTIVE, visible(actor, None))
+        .where(Speaker.state == SpeakerState.ACTIVE, Speaker.drill.is_(False), visible(actor, None))
         .group_by(Speaker.region_path)
     )
     for path, total, online in rows:
@@ -105,7 +108,12 @@ def _counts(session: Session, actor: Actor, townships: dict[str, Township]) -> N
 
 
 def _silent(session: Session, actor: Actor, townships: dict[str, Township], mending: set[str]) -> None:
-    query = select(Speaker).where(Speaker.state == SpeakerState.ACTIVE, Speaker.online.is_(False), visible(actor, None))
+    query = select(Speaker).where(
+        Speaker.state == SpeakerState.ACTIVE,
+        Speaker.online.is_(False),
+        Speaker.drill.is_(False),
+        visible(actor, None),
+    )
     for speaker in session.scalars(query.order_by(Speaker.id).options(load_only(*_SAID, Speaker.online_since))):
         since = speaker.online_since if speaker.seen_at is not None else None
         _of(townships, speaker.region_path).silent.append(Silent(speaker, since, speaker.id in mending))

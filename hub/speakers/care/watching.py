@@ -158,7 +158,7 @@ class Watch:
 
 def attach(runtime: Runtime, station: Station) -> None:
     """Offer this room's services and listen to the station; nothing is started."""
-    awaited = runtime.provide(Awaited, Awaited())
+    awaited = runtime.provide(Awaited, Awaited(everything=not runtime.duties.whole))
     watch = runtime.provide(Watch, Watch(runtime, station, awaited))
     runtime.provide(Patrol, Patrol(runtime, station, awaited))
     station.on_receipts(watch.receipts)

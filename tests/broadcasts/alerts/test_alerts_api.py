@@ -9,10 +9,11 @@ import pytest
 from apilab import NOWHERE, Program, audit_count, fields_of, problem_of, program
 from conftest import SetClock
 from flask_openapi3.openapi import OpenAPI
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from broadcasts.alerts import firing
 from broadcasts.alerts.models import Alert
+from broadcasts.alerts.plans.models import PlanState, PlanVersion
 from broadcasts.delivery.rules import Rules
 from hub.core.runtime import Runtime
 
@@ -162,3 +163,36 @@ def test_a_stranger_neither_sees_nor_ends_it(as_: Programs, runtime: Runtime) ->
     with runtime.sessions.read() as session:
         assert audit_count(session) == before
     assert as_("duty").get(f"/alerts/{armed['id']}").json["state"] == "armed"  # type: ignore[index]
+
+
+def test_a_second_person_confirms_by_api_what_no_plan_says(as_: Programs, runtime: Runtime, clock: SetClock) -> None:
+    with runtime.sessions.begin() as session:
+        session.execute(update(PlanVersion).values(state=PlanState.WITHDRAWN))
+    proposed = as_("duty").made("/alerts", WISH)
+    path = f"/alerts/{proposed['id']}/confirm"
+    assert (proposed["state"], proposed["authority"]) == ("proposed", None)
+    problem_of(as_("duty").post(path, {"speakers_confirmed": 4}), 403, "alert_own")
+    problem_of(as_("approver").post(path, {"speakers_confirmed": 5}), 409, "alert_reach_differs")
+    problem_of(as_("clerk").post(path, {"speakers_confirmed": 4}), 403, "not_allowed")
+    problem_of(as_("strange_duty").post(path, {"speakers_confirmed": 4}), 404, "alert_unknown")
+    assert alerts(runtime) == 1
+    armed = as_("approver").made(path, {"speakers_confirmed": 4})
+    assert (armed["state"], armed["authority"], armed["confirmed_by"]) == ("armed", "second_person", "北镇副镇长")
+    fire(runtime, clock)
+
+
+@pytest.mark.parametrize(("verb", "act"), [("take-back", "correction"), ("all-clear", "all_clear")])
+def test_what_went_out_is_taken_back_or_cleared_once(
+    as_: Programs, runtime: Runtime, clock: SetClock, verb: str, act: str
+) -> None:
+    duty = as_("duty")
+    armed = duty.made("/alerts", WISH)
+    problem_of(duty.post(f"/alerts/{armed['id']}/{verb}"), 409, "alert_nothing_to_end")
+    fire(runtime, clock)
+    for login, code in (("viewer", "not_allowed"), ("strange_duty", "alert_unknown")):
+        problem_of(as_(login).post(f"/alerts/{armed['id']}/{verb}"), 403 if login == "viewer" else 404, code)
+    said = duty.made(f"/alerts/{armed['id']}/{verb}")
+    assert (said["act"], said["follows_id"], said["incident_id"]) == (act, armed["id"], armed["incident_id"])
+    assert duty.made(f"/alerts/{armed['id']}/{verb}")["id"] == said["id"]
+    assert duty.get(f"/alerts/{armed['id']}").json["state"] == "stopped"  # type: ignore[index]
+    assert alerts(runtime) == 2

@@ -18,11 +18,13 @@ from broadcasts.alerts.calling.answering import means_yes
 from broadcasts.alerts.calling.models import Call, CallState, CallTry, Errand, ErrandKind, How
 from broadcasts.alerts.calling.service import Calling
 from broadcasts.alerts.calling.tokens import token_of, try_of
+from broadcasts.alerts.incidents.models import Incident
 from broadcasts.delivery.rules import Rules
 from broadcasts.loudspeaker import listing
 from broadcasts.sms import inbound
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.reports import Inbound
+from hub.audit.models import AuditEntry
 from hub.core.actor import SYSTEM
 from hub.core.errors import BadInput
 from hub.core.runtime import Runtime
@@ -271,3 +273,46 @@ def test_the_roster_page_keeps_numbers_hidden_and_strangers_out(runtime: Runtime
         gone = session.get_one(DutyPerson, person.id)
         assert gone.sealed == b""
         assert session.scalars(select(SmsMessage)).first() is None
+
+
+def test_an_incident_stays_open_while_somebody_has_to_be_phoned_and_shows_their_number_to_who_may_call(
+    runtime: Runtime, clock: SetClock, sign_in: SignIn
+) -> None:
+    duty = sign_in("duty")
+    fired(runtime, clock, duty)
+    pass_time(runtime, clock)
+    pass_time(runtime, clock, 5.1)
+    with runtime.sessions.read() as session:
+        errand = session.scalars(select(Errand).where(Errand.subject == BRIDGE)).one()
+    page = f"/incidents/{errand.incident_id}"
+    assert "桥支书" in duty.get(page).text
+    assert "13800002001" not in duty.get(page).text
+    shown = duty.post(f"/errands/{errand.id}/numbers").text
+    assert "tel:13800002001" in shown
+    assert sign_in("viewer").post(f"/errands/{errand.id}/numbers").status_code == 403
+    assert sign_in("strange_duty").post(f"/errands/{errand.id}/numbers").status_code == 404
+    duty.post(f"{page}/close")
+    with runtime.sessions.read() as session:
+        assert session.get_one(Incident, errand.incident_id).closed_at is None
+        assert session.scalars(select(AuditEntry.deed).where(AuditEntry.deed == "phone.reveal")).all() == [
+            "phone.reveal"
+        ]
+        left = session.scalars(select(Errand.id).where(Errand.closed_at.is_(None))).all()
+    for one in left:
+        duty.post(f"/errands/{one}/done", data={"result": "打通了，知道了"})
+    duty.post(f"{page}/close")
+    with runtime.sessions.read() as session:
+        assert session.get_one(Incident, errand.incident_id).closed_at is not None
+
+
+def test_the_county_is_told_at_once_and_asked_for_nothing(runtime: Runtime, clock: SetClock, sign_in: SignIn) -> None:
+    address = fired(runtime, clock, sign_in("duty"))
+    pass_time(runtime, clock)
+    assert called(runtime, COUNTY) == ["县值班"]
+    text = message_to(runtime, "县值班")
+    assert text.startswith("【村响】告知：低温冰冻·红色，桥村已经播发，不用回复。")
+    assert text.endswith(f"http://hub{address}")
+    pass_time(runtime, clock, 20)
+    assert (called(runtime, COUNTY), state_of(runtime, COUNTY)) == (["县值班"], CallState.ENDED)
+    assert (ErrandKind.PHONE, COUNTY, False) not in errands(runtime)
+    assert "叫应：0 / 2 处有人应了" in sign_in("duty").get(address).text

@@ -49,7 +49,7 @@ def test_the_time_line_says_who_what_when_and_how_long(runtime: Runtime, clock: 
     for words in (
         "北镇值班员 按下播发：低温冰冻·红色，4 只喇叭",
         "命令交给喇叭网，应响 4 只",
-        "用了 3.3 秒",
+        "3.3 秒",
         "第一只喇叭响",
         "北镇值班员 记：老桥已经封了",
         "北镇值班员 撤回，播更正",

@@ -1,15 +1,23 @@
 """The emergency pack: words without places, made once, given out whole, never swept away."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from builders import BRIDGE, COUNTY, EARLIER, FERRY, NORTH, a_county, an_actor, the_actor
 from sqlalchemy.orm import Session
 
+from broadcasts.alerts import service
+from broadcasts.alerts.asking import ask
+from broadcasts.alerts.desk import audience_of
 from broadcasts.alerts.hazards import MOST_PACKED, hazards, pack_colours, slot_of, wording
+from broadcasts.alerts.models import Alert, Authority
 from broadcasts.alerts.pack import BETWEEN_S, FAILED_S, ROUND_S, Packer
 from broadcasts.alerts.plans import service as plans
 from broadcasts.alerts.plans import starting
+from broadcasts.alerts.voice import speak
+from broadcasts.alerts.wishes import Wish
+from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.sound import ReleasedSound
 from broadcasts.kinds import Colour
 from broadcasts.settings import SpeechSettings
@@ -192,3 +200,27 @@ def test_plans_of_county_and_townships_are_what_is_kept(session: Session) -> Non
     starting.sign_all(session, NORTH, signers, now=EARLIER)
     said = plans.signed_speech(session)[NORTH]
     assert "北镇" in said["flash_flood", Colour.RED]
+
+
+def test_when_no_voice_works_a_plans_words_are_left_to_what_loudspeakers_keep(runtime: Runtime, app: object) -> None:
+    studio = a_studio(runtime.config.data_dir / "silent", "broken")
+    spoken = speak(studio, "紧急通知！", Colour.RED)
+    assert (spoken.stand_in, spoken.engine) == (True, LAST_RESORT)
+    rules, now = runtime.get(Rules), runtime.now()
+    with runtime.sessions.begin() as session:
+        duty = the_actor(session, "duty")
+
+        def armed(key: str, colour: Colour, *, own_words: bool = False) -> Alert:
+            laid = ask(session, duty, kind="flash_flood", colour=colour, codes=[NORTH], sms=False, hushed=False)
+            words = laid.words
+            assert words is not None
+            said = replace(words, speech="紧急通知！老桥要塌了，不要过桥！") if own_words else words
+            wish = Wish(key, hazards()["flash_flood"], colour, said, audience_of(laid), 4, own_words, laid.place)
+            return service.arm(session, duty, wish, spoken, rules=rules, now=now)
+
+        plan, own, mild = armed("pack-1", Colour.RED), armed("pack-2", Colour.RED, own_words=True), None
+        if not rules.quiet.holds_at(now):
+            mild = armed("pack-3", Colour.YELLOW)
+        assert (plan.authority, plan.audio_sha256, plan.engine) == (Authority.PLAN, "", LAST_RESORT)
+        assert own.audio_sha256, "what somebody wrote just now is not what loudspeakers keep"
+        assert mild is None or mild.audio_sha256, "loudspeakers keep nothing for a yellow one"

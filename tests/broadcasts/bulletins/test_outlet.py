@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -9,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from apilab import program
 from caplab import BRIDGE, NORTH, NOW, codes, document, hand_in
+from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from lxml import etree
 from sqlalchemy import select
@@ -254,3 +256,24 @@ def test_the_message_of_chinese_platforms_says_that_it_is_unverified(runtime: Ru
     assert root.findtext("MsgBasicInfo/EventType") == "11A51"
     assert root.findtext("MsgBasicInfo/SendTime") == "2026-11-23 10:00:00"
     assert root.findtext("MsgContent/AreaCode") == BRIDGE
+
+
+def test_the_hubs_own_documents_are_listed_with_all_their_forms_for_who_answers_for_the_place(
+    app: OpenAPI, runtime: Runtime, key: SigningKey, sign_in: Callable[[str], FlaskClient]
+) -> None:
+    duty = sign_in("duty")
+    assert "还没有发过" in duty.get("/cap/").text
+    fired(runtime)
+    (notice,) = publish(runtime, key)
+    page = duty.get("/cap/").text
+    assert "山洪·红色" in page
+    assert "发出去的文件" in duty.get("/warnings").text
+    for address, first in ((f"/cap/{notice.id}.xml", "<?xml"), (f"/cap/{notice.id}/ebm.xml", "<?xml")):
+        assert f'href="{address}"' in page
+        assert duty.get(address).text.startswith(first)
+    assert f'href="/emergency/{notice.alert_id}"' in page
+    assert 'href="/cap/feed.atom"' in page
+    assert "山洪·红色" not in sign_in("strange_duty").get("/cap/").text
+    assert app.test_client().get("/cap/").status_code == 302
+    older = duty.get(f"/cap/?before={notice.sent.isoformat().replace('+', '%2B')}_{notice.id}").text
+    assert "山洪·红色" not in older

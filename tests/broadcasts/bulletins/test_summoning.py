@@ -4,14 +4,17 @@ from datetime import timedelta
 
 import pytest
 from builders import COUNTY, NORTH, SOUTH, the_actor
-from caplab import NOW, document, hand_in, info
+from caplab import NOW, area, document, geocode, hand_in, info
 from sqlalchemy import select
 
 from broadcasts.alerts.calling.service import Calling
+from broadcasts.alerts.wishes import Spoken
 from broadcasts.bulletins import deciding, intake, listing, summoning
+from broadcasts.bulletins.deciding import Passing
 from broadcasts.bulletins.models import Bulletin, Envelope
 from broadcasts.delivery.rules import Rules
 from broadcasts.feature import rules_of
+from broadcasts.kinds import Colour
 from broadcasts.sms.models import SmsMessage, SmsRun
 from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
@@ -68,6 +71,29 @@ def test_nobody_answers_and_everybody_up_to_the_county_was_called_once(runtime: 
     taken_in(runtime, document())
     found = [summoned(runtime, calling, minutes) for minutes in (0, 5, 10, 15, 20)]
     assert found[-1] == ["4001", "4002", "4003"], "and nobody of another township"
+
+
+def test_a_countys_grave_warning_calls_each_townships_first_until_that_township_has_passed_it_on(
+    runtime: Runtime, calling: Calling
+) -> None:
+    bulletin = taken_in(runtime, document(info(areas=area(geocode(COUNTY)))))
+    assert sorted(summoned(runtime, calling, 0)) == ["4001", "4003", "4004"]
+    with runtime.sessions.begin() as session:
+        rules, duty_officer = runtime.get(Rules), the_actor(session, "duty")
+        passing = Passing("county-wide-1", Colour.ORANGE, 4, sms=False)
+        deciding.take(session, duty_officer, bulletin.id, passing, Spoken(None, ""), rules=rules, now=NOW)
+        told = listing.sheet(session, duty_officer, bulletin.id, colour=None, hushed=False, now=NOW)
+        assert {one.name for one in told.summoned} == {"镇甲", "县丙", "南镇"}
+        duty.add_person(
+            session, SYSTEM, PersonInput(SOUTH, "南乙", "", "13800004005"), safe=runtime.get(PhoneSafe), now=NOW
+        )
+    assert sorted(summoned(runtime, calling, 5)) == ["4001", "4003", "4004", "4005"], "the south has not decided yet"
+
+
+def test_a_countys_milder_warning_tells_the_county_alone(runtime: Runtime, calling: Calling) -> None:
+    mild = info(severity="Minor", event="暴雨蓝色预警", headline="暴雨蓝色预警", areas=area(geocode(COUNTY)))
+    taken_in(runtime, document(mild))
+    assert [summoned(runtime, calling, minutes) for minutes in (0, 30)] == [["4003"], ["4003"]]
 
 
 def test_a_milder_one_tells_the_first_once(runtime: Runtime, calling: Calling) -> None:

@@ -30,7 +30,7 @@ from broadcasts.loudspeaker.intake import Intake
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.loudspeaker.orders import Sound
 from broadcasts.loudspeaker.states import PlayState
-from broadcasts.reports import service
+from broadcasts.reports import gaps, service
 from broadcasts.reports.counted import Figures
 from broadcasts.reports.forms import SHARES
 from broadcasts.reports.periods import Period, Span
@@ -174,7 +174,7 @@ def test_every_figure_equals_a_recount_by_plain_sql(runtime: Runtime, seed: int,
             assert tuple(counted) == (figures.meant, figures.finished, figures.answered, figures.played_ms), line.name
             heard = session.execute(text(HEARD), path).one()
             assert tuple(heard) == (figures.items, figures.emergencies, figures.quiet), line.name
-        assert sum(count for _, count in found.by_day) == found.place.figures.items
+        assert sum(count for _, count in found.by_part) == found.place.figures.items
         assert found.place.figures.meant == sum(line.figures.meant for line in found.lines)
         assert figures_of(found) == before, "what was added up says the same in every figure"
 
@@ -263,7 +263,7 @@ def test_a_stranger_gets_nothing(runtime: Runtime) -> None:
         with pytest.raises(NotFound):
             the_report(session, runtime, "stranger", NORTH)
         with pytest.raises(NotFound):
-            service.gaps(session, the_actor(session, "stranger"), NORTH)
+            gaps.coverage(session, the_actor(session, "stranger"), NORTH)
         with pytest.raises(NotAllowed):
             service.set_rules(session, the_actor(session, "clerk"), list(DEFAULTS), now=NOON)
 
@@ -282,7 +282,7 @@ def test_rules_are_settled_for_the_county_and_noted(sign_in: SignIn, runtime: Ru
     assert client.post("/coverage/rules", data={**form, "weight-online": "40"}).status_code == 302
     with runtime.sessions.read() as session:
         assert service.rules_of(session)[0] == Rule(Metric.ONLINE, 40, 0.95, 0.7)
-    assert "25 / 0.95 / 0.7 → <b>40 / 0.95 / 0.7</b>" in client.get("/audit").text
+    assert "25 / 0.95 / 0.7 / 0.8 → <b>40 / 0.95 / 0.7</b>" in client.get("/audit").text
 
 
 def test_pages_ledger_and_sheets_show_the_same_counts(sign_in: SignIn, runtime: Runtime) -> None:
@@ -369,7 +369,7 @@ def test_the_ledger_of_approvals_names_everybody_who_looked_and_leads_to_the_rec
     columns = {str(name): number for number, name in enumerate(rows[0])}
     mine = [row for row in rows[1:] if row[columns["标题"]] == "停水通知"]
     assert [row[columns["结果"]] for row in mine] == ["退回", "通过"]
-    assert mine[1][columns["初审"]] == "北镇副镇长"
+    assert mine[1][columns["终审"]] == "北镇副镇长", "a single reviewer has the last word"
     assert mine[1][columns["播发记录号"]] == str(sent_id)
     assert sign_in("stranger").get(f"/coverage/approvals?{asked}").status_code == 404
     assert "停水通知" not in sign_in("stranger").get("/coverage/approvals?span=month&day=2026-11-23").text

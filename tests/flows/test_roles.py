@@ -1,0 +1,95 @@
+"""The same job by the whole hub in one process, and by a process for each role, some of them killed on the way."""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import builders
+import pytest
+from livehub import live_hub, until
+from roleslab import Place, people, several_processes
+
+from hub.core.clock import utc_now
+
+pytestmark = pytest.mark.slow
+LONG = os.environ.get("CUNXIANG_LONG") == "1"
+Call = Callable[..., dict[str, Any]]
+Ask = Callable[[str], list[tuple[Any, ...]]]
+HORNS = "SELECT state, count(*) FROM speaker_delivery WHERE speaker_id = 'horn-1' GROUP BY state ORDER BY state"
+
+
+def release(call: Call, **given: object) -> str:
+    """Write an announcement, hand it in, have it approved; return its id."""
+    body = {"title": "停水通知", "text": "下午停水。", "regions": [builders.BRIDGE], "repeats": 1, **given}
+    made = call("clerk", "POST", "/announcements", body)["id"]
+    seen = call("clerk", "POST", f"/announcements/{made}/submit")
+    call("approver", "POST", f"/announcements/{made}/approve", {"content_hash": seen["content_hash"]})
+    return str(made)
+
+
+def alarm(call: Call, key: str) -> str:
+    wish = {"hazard": "flash_flood", "colour": "red", "regions": [builders.BRIDGE], "sms": False}
+    horns = call("duty", "POST", "/alerts/preview", wish)["speakers"]
+    return str(call("duty", "POST", "/alerts", {**wish, "speakers_confirmed": horns, "form_key": key})["id"])
+
+
+def the_job(call: Call, ask: Ask, sounded: Callable[[], list[Path]], between: Callable[[int], None]) -> None:
+    """By the timetable, at once and with text messages, and an emergency that is stopped; each is heard once."""
+    release(call, when="once", at=round((utc_now() + timedelta(seconds=5)).timestamp() * 1000))
+    release(call, sms=True)
+    until(lambda: len(sounded()) == 1, 20, what="the announcement")
+    until(lambda: ask("SELECT state FROM sms_message") == [("delivered",)], 20, what="the text message")
+    between(1)
+    until(lambda: len(sounded()) == 2, 25, what="the timetable")
+    between(2)
+    until(lambda: ask(HORNS) == [("finished", 2)], 20, what="the ends")
+    alert = alarm(call, "in-the-night-1")
+    until(lambda: len(sounded()) == 3, 20, what="the emergency")
+    call("duty", "POST", f"/alerts/{alert}/stop")
+    until(lambda: ask(HORNS) == [("finished", 2), ("stopped", 1)], 15, what="the last receipt")
+    assert len(sounded()) == 3
+    assert ask("SELECT count(*) FROM broadcast") == [(3,)]
+    assert ask("SELECT count(*) FROM local_sms WHERE NOT reply") == [(1,)]
+
+
+@pytest.mark.skipif(not LONG, reason="other flows try one process; CUNXIANG_LONG=1 compares the two")
+def test_in_one_process(tmp_path: Path) -> None:
+    with live_hub(tmp_path, more={"broadcast": {"quiet_hours": (), "prepare_seconds": 3}}) as hub:
+        with hub.runtime.sessions.begin() as session:
+            keys = people(session, hub.runtime)
+        place = Place(tmp_path, hub.runtime, keys, hub.runtime.port)
+        the_job(place.call, place.ask, hub.sounded, lambda _: None)
+
+
+@pytest.mark.postgres
+def test_by_a_process_for_each_role_some_of_them_killed(tmp_path: Path, postgres_url: str) -> None:
+    with several_processes(tmp_path, postgres_url) as hub:
+        web = hub.start("web")
+        schedulers = [hub.start("scheduler") for _ in range(2)]
+        workers = [hub.start("worker", "--lanes", "emergency,normal"), hub.start("worker", "--lanes", "normal,bulk")]
+        bridges = [hub.start("bridge") for _ in range(2)]
+        until(lambda: hub.roles() == {"web", "scheduler", "worker", "bridge"}, 40, what=hub.said())
+        until(lambda: hub.ask("SELECT online FROM speaker WHERE id = 'horn-1'") == [(True,)], 20, what="the horn")
+
+        def between(step: int) -> None:
+            """Kill one of each role, at two moments; the others must do."""
+            if step == 1:
+                on_duty = hub.ask("SELECT pid FROM hub_process WHERE role = 'bridge' AND on_duty")
+                first = next(each for each in bridges if each.process.pid == on_duty[0][0])
+                for each in (first, schedulers[0]):
+                    each.kill()
+            else:
+                workers[0].kill()
+                workers.append(hub.start("worker", "--lanes", "emergency"))
+
+        try:
+            the_job(hub.call, hub.ask, hub.sounded, between)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{hub.said()}") from error
+        left = [each for each in hub.processes if each.alive]
+        assert web in left
+        for each in left:
+            assert each.end() < 10
+            assert each.process.exitcode == 0, hub.said()
