@@ -159,6 +159,7 @@ class Scene:
             begin, end = peer.ask_all(region_command(VILLAGE), message, self.count)
             found.append(Took(self.farm.arrived(command_id) - begin, end - begin))
             pause(self.count)
+            self.rest()
         peer.leave()
         return found
 
@@ -183,6 +184,15 @@ class Scene:
         committed = counting.wait(command_id)
         self.require_list(broadcast_id)
         return Took(self.farm.arrived(command_id) - begin, committed - begin)
+
+    @staticmethod
+    def rest() -> None:
+        """Between rounds, the same for both: what the hub notes a moment later belongs to its round.
+
+        An emergency finds everything cold; a peer asked again after half a second finds broker and devices warm.
+        """
+        time.sleep(NOTED_S)
+        until_idle(2)
 
     def require_list(self, broadcast_id: UUID) -> None:
         """The list of an emergency is written a moment after it went out: it must be there, and right."""
@@ -262,8 +272,7 @@ def measure(count: int, database: str, rounds: int) -> tuple[Took, Took]:
                 before, ours = memory_mb(), []
                 for _ in range(rounds):
                     ours.append(scene.hub_round(counting))
-                    time.sleep(NOTED_S)  # what is noted a moment later belongs to this round
-                    until_idle(2)
+                    scene.rest()
                 after = memory_mb()
             bare += scene.bare_rounds(BARE_ROUNDS)
     us, them = median(ours), median(bare)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.loudspeaker import listing, sheet, targets
+from broadcasts.loudspeaker import hurrying, listing, sheet, targets
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.states import FINAL, PlayState
 from broadcasts.loudspeaker.targets import Meant
@@ -95,6 +95,7 @@ def place(
     order.listed = not deferred
     session.add(order)
     if deferred:
+        hurrying.hand_over(session, order)
         return number  # written with what the caller adds, in one go
     session.flush()
     state = PlayState.SENT if sent_at else PlayState.QUEUED
@@ -153,6 +154,7 @@ def call_off(session: Session, broadcast_id: UUID, *, now: datetime) -> None:
     order = session.get(PlayOrder, broadcast_id, with_for_update=True)
     if order is None or order.stop_seq is not None:
         return
+    hurrying.look_first(session)
     order.stop_seq = registry.next_value(session, registry.COMMANDS)
     if order.state is OrderState.QUEUED:
         order.state = OrderState.CALLED_OFF

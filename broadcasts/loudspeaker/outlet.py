@@ -78,6 +78,10 @@ class Outlet:
         """Return the condition for orders that are to be sent now."""
         return (PlayOrder.state == OrderState.QUEUED) & (PlayOrder.starts_at <= now + self._lead)
 
+    def is_time_for(self, starts_at: datetime) -> bool:
+        """Return whether what starts then is to be sent now."""
+        return starts_at <= self._clock() + self._lead
+
     def _something_presses(self, urgency: int) -> bool:
         """Return whether a stop waits, or a play of a higher priority."""
         if urgency >= STOPPING:

@@ -11,6 +11,7 @@ from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.loudspeaker import listing, stopping
+from broadcasts.loudspeaker.hurrying import Hurried
 from broadcasts.loudspeaker.messages import STOP_FOR, Message, Messages, stop_id
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, PlayReceipt, SpeakerDelivery, StopOrder
 from broadcasts.loudspeaker.outlet import STOPPING, Outlet, Sent, Wire
@@ -68,6 +69,7 @@ class Sender:
         self._unnoted: dict[UUID, datetime] = {}
         self._list_after = timedelta(seconds=list_after_s)
         self._unlisted: dict[UUID, datetime] = {}
+        self._hurried = Hurried(sessions)
         self._came_back: set[str] = set()
         self._guard = threading.Lock()
 
@@ -91,10 +93,20 @@ class Sender:
         return IDLE_S if due is None else min(IDLE_S, max(0.01, (due - self._clock()).total_seconds()))
 
     def _round(self, back: set[str]) -> Sent:
-        done = self._send(back)
+        done = self._send_hurried()
+        if done is Sent.ALL:
+            done = self._send(back)
         if done is not Sent.ALL:
             self._write_lists()  # also while the broker is away, or something more urgent goes first
         return done
+
+    def _send_hurried(self) -> Sent:
+        """Send at once what was just written here. A stop that waits was given before, and does not concern it."""
+        while (order := self._hurried.take()) is not None:
+            known = order.broadcast_id in self._unlisted
+            if not known and self._outlet.is_time_for(order.starts_at) and (done := self._one(order)) is not Sent.ALL:
+                return done
+        return Sent.ALL
 
     def _send(self, back: set[str]) -> Sent:
         found = self._look(self._clock())
@@ -118,11 +130,13 @@ class Sender:
     def _look(self, now: datetime) -> _Due:
         """One look for all that may be due: an emergency waits for nothing but this."""
         to_stop = _stops_due(now)
+        pressing = to_stop.exists() | stopping.due(now).exists()
+        question = self._next(now).add_columns(pressing)
+        with self._sessions.glance() as session:
+            first = session.execute(question).first()
+        if first is not None and not first[1]:
+            return _Due((), (), first[0])
         with self._sessions.read() as session:
-            pressing = to_stop.exists() | stopping.due(now).exists()
-            first = session.execute(self._next(now).add_columns(pressing)).first()
-            if first is not None and not first[1]:
-                return _Due((), (), first[0])
             silences = [(o, stopping.unanswered(session, o)) for o in session.scalars(stopping.due(now)).all()]
             stops = session.scalars(to_stop.order_by(PlayOrder.priority.desc())).all()
             return _Due(silences, stops, first[0] if first is not None else None)
@@ -202,20 +216,25 @@ class Sender:
         """Send one after the other, beginning with what was found a moment ago, if anything was."""
         order = first or self._most_urgent()
         while order is not None:
-            now = self._clock()
-            plays = self._messages.plays(order) if order.expires_at > now else ()
-            done = self._outlet.all(plays, urgency=order.priority, name=f"play {order.broadcast_id}")
-            if done is not Sent.ALL:
+            if (done := self._one(order)) is not Sent.ALL:
                 return done
-            if not order.listed:
-                time.sleep(GIVE_WAY_S)
-            with self._sessions.begin() as session:
-                _note_sent(session, order.broadcast_id, now)
-            if order.listed:
-                self._unnoted[order.broadcast_id] = now + self._note_after
-            else:
-                self._unlisted[order.broadcast_id] = now + self._list_after
             order = self._most_urgent()
+        return Sent.ALL
+
+    def _one(self, order: PlayOrder) -> Sent:
+        now = self._clock()
+        plays = self._messages.plays(order) if order.expires_at > now else ()
+        done = self._outlet.all(plays, urgency=order.priority, name=f"play {order.broadcast_id}")
+        if done is not Sent.ALL:
+            return done
+        if not order.listed:
+            time.sleep(GIVE_WAY_S)
+        with self._sessions.begin() as session:
+            _note_sent(session, order.broadcast_id, now)
+        if order.listed:
+            self._unnoted[order.broadcast_id] = now + self._note_after
+        else:
+            self._unlisted[order.broadcast_id] = now + self._list_after
         return Sent.ALL
 
     def _write_lists(self, *, at_once: bool = False) -> Sent:

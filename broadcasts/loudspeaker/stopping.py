@@ -9,6 +9,7 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
+from broadcasts.loudspeaker.hurrying import look_first
 from broadcasts.loudspeaker.models import PlayReceipt, StopOrder
 from broadcasts.loudspeaker.targets import Meant, below
 from hub.core.actor import Actor, Permission
@@ -39,6 +40,7 @@ def stop_region(session: Session, actor: Actor, path: str, *, now: datetime) -> 
     )
     session.add(order)
     session.flush()
+    look_first(session)
     return order
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -71,8 +71,13 @@ def freeze(session: Session, meant: Meant) -> list[Target]:
 
 def freeze_counted(session: Session, meant: Meant) -> tuple[list[Target], int]:
     """Return what `freeze` does, and how many are meant: in one look where it can be, for who is in a hurry."""
-    commands, number = _counted(session, meant)
-    return numbered(session, commands), number
+    if not _plain(meant) or session.get_bind().dialect.name != "postgresql":
+        commands, number = _counted(session, meant)
+        return numbered(session, commands), number
+    taken = registry.taking(registry.COMMANDS).cte()  # SQLite cannot take the command's number in the same question
+    both = _highest_and_count(meant).add_columns(select(taken.c.value).scalar_subquery())
+    upto, number, seq = session.execute(both).one()
+    return numbered(session, [_to_region(meant.paths[0], upto, [])], seq), number
 
 
 def freeze_each(session: Session, all_meant: Sequence[Meant]) -> list[tuple[list[Target], int]]:
@@ -89,19 +94,27 @@ def _commands(session: Session, meant: Meant) -> list[Target]:
 
 
 def _counted(session: Session, meant: Meant) -> tuple[list[Target], int]:
-    if meant.only or meant.without or meant.drill or len(meant.paths) != 1:
+    if not _plain(meant):
         commands = _commands(session, meant)
         return commands, count(session, meant) if commands else 0
-    both = select(func.max(Speaker.number), func.count().filter(meant.where)).select_from(Speaker)
-    upto, number = session.execute(both).one()
+    upto, number = session.execute(_highest_and_count(meant)).one()
     return [_to_region(meant.paths[0], upto, [])], number
 
 
-def numbered(session: Session, targets: Sequence[Target]) -> list[Target]:
-    """Give commands their ids and numbers."""
+def _plain(meant: Meant) -> bool:
+    return len(meant.paths) == 1 and not (meant.only or meant.without or meant.drill)
+
+
+def _highest_and_count(meant: Meant) -> Select[int, int]:
+    return select(func.max(Speaker.number), func.count().filter(meant.where)).select_from(Speaker)
+
+
+def numbered(session: Session, targets: Sequence[Target], seq: int | None = None) -> list[Target]:
+    """Give commands their ids and numbers, beginning with `seq` where it was taken before."""
     if not targets:
         return []
-    seq = registry.next_value(session, registry.COMMANDS, len(targets))
+    if seq is None:
+        seq = registry.next_value(session, registry.COMMANDS, len(targets))
     return [{"id": str(uuid7()), "seq": seq + n, **target} for n, target in enumerate(targets)]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, or_, select, text
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from hub.audit.chain import GENESIS, digest
@@ -16,7 +16,8 @@ from hub.core.db import like_below
 from hub.core.errors import NotAllowed
 
 MOST_EXPORTED = 50_000
-_CHAIN_LOCK = 0x43585541  # any constant; one chain, one writer at a time on PostgreSQL
+_LOCK_AND_LOOK = "SELECT pg_advisory_xact_lock(1129862465); SELECT hash FROM audit_entry ORDER BY id DESC LIMIT 1"
+"""One chain, one writer at a time on PostgreSQL; the number is any constant."""
 
 
 def record(
@@ -38,9 +39,7 @@ class Deed:
 
 def record_each(session: Session, actor: Actor, deeds: Sequence[Deed], now: datetime) -> list[AuditEntry]:
     """Add an entry for each. Whoever else writes waits from here to the end of the unit of work: call it late."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CHAIN_LOCK})
-    previous = session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)) or GENESIS
+    previous = _newest_hash(session)
     entries = []
     for one in deeds:
         entry = AuditEntry(
@@ -61,6 +60,22 @@ def record_each(session: Session, actor: Actor, deeds: Sequence[Deed], now: date
     session.add_all(entries)
     session.flush()
     return entries
+
+
+def _newest_hash(session: Session) -> bytes:
+    """Return what the next entry is chained to, and let nobody else in before it is committed."""
+    newest = select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)
+    if session.get_bind().dialect.name != "postgresql":
+        return session.scalar(newest) or GENESIS
+    # Both in one trip. As one statement they would not do: it would look at the table as it was before the lock.
+    cursor = session.connection().connection.cursor()
+    try:
+        cursor.execute(_LOCK_AND_LOOK)
+        cursor.nextset()
+        row = cursor.fetchone()
+    finally:
+        cursor.close()
+    return bytes(row[0]) if row else GENESIS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """The database: base class, engine, units of work, column types that refuse what must not be stored."""
 
-from collections.abc import Iterator
+import select
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy import DateTime, Engine, MetaData, String, create_engine, event, make_url
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -92,8 +94,10 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    engine = create_engine(parsed, pool_size=20, max_overflow=20, pool_pre_ping=True, pool_use_lifo=True)
+    engine = create_engine(parsed, pool_size=20, max_overflow=20, pool_use_lifo=True)
     event.listen(engine, "connect", _prepare_postgresql)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", _server_check(engine))
     return engine
 
 
@@ -104,6 +108,43 @@ out before it is used again."""
 
 def _prepare_postgresql(connection: Any, record: ConnectionPoolEntry) -> None:
     connection.prepared_max = PREPARED
+
+
+RESTED_S: Final = 30.0
+"""After so long without use a connection is tried with a question: a firewall may have forgotten it without a word."""
+
+
+def _note_use(connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _server_check(engine: Engine) -> Callable[[Any, ConnectionPoolEntry, Any], None]:
+    """Make the check before a connection is used again, so that a restarted server spoils nobody's work.
+
+    A server that ends says so, and that lies here already: looking takes microseconds, asking as SQLAlchemy's pre-ping
+    does takes a trip, in an emergency too.
+    """
+    dialect = engine.dialect
+    gone = (OSError, dialect.loaded_dbapi.Error)
+
+    def check(connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:
+        try:
+            if time.monotonic() - record.info.get("used", 0.0) > RESTED_S:
+                dialect.do_ping(connection)
+            else:
+                _read_news(connection.pgconn)
+        except gone as error:
+            raise InvalidatePoolError from error
+
+    return check
+
+
+def _read_news(line: Any) -> None:
+    """Take in what the server said while nobody asked; a farewell raises the driver's OperationalError."""
+    poll = select.poll()
+    poll.register(line.socket, select.POLLIN)
+    while poll.poll(0):
+        line.consume_input()
 
 
 LONG_WAL = "wal_autocheckpoint=20000"
@@ -133,6 +174,10 @@ class Sessions:
         writing = engine.execution_options(will_write=True)
         self._write = sessionmaker(writing, expire_on_commit=False)
         self._read = sessionmaker(engine, expire_on_commit=False)
+        self._glance = self._read
+        if engine.dialect.name != "sqlite":
+            loose = engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._glance = sessionmaker(loose, expire_on_commit=False, autoflush=False)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -143,6 +188,10 @@ class Sessions:
                 session.flush()  # what the tables would refuse is refused
                 session.expunge_all()  # whoever still holds a row may read it
                 transaction.rollback()
+
+    def on_commit(self, callback: Callable[[Session], None]) -> None:
+        """Call back with every session of `begin()` that is committed, and at the end of its savepoints."""
+        event.listen(self._write, "after_commit", callback)
 
     def tidy_up(self) -> None:
         """Move what was written lately from SQLite's log into its file; nobody waits for it. Call it now and then."""
@@ -156,6 +205,12 @@ class Sessions:
     def read(self) -> Iterator[Session]:
         """Open a session that only reads."""
         with self._read() as session:
+            yield session
+
+    @contextmanager
+    def glance(self) -> Iterator[Session]:
+        """As `read`, for one hurried question: on PostgreSQL without the two trips that begin and end a transaction."""
+        with self._glance() as session:
             yield session
 
 

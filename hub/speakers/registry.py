@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from hub.audit import log
 from hub.core.actor import Actor, Permission
@@ -58,7 +59,7 @@ class Count:
 
 def next_value(session: Session, name: str, step: int = 1) -> int:
     """Return the first of `step` numbers that nobody else gets. Numbers only grow, across restarts."""
-    take = update(Counter).where(Counter.name == name).values(value=Counter.value + step).returning(Counter.value)
+    take = taking(name, step)
     found = session.execute(take).scalar()
     if found is None:
         # Several hubs may want the first number at once: one of them begins, all of them take.
@@ -66,6 +67,11 @@ def next_value(session: Session, name: str, step: int = 1) -> int:
         session.execute(new.values(name=name, value=0).on_conflict_do_nothing(index_elements=["name"]))
         found = session.execute(take).scalar_one()
     return int(found) - step + 1
+
+
+def taking(name: str, step: int = 1) -> ReturningUpdate[int]:
+    """Return the statement that takes `step` numbers and says the last; nothing, where none was ever taken."""
+    return update(Counter).where(Counter.name == name).values(value=Counter.value + step).returning(Counter.value)
 
 
 LEAP = 1_000_000

@@ -82,6 +82,17 @@ def test_one_occasion_is_released_once(session: Session, rules: Rules) -> None:
     assert len(session.scalars(select(Broadcast)).all()) == 1
 
 
+def test_one_emergency_is_released_once_and_nothing_is_half_done(runtime: Runtime, rules: Rules) -> None:
+    sessions = runtime.sessions
+    with sessions.begin() as session:
+        first = released(session, rules, kind=Kind.EMERGENCY).id
+    with pytest.raises(WrongState, match="broadcast_released_already"), sessions.begin() as session:
+        released(session, rules, kind=Kind.EMERGENCY)
+    with sessions.read() as session:
+        assert session.scalars(select(Broadcast.id)).all() == [first]
+        assert session.scalars(select(PlayOrder.broadcast_id)).all() == [first]
+
+
 def test_nothing_routine_sounds_at_midnight_whoever_asks(session: Session, rules: Rules) -> None:
     with pytest.raises(WrongState, match="quiet_hours"):
         released(session, rules, MIDNIGHT)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
-from sqlalchemy import String, text
+from sqlalchemy import Engine, String, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -140,3 +140,35 @@ def test_the_connection_used_last_is_used_next_because_its_caches_are_warm(sessi
     second.close()
     with sessions.engine.connect() as third:
         assert third.connection.dbapi_connection is warm
+
+
+@pytest.mark.postgres
+def test_a_server_that_cut_every_connection_spoils_nobodys_work(postgres_engine: Engine) -> None:
+    Own.metadata.create_all(postgres_engine)
+    sessions = Sessions(postgres_engine)
+    with sessions.read() as first, sessions.read() as second:
+        pids = {one.scalar(text("SELECT pg_backend_pid()")) for one in (first, second)}
+    assert len(pids) == 2
+    with sessions.begin() as session:
+        own = session.scalar(text("SELECT pg_backend_pid()"))
+        session.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> :own"), {"own": own})
+    cutter = postgres_engine.raw_connection()
+    cutter.close()
+    with sessions.read() as first, sessions.begin() as second, sessions.glance() as third:
+        for one in (first, second, third):
+            assert one.scalar(text("SELECT 1")) == 1
+
+
+@pytest.mark.postgres
+def test_a_glance_sees_what_was_committed_and_holds_nothing_open(postgres_engine: Engine) -> None:
+    Own.metadata.create_all(postgres_engine)
+    sessions = Sessions(postgres_engine)
+    with sessions.glance() as session:
+        assert session.get(Thing, "a") is None
+        stored(sessions, at=None)
+        assert session.scalar(text("SELECT count(*) FROM thing")) == 1
+    with sessions.begin() as session:  # the same connection, again with transactions
+        session.execute(text("DELETE FROM thing"))
+        session.rollback()
+    with sessions.glance() as session:
+        assert session.get(Thing, "a") is not None
