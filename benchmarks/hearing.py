@@ -32,14 +32,14 @@ ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:\d+")
 TOKEN: Final = re.compile(r'name="csrf-token" content="([^"]+)"')
 AREA, SPEAKERS = "990101001000", 30
 FORM: Final = {"hazard": "flash_flood", "colour": "red", "area": AREA, "sms": "0", "speakers": str(SPEAKERS)}
-PATIENCE_S: Final = 90.0
+PATIENCE_S: Final = 150.0
 COUNTDOWN_S: Final = 3.0
 VILLAGES, OF_A_VILLAGE, IN_ALL = [f"990101001{n:03}" for n in range(1, 7)], 5, 120
 PACKED: Final = 16
 BROKEN: Final = (
     "import broadcasts.speech.pyttsx3_engine as voice; voice.WORKER = ('/bin/false',); import cunxiang; cunxiang.main()"
 )
-ONE_VOICE: Final = {"CUNXIANG_SPEECH_ENGINES": '["pyttsx3"]', "CUNXIANG_SPEECH_FETCH_VOICE": "false"}
+ONE_VOICE: Final = '[speech]\nengines = ["pyttsx3"]\n'
 
 
 def until(found: Callable[[], bool], *, patience_s: float = PATIENCE_S) -> None:
@@ -54,15 +54,16 @@ def until(found: Callable[[], bool], *, patience_s: float = PATIENCE_S) -> None:
 class Demo:
     """A demo and the duty officer's browser."""
 
-    def __init__(self, folder: Path, *, broken: bool = False, env: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *, broken: bool = False, configuration: str = "") -> None:
         self.folder, self.browser = folder, requests.Session()
         self.address = ""
         out = (folder / "log").open("wb")
         program = ["-c", BROKEN] if broken else ["-m", "cunxiang"]
         command = [sys.executable, *program, "demo", "--port", "0", "--data-dir", str(folder / "data")]
-        self.process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
-        )
+        settings = folder / "config.toml"
+        settings.write_text(configuration, encoding="utf-8")
+        around = {**os.environ, "CUNXIANG_CONFIG": str(settings)}
+        self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=around)
         until(self._said)
         until(lambda: self.ask("SELECT count(*) FROM speaker WHERE online AND NOT drill")[0][0] == 120)
         self._token("/sign-in")
@@ -126,7 +127,7 @@ def show(name: str, found: Sequence[float]) -> None:
 
 def prepare(folder: Path) -> None:
     """Let a healthy demo make its pack, and wait until every loudspeaker has fetched it."""
-    demo = Demo(folder, env=ONE_VOICE)
+    demo = Demo(folder, configuration=ONE_VOICE)
     try:
         ready = "SELECT count(*) FROM speaker WHERE NOT drill AND pack_count >= ?"
         until(lambda: demo.ask(ready, PACKED)[0][0] == IN_ALL, patience_s=540)
@@ -140,7 +141,7 @@ def with_the_pack(folder: Path, number: int) -> None:
     pairs = itertools.combinations(VILLAGES, 2)
     kept: dict[str, list[float]] = {"first": [], "last": []}
     used: list[str] = []
-    demo = Demo(folder, broken=True, env=ONE_VOICE)
+    demo = Demo(folder, broken=True, configuration=ONE_VOICE)
     try:
         for pair in itertools.islice(pairs, number):
             wanted = OF_A_VILLAGE * len(pair)

@@ -13,6 +13,7 @@ from broadcasts.alerts.calling import views as calling
 from broadcasts.alerts.pack import Packer
 from broadcasts.alerts.plans import api as plan_api
 from broadcasts.alerts.plans import views as plans
+from broadcasts.alerts.record import api as incident_api
 from broadcasts.alerts.record import views as incidents
 from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
@@ -91,6 +92,7 @@ VERBS = (
     muting_api,
     alert_api,
     plan_api,
+    incident_api,
     bulletin_api,
     source_api,
     material_api,

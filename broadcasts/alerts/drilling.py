@@ -148,8 +148,10 @@ def _ended(session: Session, alert: Alert) -> tuple[str, datetime | None]:
 def _steps(moments: list[tuple[str, datetime | None]]) -> tuple[Step, ...]:
     found: list[Step] = []
     before: datetime | None = None
-    for key, at in moments:
-        if at is not None:
+    for key, noted in moments:
+        if noted is not None:
+            # A loudspeaker's clock may run behind the hub's; no step comes before the one it waited for.
+            at = max(noted, before or noted)
             found.append(Step(key, at, at - before if before is not None else None))
             before = at
     return tuple(found)

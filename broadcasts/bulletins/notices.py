@@ -10,8 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import exists, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, aliased, defer
 
+from broadcasts.alerts.firing import ENDINGS
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.bulletins.events import SEVERITY_OF
 from broadcasts.bulletins.models import Notice
@@ -30,12 +31,7 @@ KEY_LIFE: Final = timedelta(days=3650)
 REST_S: Final = 2.0
 BACK: Final = timedelta(days=2)
 """Older emergencies than that get no documents any more: after a long stand-still nobody wants them."""
-_PURPOSE = {
-    Act.ALERT: MsgType.ALERT,
-    Act.UPDATE: MsgType.UPDATE,
-    Act.CORRECTION: MsgType.CANCEL,
-    Act.ALL_CLEAR: MsgType.CANCEL,
-}
+_PURPOSE = {Act.ALERT: MsgType.ALERT, Act.UPDATE: MsgType.UPDATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +83,27 @@ class Publisher:
 
 
 def owing(session: Session, *, now: datetime) -> Sequence[tuple[UUID, MsgType]]:
-    """Return emergencies whose document is missing: sent and not told, stopped and not called off."""
+    """Return emergencies whose document is missing: sent and not told, stopped and not called off.
+
+    Nothing is called off twice: what is taken back or ended at once needs no Cancel of its own, and an ending that
+    comes after one is an Update.
+    """
+    ending = aliased(Alert)
     told = exists().where(Notice.alert_id == Alert.id, Notice.purpose != MsgType.CANCEL.value)
     off = exists().where(Notice.alert_id == Alert.id, Notice.purpose == MsgType.CANCEL.value)
+    off_before = exists().where(Notice.alert_id == Alert.follows_id, Notice.purpose == MsgType.CANCEL.value)
+    ended = exists().where(ending.follows_id == Alert.id, ending.act.in_(ENDINGS))
     sent = Alert.state.in_([AlertState.FIRED, AlertState.STOPPED])
-    query = select(Alert.id, Alert.act, Alert.state, told.label("told"), off.label("off")).where(
-        sent, Alert.fired_at > now - BACK
-    )
+    columns = (told.label("told"), off.label("off"), off_before.label("off_before"), ended.label("ended"))
+    query = select(Alert.id, Alert.act, Alert.state, *columns).where(sent, Alert.fired_at > now - BACK)
     found: list[tuple[UUID, MsgType]] = []
     for row in session.execute(query.order_by(Alert.fired_at)):
-        purpose = _PURPOSE[row.act]
-        if not (row.off if purpose is MsgType.CANCEL else row.told):
-            found.append((row.id, purpose))
-        elif row.state is AlertState.STOPPED and purpose is not MsgType.CANCEL and not row.off:
+        if row.act in ENDINGS:
+            if not (row.off or row.told):
+                found.append((row.id, MsgType.UPDATE if row.off_before else MsgType.CANCEL))
+        elif not row.told:
+            found.append((row.id, _PURPOSE[row.act]))
+        elif row.state is AlertState.STOPPED and not row.off and not row.ended:
             found.append((row.id, MsgType.CANCEL))
     return found
 
@@ -143,7 +147,7 @@ def notice(
 
 
 def _info(alert: Alert, purpose: MsgType, issuer: Issuer, places: Sequence[tuple[str, str]], sent: datetime) -> Info:
-    over = purpose is MsgType.CANCEL
+    over = purpose is MsgType.CANCEL or alert.act in ENDINGS
     original = (Named("original identifier", alert.issuer_ref),) if alert.issuer_ref else ()
     return Info(
         event=alert.title,

@@ -3,7 +3,6 @@
 And a page for the hub's own people that lists them.
 """
 
-from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from hub.core.errors import NotFound, NotSignedIn
 from hub.core.runtime import runtime
 from hub.regions import service as regions
 from hub.web.guards import permission_required, signed_in
+from hub.web.paging import place_in_address
 from hub.web.work import actor, now, reading, visitor
 
 bp = Blueprint("cap_outlet", __name__, url_prefix="/cap")
@@ -29,7 +29,7 @@ PAGE = 30
 @permission_required(Permission.SEE)
 def every() -> ResponseReturnValue:
     """List the documents of one's own places, each with its forms."""
-    before = _place(request.args.get("before", ""))
+    before = place_in_address(request.args.get("before", ""))
     with reading() as session:
         found = notices.listed(session, actor(), before=before, limit=PAGE + 1)
         names = regions.names(session, {code for one in found for code in one.regions})
@@ -84,15 +84,6 @@ def message(notice_id: UUID) -> ResponseReturnValue:
         data = ebm(found, alerts.get(session, actor(), found.alert_id), runtime().zone)
     name = f"EBDB_{found.id.hex}.xml"
     return Response(data, mimetype="application/xml", headers={"Content-Disposition": f"attachment; filename={name}"})
-
-
-def _place(text: str) -> tuple[datetime, UUID] | None:
-    at, _, key = text.partition("_")
-    try:
-        moment, last = datetime.fromisoformat(at), UUID(key)
-    except ValueError:
-        return None
-    return (moment, last) if moment.tzinfo else None
 
 
 def _open_to_the_reader() -> WarningSettings:

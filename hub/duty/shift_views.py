@@ -17,6 +17,7 @@ from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.paging import place_in_address
 from hub.web.words import explain
 from hub.web.work import actor, now, reading, work
 
@@ -53,7 +54,7 @@ def mine() -> ResponseReturnValue:
 def notes() -> ResponseReturnValue:
     """List hand-over notes, the newest first."""
     with reading() as session:
-        before = _place(request.args.get("before", ""))
+        before = place_in_address(request.args.get("before", ""))
         found = handing_over.notes(session, actor(), before=before, limit=PAGE + 1)
         names = regions.names(session, {one.handover.region_code for one in found})
     last = found[PAGE - 1].handover if len(found) > PAGE else None
@@ -171,12 +172,3 @@ def _moment(text: str) -> datetime | None:
         return datetime.fromisoformat(text).replace(tzinfo=runtime().zone)
     except ValueError:
         raise BadInput("duty_time_malformed", field="began") from None
-
-
-def _place(text: str) -> tuple[datetime, UUID] | None:
-    at, _, key = text.partition("_")
-    try:
-        moment, last = datetime.fromisoformat(at), UUID(key)
-    except ValueError:
-        return None
-    return (moment, last) if moment.tzinfo else None

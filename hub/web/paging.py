@@ -32,3 +32,12 @@ def moment_and_id(at: object, row_id: object) -> tuple[datetime, UUID]:
     if moment.tzinfo is None:
         raise ValueError(at)
     return moment.astimezone(UTC), UUID(str(row_id))
+
+
+def place_in_address(text: str) -> tuple[datetime, UUID] | None:
+    """Read where a page's list goes on, as it stands in the page's address; None for nonsense."""
+    at, _, key = text.partition("_")
+    try:
+        return moment_and_id(at, key)
+    except ValueError:
+        return None

@@ -172,6 +172,9 @@ def _of_sound(session: Session, alert: Alert, pressed: datetime) -> Iterator[Lin
         ).where(SpeakerDelivery.broadcast_id == alert.broadcast_id)
     ).one()
     meant, sounded, received, first, last = row
+    # A loudspeaker's clock may run behind the hub's: nothing is received before it was sent, nor heard before that.
+    begun = [at for at in (alert.fired_at, sent_at) if at is not None]
+    sent_at, received, first, last = _in_order(begun, sent_at, received, first, last)
     if sent_at is not None:
         yield Line(sent_at, "sent", number=meant, took=sent_at - pressed, alert_id=alert.id)
     if received is not None:
@@ -180,6 +183,16 @@ def _of_sound(session: Session, alert: Alert, pressed: datetime) -> Iterator[Lin
         yield Line(first, "first_sound", took=first - pressed, alert_id=alert.id)
     if last is not None and last != first:
         yield Line(last, "last_sound", number=sounded, of=meant, took=last - pressed, alert_id=alert.id)
+
+
+def _in_order(begun: Sequence[datetime], *moments: datetime | None) -> list[datetime | None]:
+    """Return moments that follow one another, none before what came first."""
+    before = min(begun, default=None)
+    found: list[datetime | None] = []
+    for at in moments:
+        before = max(at, before or at) if at is not None else before
+        found.append(before if at is not None else None)
+    return found
 
 
 def _of_texts(session: Session, alert: Alert, pressed: datetime) -> Iterator[Line]:

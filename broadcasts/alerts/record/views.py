@@ -1,6 +1,7 @@
 """The pages of incidents: the list, the time line, notes, what is to be done, the evidence."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -48,9 +49,11 @@ def add_to_menu(runtime: Runtime) -> None:
 @permission_required(Permission.SEE)
 def every() -> ResponseReturnValue:
     """List incidents, the latest first."""
+    before = _moment(request.args.get("before", ""))
     with reading() as session:
-        found = service.page(session, actor(), mode=Mode.LIVE, limit=A_PAGE)
-    return render_template(f"{PAGES}/every.html", incidents=found)
+        found = service.page(session, actor(), mode=Mode.LIVE, limit=A_PAGE + 1, before=before)
+    more = found[A_PAGE - 1].opened_at.isoformat() if len(found) > A_PAGE else ""
+    return render_template(f"{PAGES}/every.html", incidents=found[:A_PAGE], more=more, first=before is None)
 
 
 @bp.get("/incidents/<uuid:incident_id>")
@@ -126,3 +129,11 @@ def evidence(incident_id: UUID) -> ResponseReturnValue:
         mimetype="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Evidence-SHA256": digest},
     )
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

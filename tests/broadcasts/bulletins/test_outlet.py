@@ -103,6 +103,33 @@ def test_stopping_calls_it_off_and_names_what_was_sent(runtime: Runtime, key: Si
     assert [r.identifier for r in cancel.alert.references] == [first.identifier]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_nothing_is_called_off_twice(runtime: Runtime, key: SigningKey, at_once: bool) -> None:
+    alert_id = fired(runtime)
+    publish(runtime, key)
+    if not at_once:
+        with runtime.sessions.begin() as session:
+            session.get_one(Alert, alert_id).state = AlertState.STOPPED
+        publish(runtime, key, now=NOW + timedelta(minutes=1))
+    with runtime.sessions.begin() as session:
+        session.get_one(Alert, alert_id).state = AlertState.STOPPED
+    fired(runtime, act=Act.CORRECTION, follows_id=alert_id, text="更正通知！刚才是误播。")
+    notices = publish(runtime, key, now=NOW + timedelta(minutes=5))
+    assert len(publish(runtime, key, now=NOW + timedelta(minutes=9))) == len(notices)
+    read = [examine(notice.xml) for notice in notices]
+    assert all(found.findings == () for found in read)
+    kinds = [found.alert.msg_type for found in read if found.alert]
+    assert kinds == [MsgType.ALERT, MsgType.CANCEL] + ([] if at_once else [MsgType.UPDATE])
+    last = read[-1].alert
+    assert last is not None
+    assert [one.identifier for one in last.references] == [notice.identifier for notice in notices[:-1]]
+    assert (last.infos[0].urgency, last.infos[0].responses) == ("Past", ("AllClear",))
+    with runtime.sessions.begin() as session:  # another hub of this kind reads all of it without a complaint
+        for number, notice in enumerate(notices):
+            received = hand_in(session, notice.xml, now=NOW + timedelta(minutes=10 + number))
+            assert not received.refused, codes(received)
+
+
 def test_an_update_names_what_it_follows_and_a_drill_is_an_exercise(runtime: Runtime, key: SigningKey) -> None:
     first = fired(runtime)
     publish(runtime, key)
