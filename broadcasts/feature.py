@@ -17,7 +17,6 @@ from broadcasts.alerts.settings import EmergencySettings
 from broadcasts.alerts.voice import Warmer
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.relaying import RelayCheck
-from broadcasts.approvals.rooms import Rooms
 from broadcasts.bulletins import summoning
 from broadcasts.bulletins.commands import warnings
 from broadcasts.bulletins.notices import Issuer, Publisher, load_key
@@ -101,7 +100,6 @@ def provide(runtime: Runtime) -> None:
     """Offer rules, studio, station and what the pages ask for."""
     rules = runtime.provide(Rules, rules_of(runtime))
     pumps = runtime.provide(Pumps, Pumps(runtime.duties, runtime.get(Bell), runtime.get(Turns)))
-    runtime.provide(Rooms, Rooms())
     add_gauges(runtime.get(Gauges), runtime.clock)
     runtime.get(Checks).add("loops", lambda _: pumps.look())
     runtime.get(Troubles).ask = pumps.failing

@@ -35,7 +35,6 @@ def listen(runtime: Runtime) -> None:
         return rounds.take_reply(session, kept, now, zone=runtime.zone)
 
     inbound.listen("rounds", heard)
-    views.add_to_desk(runtime)
     round_views.add_to_desk(runtime)
 
 

@@ -9,7 +9,6 @@ from flask_babel import gettext, lazy_gettext
 
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.timing import Timetable
-from broadcasts.approvals.rooms import Room, Rooms
 from broadcasts.delivery.rules import Rules
 from hub.core.actor import Permission
 from hub.core.errors import WrongState
@@ -44,13 +43,6 @@ def add_to_menu(runtime: Runtime) -> None:
             group=1,
             position=3,
         )
-    )
-
-
-def add_to_desk(runtime: Runtime) -> None:
-    """Put what waits here on the desk of who approves."""
-    runtime.get(Rooms).add(
-        Room(lazy_gettext("节目单"), listing.waiting, lambda key: url_for("sheets.detail", sheet_id=key))
     )
 
 

@@ -9,26 +9,15 @@ from flask import Blueprint, current_app, flash, jsonify, redirect, render_templ
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
-from broadcasts.announcements import (
-    attention,
-    choosing,
-    desk,
-    forms,
-    handing_in,
-    listing,
-    menu,
-    picking,
-    service,
-    telephones,
-    wording,
-)
+from broadcasts.announcements import choosing, desk, forms, handing_in, listing, picking, service, telephones, wording
 from broadcasts.announcements.forms import Form
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.listing import TABS, Cursor, Looking
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.sounding import as_spoken, record, sounding
 from broadcasts.announcements.timing import Timetable
-from broadcasts.approvals.rooms import Rooms
+from broadcasts.approvals import queue
+from broadcasts.approvals.queue import Queue
 from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon.book import WordBook
 from broadcasts.pumps import Pumps
@@ -45,11 +34,12 @@ from hub.residents.phones import PhoneSafe
 from hub.web.errors import is_fragment
 from hub.web.guards import permission_required, signed_in
 from hub.web.i18n import clock, language
-from hub.web.menu import Menu
+from hub.web.menu import Entry, Menu, lazy_gettext
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, visitor, work
 
 bp = Blueprint("announcements", __name__)
+ROOM = "announcements"
 PAGES = "broadcasts/announcements"
 UNSEEN = "-"
 """Stands for the content an approver saw when the form does not say which; it equals no hash."""
@@ -57,8 +47,42 @@ UNSEEN = "-"
 
 def add_to_menu(runtime: Runtime) -> None:
     """Put this room's lines into the menu."""
-    for entry in menu.entries():
-        runtime.get(Menu).add(entry)
+    menu = runtime.get(Menu)
+    menu.add(
+        Entry(
+            key="compose",
+            label=lazy_gettext("发广播"),
+            icon="plus",
+            endpoint="announcements.compose",
+            permission=Permission.COMPOSE,
+            group=0,
+            position=1,
+            primary="compose",
+        )
+    )
+    menu.add(
+        Entry(
+            key="approvals",
+            label=lazy_gettext("待审批"),
+            icon="checks",
+            endpoint="announcements.approvals",
+            permission=Permission.APPROVE,
+            group=1,
+            position=2,
+            badge=queue.badge,
+        )
+    )
+    menu.add(
+        Entry(
+            key="written",
+            label=lazy_gettext("我写的广播"),
+            icon="edit",
+            endpoint="announcements.written",
+            permission=Permission.COMPOSE,
+            group=1,
+            position=4,
+        )
+    )
 
 
 @bp.get("/compose")
@@ -228,7 +252,7 @@ def withdraw(announcement_id: UUID) -> ResponseReturnValue:
 @permission_required(Permission.APPROVE)
 def approvals() -> ResponseReturnValue:
     """List what waits for approval, the most pressing first."""
-    return _approvals()
+    return approvals_page()
 
 
 @bp.post("/approvals/<uuid:announcement_id>/approve")
@@ -242,27 +266,13 @@ def approve(announcement_id: UUID) -> ResponseReturnValue:
             broadcast = handing_in.approve_as_seen(session, actor(), announcement_id, _looking(), seen, step)
             more = handing_in.waits_for_more(session, announcement_id)
     except (BadInput, WrongState) as error:
-        return _approvals({str(announcement_id): explain(error, language())}, status=409)
+        return approvals_page({str(announcement_id): explain(error, language())}, status=409)
     if more:
         flash(gettext("通过了，交给下一个人审。"), "ok")
         return redirect(url_for("announcements.approvals"))
     runtime().get(Pumps).kick()
     flash(gettext("通过了，正在送到喇叭。") if broadcast else gettext("通过了，到时间就播。"), "ok")
     return redirect((_progress_url(broadcast.id) if broadcast else "") or url_for("announcements.approvals"))
-
-
-@bp.post("/approvals/<uuid:announcement_id>/return")
-@permission_required(Permission.APPROVE)
-def give_back(announcement_id: UUID) -> ResponseReturnValue:
-    """Return it to its author with a reason."""
-    reason = forms.reason(request.form)
-    try:
-        with work() as session:
-            service.give_back(session, actor(), announcement_id, reason, now=now())
-    except (BadInput, WrongState) as error:
-        return _approvals({str(announcement_id): explain(error, language())}, status=error.status)
-    flash(gettext("退回去了，作者能看到原因。"), "ok")
-    return redirect(url_for("announcements.approvals"))
 
 
 def _form() -> Form:
@@ -349,12 +359,19 @@ def _listened(
     return render_template(f"{PAGES}/_listened.html", failure=failure, **_context(form, made))
 
 
-def _approvals(refused: Mapping[str, str] | None = None, *, status: int = 200) -> ResponseReturnValue:
+def approvals_page(refused: Mapping[str, str] | None = None, *, status: int = 200) -> ResponseReturnValue:
+    """Return what waits for approval, with what was just refused."""
     with reading() as session:
         cards = listing.cards(session, actor(), _looking())
-        elsewhere = attention.elsewhere(session, actor(), runtime().get(Rooms))
+        others = queue.for_me(session, actor(), runtime().get(Queue), beside=ROOM)
+        plain = queue.agreements(session, actor(), runtime().get(Queue))
     return render_template(
-        f"{PAGES}/approvals.html", cards=cards, elsewhere=elsewhere, refused=refused or {}, progress=_progress_url
+        f"{PAGES}/approvals.html",
+        cards=cards,
+        others=others,
+        plain=plain,
+        refused=refused or {},
+        progress=_progress_url,
     ), status
 
 

@@ -105,7 +105,7 @@ def shelf(session: Session, actor: Actor, sought: Sought, *, today: date, after:
         for m in shown
     )
     last = Cursor(shown[-1].changed_at, shown[-1].id) if len(found) > PAGE else None
-    return Shelf(rows, last, len(service.waiting(session, actor)))
+    return Shelf(rows, last, service.count_waiting(session, actor))
 
 
 def page(

@@ -10,7 +10,6 @@ from uuid6 import uuid7
 from broadcasts.approvals import rounds
 from broadcasts.approvals.rounds import Subject
 from broadcasts.approvals.rules import Matter
-from broadcasts.approvals.waiting import Open, open_ones
 from broadcasts.delivery.visibility import near
 from broadcasts.materials.drafting import MaterialDraft, content_hash, problems
 from broadcasts.materials.lifecycle import State, step
@@ -232,8 +231,8 @@ def note_used(session: Session, material_id: UUID, now: datetime) -> None:
     session.execute(update(Material).where(Material.id == material_id).values(used=Material.used + 1, last_used_at=now))
 
 
-def waiting(session: Session, actor: Actor) -> list[Open]:
-    """Return what waits for this person's approval; one's own does not."""
+def waiting(session: Session, actor: Actor) -> list[Subject]:
+    """Return what waits for approval where the actor may approve."""
     paths = actor.paths(Permission.APPROVE)
     if not paths:
         return []
@@ -241,8 +240,12 @@ def waiting(session: Session, actor: Actor) -> list[Open]:
         Material.state == State.SUBMITTED,
         or_(*(Material.home_path.like(like_below(path)) for path in paths)),
     )
-    rows = session.scalars(query)
-    return open_ones(session, actor, [(subject_of(one), one.submitted_by_name, one.submitted_at) for one in rows])
+    return [subject_of(one) for one in session.scalars(query)]
+
+
+def count_waiting(session: Session, actor: Actor) -> int:
+    """Return how many wait for this person's approval; one's own do not count."""
+    return rounds.count_open(session, actor, waiting(session, actor))
 
 
 def as_draft(material: Material) -> MaterialDraft:

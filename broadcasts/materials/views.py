@@ -9,7 +9,6 @@ from flask import Blueprint, flash, jsonify, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from broadcasts.approvals.rooms import Room, Rooms
 from broadcasts.materials import forms, listing, service
 from broadcasts.materials.forms import Typed
 from broadcasts.materials.lifecycle import State
@@ -46,13 +45,6 @@ def add_to_menu(runtime: Runtime) -> None:
             group=1,
             position=5,
         )
-    )
-
-
-def add_to_desk(runtime: Runtime) -> None:
-    """Put what waits here on the desk of who approves."""
-    runtime.get(Rooms).add(
-        Room(lazy_gettext("内容库"), service.waiting, lambda key: url_for("materials.detail", material_id=key))
     )
 
 

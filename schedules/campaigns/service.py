@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import false, or_, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -18,7 +18,6 @@ from broadcasts.approvals import rounds
 from broadcasts.approvals.models import Review
 from broadcasts.approvals.rounds import Subject
 from broadcasts.approvals.rules import Matter
-from broadcasts.approvals.waiting import Open, open_ones
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.visibility import may_see
 from broadcasts.lexicon import service as lexicon
@@ -244,17 +243,16 @@ def may_write(actor: Actor, campaign: Campaign) -> bool:
     return campaign.written_by == actor.id or (prepared and actor.may(Permission.COMPOSE, campaign.home_path))
 
 
-def waiting(session: Session, actor: Actor) -> list[Open]:
-    """Return what waits for this person's approval; one's own does not."""
-    paths = actor.paths(Permission.APPROVE)
-    if not paths:
-        return []
-    query = select(Campaign).where(
-        Campaign.state == CampaignState.SUBMITTED,
-        or_(*(Campaign.home_path.like(like_below(path)) for path in paths)),
-    )
-    rows = session.scalars(query)
-    return open_ones(session, actor, [(_standing(one), one.submitted_by_name, one.submitted_at) for one in rows])
+def waiting(session: Session, actor: Actor) -> list[Subject]:
+    """Return what waits for approval where the actor may approve."""
+    mine = [Campaign.home_path.like(like_below(path)) for path in actor.paths(Permission.APPROVE)]
+    query = select(Campaign).where(Campaign.state == CampaignState.SUBMITTED, or_(false(), *mine))
+    return [_standing(one) for one in session.scalars(query)]
+
+
+def count_waiting(session: Session, actor: Actor) -> int:
+    """Return how many wait for this person's approval; one's own do not count."""
+    return rounds.count_open(session, actor, waiting(session, actor))
 
 
 def subject_of(session: Session, campaign: Campaign) -> Subject:

@@ -10,7 +10,6 @@ from flask_babel import gettext, lazy_gettext
 
 from broadcasts.announcements import choosing
 from broadcasts.announcements.timing import Timetable
-from broadcasts.approvals.rooms import Room, Rooms
 from broadcasts.delivery.rules import Rules
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
@@ -50,13 +49,6 @@ def add_to_menu(runtime: Runtime) -> None:
     )
 
 
-def add_to_desk(runtime: Runtime) -> None:
-    """Put what waits here on the desk of who approves."""
-    runtime.get(Rooms).add(
-        Room(lazy_gettext("专题宣传"), service.waiting, lambda key: url_for("campaigns.detail", campaign_id=key))
-    )
-
-
 @bp.get("/campaigns")
 @permission_required(Permission.SEE)
 def every() -> ResponseReturnValue:
@@ -65,7 +57,7 @@ def every() -> ResponseReturnValue:
     chosen = Tab(tab) if tab in set(Tab) else Tab.NOW
     with reading() as session:
         rows = listing.rows(session, actor(), chosen, today=today())
-        waiting = len(service.waiting(session, actor()))
+        waiting = service.count_waiting(session, actor())
     may_write = actor().may_somewhere(Permission.COMPOSE)
     return render_template(f"{PAGES}/every.html", rows=rows, tab=chosen, waiting=waiting, may_write=may_write)
 

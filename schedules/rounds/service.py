@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 from uuid6 import uuid7
 
-from broadcasts.approvals.waiting import Open
+from broadcasts.approvals.queue import Open
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Kind

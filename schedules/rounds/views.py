@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 from werkzeug.datastructures import MultiDict
 
-from broadcasts.approvals.rooms import Room, Rooms
+from broadcasts.approvals.queue import PlainDesk, Queue
 from broadcasts.delivery.rules import Rules
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, WrongState
@@ -33,9 +33,7 @@ PLACES = frozenset({Level.TOWNSHIP, Level.VILLAGE})
 
 def add_to_desk(runtime: Runtime) -> None:
     """Put rosters that wait on the desk of who approves."""
-    runtime.get(Rooms).add(
-        Room(lazy_gettext("值班巡逻"), service.waiting, lambda key: url_for("rounds.one", round_id=key))
-    )
+    runtime.get(Queue).plain.append(PlainDesk(lazy_gettext("值班巡逻"), "rounds.one", "round_id", service.waiting))
 
 
 @bp.get("/rounds")

@@ -11,7 +11,6 @@ from broadcasts.alerts.plans import listing, service, starting
 from broadcasts.alerts.plans.service import PlanDraft
 from broadcasts.alerts.plans.starting import usual_words
 from broadcasts.alerts.plans.words import TEXTS, PlanWords
-from broadcasts.approvals.rooms import Room, Rooms
 from broadcasts.delivery.rules import Rules
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, WrongState
@@ -40,13 +39,6 @@ def add_to_menu(runtime: Runtime) -> None:
             group=4,
             position=2,
         )
-    )
-
-
-def add_to_desk(runtime: Runtime) -> None:
-    """Put what waits here on the desk of who approves."""
-    runtime.get(Rooms).add(
-        Room(lazy_gettext("预案"), listing.waiting, lambda plan_id: url_for("plans.one", plan_id=plan_id))
     )
 
 
