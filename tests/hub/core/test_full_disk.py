@@ -1,4 +1,4 @@
-"""The disk is full: what was promised is there, what was not leaves no trace, and with room again everything goes on."""
+"""The disk is full: what was committed is there, what was not leaves no trace, and with room again it goes on."""
 
 import subprocess
 import sys
