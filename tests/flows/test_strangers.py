@@ -27,8 +27,8 @@ NAMES = (SECRET, "北镇广播员", "北镇副镇长", "北镇值班员", "s1001
 """What stands in everything of the north and in nothing else."""
 ECHOED = ("/static", "/openapi.json")
 TEST_PHONES = "试发手机</h2>"
-FOR_ALL = ("/api/v1/lexicon", "/api/v1/wording", "/settings/lexicon", "/settings/wording", "/sms/templates")
-"""Readings, wording and ready-made messages belong to the whole county: everybody writes with them."""
+FOR_ALL = ("/api/v1/lexicon", "/api/v1/wording", "/settings/lexicon", "/settings/wording")
+"""Readings and wording belong to the whole county: everybody writes with them."""
 ENDS_THE_SESSION = {"accounts.sign_out", "own.change_password", "own.do_renew"}
 FORM = {
     "region": BRIDGE,
