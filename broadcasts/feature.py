@@ -63,9 +63,11 @@ from broadcasts.voices.commands import voices
 from broadcasts.voices.fetching import Fetching
 from hub.core.background import Background
 from hub.core.bell import Bell
+from hub.core.celery_engine import CeleryEngine
 from hub.core.checks import Checks
 from hub.core.feature import Feature
 from hub.core.gauges import Gauges
+from hub.core.lanes import Engine, WorkSettings
 from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
 from hub.core.turns import Turns
@@ -99,7 +101,7 @@ SETTINGS = "speaker-settings"
 def provide(runtime: Runtime) -> None:
     """Offer rules, studio, station and what the pages ask for."""
     rules = runtime.provide(Rules, rules_of(runtime))
-    pumps = runtime.provide(Pumps, Pumps(runtime.duties, runtime.get(Bell), runtime.get(Turns)))
+    pumps = runtime.provide(Pumps, Pumps(runtime.duties, runtime.get(Bell), runtime.get(Turns), _engine(runtime)))
     add_gauges(runtime.get(Gauges), runtime.clock)
     runtime.get(Checks).add("loops", lambda _: pumps.look())
     runtime.get(Troubles).ask = pumps.failing
@@ -138,6 +140,14 @@ def provide(runtime: Runtime) -> None:
     provide_desks(runtime)
     _listen_to_people(runtime)
     add_to_backups(runtime)
+
+
+def _engine(runtime: Runtime) -> Engine | None:
+    """Return the engine that hands out tickets; None where loops have threads of their own."""
+    settings = runtime.config.section(WorkSettings)
+    if settings.engine == "local" or runtime.duties.whole:
+        return None
+    return CeleryEngine(settings.broker_url.get_secret_value(), ticks=runtime.duties.has(Role.SCHEDULER))
 
 
 def _settings_book(runtime: Runtime, station: Station, rules: Rules) -> SettingsBook:

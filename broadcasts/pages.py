@@ -12,14 +12,18 @@ from broadcasts.alerts import views as alerts
 from broadcasts.alerts.calling import views as calling
 from broadcasts.alerts.pack import Packer
 from broadcasts.alerts.plans import api as plan_api
+from broadcasts.alerts.plans import listing as planning
 from broadcasts.alerts.plans import views as plans
 from broadcasts.alerts.record import api as incident_api
 from broadcasts.alerts.record import views as incidents
 from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
 from broadcasts.announcements import review_api, review_views
+from broadcasts.announcements import service as announcing
 from broadcasts.announcements import views as announcements
+from broadcasts.approvals import queue_api
 from broadcasts.approvals import views as approval_rules
+from broadcasts.approvals.queue import Desk, Queue
 from broadcasts.bulletins import api as bulletin_api
 from broadcasts.bulletins import outlet_views as outlet
 from broadcasts.bulletins import source_api
@@ -38,6 +42,7 @@ from broadcasts.lexicon import api as lexicon_api
 from broadcasts.lexicon import views as lexicon
 from broadcasts.lexicon import wording_views as wording
 from broadcasts.materials import api as material_api
+from broadcasts.materials import service as shelf
 from broadcasts.materials import views as materials
 from broadcasts.reports import alarming, gap_views, gaps
 from broadcasts.reports import views as reports
@@ -85,6 +90,7 @@ ROOMS = (
     village_desk,
 )
 VERBS = (
+    queue_api,
     review_api,
     announcement_api,
     delivery_api,
@@ -105,7 +111,11 @@ VERBS = (
 
 
 def provide_desks(runtime: Runtime) -> None:
-    """Tell the overview whom to ask."""
+    """Tell the overview and the list of what waits for reviewers whom to ask."""
+    queue = runtime.provide(Queue, Queue())
+    queue.add(Desk("announcements", "announcements.detail", "announcement_id", announcing.subjects_waiting))
+    queue.add(Desk("materials", "materials.detail", "material_id", shelf.waiting))
+    queue.add(Desk("plans", "plans.one", "plan_id", planning.unsigned))
     packer = runtime.get(Packer)
     runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library, packer.holds))
     runtime.provide(Silencing, Silencing(muting_pages.address))

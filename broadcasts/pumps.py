@@ -8,7 +8,8 @@ from typing import Final
 from hub.core.background import Background, Loop, Step
 from hub.core.bell import Bell
 from hub.core.checks import Finding, Level
-from hub.core.roles import WHOLE, Duties, Post
+from hub.core.lanes import Engine, LaneWork
+from hub.core.roles import WHOLE, Duties, Post, WorkLane
 from hub.core.turns import Turns, in_turn
 
 MANY_FAILURES = 3
@@ -45,12 +46,24 @@ class Pumps:
     has no claims of its own runs only in the process whose turn it is.
     """
 
-    def __init__(self, duties: Duties = WHOLE, bell: Bell | None = None, turns: Turns | None = None) -> None:
+    def __init__(
+        self,
+        duties: Duties = WHOLE,
+        bell: Bell | None = None,
+        turns: Turns | None = None,
+        engine: Engine | None = None,
+    ) -> None:
         self.duties = duties
+        self._engine = engine
+        self._work = LaneWork()
+        if engine is not None:
+            engine.serve(self._work)
         self._bell = bell
         self._turns = turns
         self._urgent: list[Loop] = []
         self._others: list[Loop] = []
+        self._tickets: list[Loop] = []
+        """Those that go round by tickets of an engine."""
         self._kicked = threading.Event()
         self._make_way_until = 0.0
         if bell is not None:
@@ -80,20 +93,33 @@ class Pumps:
         if alone and posts and self._turns is not None:
             step = in_turn(step, self._turns, posts[0])
         step = self._in_its_time(step) if patient else step
+        lane = next((post for post in posts if isinstance(post, WorkLane) and self.duties.has(post)), None)
+        if lane is not None and self._engine is not None:
+            return self._by_ticket(lane, Loop(name, step))
         loop = Loop(name, self._before_others(step) if urgent and not self._urgent else step)
         (self._urgent if urgent else self._others).append(loop)
         if self._bell is not None:
             self._bell.hear(name, loop.kick)
         return loop
 
+    def _by_ticket(self, lane: WorkLane, loop: Loop) -> Loop:
+        self._work.add(lane, loop)
+        self._tickets.append(loop)
+        if self._bell is not None:
+            self._bell.hear(loop.name, loop.kick)
+        return loop
+
     def kick(self) -> None:
         """Wake the loops that send, here and in the other processes."""
         self._kick_here()
+        if self._engine is not None:
+            self._engine.kick(WorkLane.EMERGENCY, WorkLane.NORMAL)
         if self._bell is not None:
             self._bell.ring(SEND)
 
     def _kick_here(self) -> None:
         self._kicked.set()
+        self._work.kick()
         for loop in self._urgent[:1]:
             loop.kick()
 
@@ -118,9 +144,10 @@ class Pumps:
     def failing(self) -> list[str]:
         """Return the loops that have ended, or fail again and again; nothing before they are started."""
         loops = (*self._urgent, *self._others)
+        by_ticket = [loop.name for loop in self._tickets if loop.failures >= MANY_FAILURES]
         if not any(loop.alive for loop in loops):
-            return []
-        return [loop.name for loop in loops if not loop.alive or loop.failures >= MANY_FAILURES]
+            return by_ticket
+        return by_ticket + [loop.name for loop in loops if not loop.alive or loop.failures >= MANY_FAILURES]
 
     def look(self) -> Iterable[Finding]:
         """Say which loops have ended or fail again and again; nothing before they are started."""
@@ -135,5 +162,6 @@ class Pumps:
 
     @property
     def loops(self) -> Sequence[Background]:
-        """All of them."""
-        return (*self._urgent, *self._others)
+        """All of them, and the engine that makes the others go round."""
+        engine = (self._engine,) if self._engine is not None else ()
+        return (*self._urgent, *self._others, *engine)

@@ -8,11 +8,12 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.accounts import api as account_api
-from hub.accounts import delegation_views, duty_views, own_views, staff_views
+from hub.accounts import delegation_views, duty_views, own_views, passkey_views, staff_api, staff_views
 from hub.accounts import service as accounts
 from hub.accounts import views as account_pages
 from hub.accounts.identity import IDENTITY
 from hub.accounts.keys import key_store
+from hub.accounts.passkeys import Challenges
 from hub.accounts.second import Vault
 from hub.accounts.sessions import SESSION_LENGTH
 from hub.accounts.throttle import Marks
@@ -73,6 +74,7 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 ROOMS = (
     account_pages,
     own_views,
+    passkey_views,
     duty_views,
     staff_views,
     delegation_views,
@@ -91,6 +93,7 @@ ROOMS = (
 VERBS = (
     account_api.open_bp,
     account_api.bp,
+    staff_api.bp,
     region_api.bp,
     speaker_api.bp,
     care_api.bp,
@@ -125,6 +128,7 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(Identity, IDENTITY)
     runtime.provide(KeyStore, key_store(runtime.secrets))
     runtime.provide(Vault, Vault(runtime.secrets))
+    runtime.provide(Challenges, Challenges(runtime.secrets))
     runtime.provide(Marks, Marks(runtime.secrets))
     api.provide_limits(runtime)
     runtime.provide(JoinsPerMinute, JoinsPerMinute(joining_pages.JOINS_PER_MINUTE))

@@ -6,6 +6,7 @@ from functools import partial
 from flask import Flask
 
 from broadcasts.announcements.timing import Timetable
+from broadcasts.approvals.queue import Desk, Queue
 from broadcasts.delivery.desk import Upcoming
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
@@ -19,6 +20,7 @@ from hub.core.runtime import Runtime
 from hub.core.turns import Turns, in_turn
 from hub.web.api import register
 from schedules import api, county, examples, timetable, views, week
+from schedules.campaigns import service as campaigns
 from schedules.campaigns.turns import CampaignTurns
 from schedules.firing import Firing
 from schedules.housekeeping import tidy
@@ -30,6 +32,7 @@ from schedules.preparing import Preparing
 from schedules.rehearsal import Stage
 from schedules.runner import Runner
 from schedules.sheets import api as sheets_api
+from schedules.sheets import listing as sheets
 from schedules.sheets import views as sheets_views
 from schedules.sources import Sources
 from schedules.special_days import views as special_days_views
@@ -45,6 +48,9 @@ def provide(runtime: Runtime) -> None:
     runtime.provide(Stage, Stage(runtime.get(Rules), sources, limits))
     runtime.provide(Timetable, timetable.doors(runtime.zone, limits))
     runtime.provide(Upcoming, week.upcoming())
+    queue = runtime.get(Queue)
+    queue.add(Desk("campaigns", "campaigns.detail", "campaign_id", campaigns.waiting))
+    queue.add(Desk("sheets", "sheets.detail", "sheet_id", sheets.waiting))
 
 
 def plug_in(app: Flask, runtime: Runtime) -> None:

@@ -160,8 +160,11 @@ def people(session: Session, runtime: Runtime) -> dict[str, str]:
 
 
 @contextmanager
-def several_processes(folder: Path, postgres_url: str) -> Iterator[SeveralProcesses]:
-    """Prepare everything several processes need; the test starts them. All are gone at the end."""
+def several_processes(folder: Path, postgres_url: str, amqp: str = "") -> Iterator[SeveralProcesses]:
+    """Prepare everything several processes need; the test starts them. All are gone at the end.
+
+    `amqp`: where RabbitMQ answers, if Celery is to hand out the work.
+    """
     broker = External(folder / "broker", for_processes=True)
     url = new_database(postgres_url, f"roles{uuid4().hex}")
     port = free_port()
@@ -173,6 +176,7 @@ def several_processes(folder: Path, postgres_url: str) -> Iterator[SeveralProces
         "mqtt": {**mqtt, "public_host": "127.0.0.1", "public_port": broker.port, "heartbeat_seconds": 5},
         "broadcast": {"quiet_hours": (), "prepare_seconds": 3},
         "sms": {"window_from": "00:00", "window_until": "23:59"},
+        "work": {"engine": "celery" if amqp else "local", "broker_url": amqp},
     }
     runtime = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides))
     provide(runtime, cunxiang.FEATURES)

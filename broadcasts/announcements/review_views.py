@@ -1,4 +1,4 @@
-"""Beside the approvals: reject for good, take one's own back to change it, and look at every version and verdict."""
+"""Beside the approvals: return, reject, take one's own back to change it, and look at every version and verdict."""
 
 from uuid import UUID
 
@@ -6,8 +6,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from broadcasts.announcements import forms, history, review
+from broadcasts.announcements import forms, history, review, service
 from broadcasts.announcements.timing import Timetable
+from broadcasts.announcements.views import approvals_page
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, WrongState
 from hub.core.runtime import Runtime, runtime
@@ -21,6 +22,20 @@ bp = Blueprint("reviews", __name__)
 
 def add_to_menu(runtime: Runtime) -> None:
     """These pages are found from the announcements."""
+
+
+@bp.post("/approvals/<uuid:announcement_id>/return")
+@permission_required(Permission.APPROVE)
+def give_back(announcement_id: UUID) -> ResponseReturnValue:
+    """Return it to its author with a reason."""
+    reason = forms.reason(request.form)
+    try:
+        with work() as session:
+            service.give_back(session, actor(), announcement_id, reason, now=now())
+    except (BadInput, WrongState) as error:
+        return approvals_page({str(announcement_id): explain(error, language())}, status=error.status)
+    flash(gettext("退回去了，作者能看到原因。"), "ok")
+    return redirect(url_for("announcements.approvals"))
 
 
 @bp.post("/approvals/<uuid:announcement_id>/reject")

@@ -16,6 +16,7 @@ from broadcasts.announcements.lifecycle import State, step
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
 from broadcasts.approvals.models import Opinion
+from broadcasts.approvals.rounds import Subject
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, Kind
@@ -258,6 +259,11 @@ def waiting(session: Session, actor: Actor) -> list[Announcement]:
     """Return what waits for approval where the actor may approve, the most pressing first."""
     query = select(Announcement).where(Announcement.state == State.SUBMITTED, _within(actor, Permission.APPROVE))
     return list(session.scalars(query.order_by(func.coalesce(Announcement.at, Announcement.submitted_at))))
+
+
+def subjects_waiting(session: Session, actor: Actor) -> list[Subject]:
+    """Return the same as what a verdict is about."""
+    return [review.subject_of(one) for one in waiting(session, actor)]
 
 
 def count_waiting(session: Session, actor: Actor) -> int:

@@ -16,6 +16,8 @@ from broadcasts.announcements.listing import TABS, Cursor, Looking
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.sounding import as_spoken, record, sounding
 from broadcasts.announcements.timing import Timetable
+from broadcasts.approvals import queue
+from broadcasts.approvals.queue import Queue
 from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon.book import WordBook
 from broadcasts.pumps import Pumps
@@ -37,6 +39,7 @@ from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, visitor, work
 
 bp = Blueprint("announcements", __name__)
+ROOM = "announcements"
 PAGES = "broadcasts/announcements"
 UNSEEN = "-"
 """Stands for the content an approver saw when the form does not say which; it equals no hash."""
@@ -249,7 +252,7 @@ def withdraw(announcement_id: UUID) -> ResponseReturnValue:
 @permission_required(Permission.APPROVE)
 def approvals() -> ResponseReturnValue:
     """List what waits for approval, the most pressing first."""
-    return _approvals()
+    return approvals_page()
 
 
 @bp.post("/approvals/<uuid:announcement_id>/approve")
@@ -263,27 +266,13 @@ def approve(announcement_id: UUID) -> ResponseReturnValue:
             broadcast = handing_in.approve_as_seen(session, actor(), announcement_id, _looking(), seen, step)
             more = handing_in.waits_for_more(session, announcement_id)
     except (BadInput, WrongState) as error:
-        return _approvals({str(announcement_id): explain(error, language())}, status=409)
+        return approvals_page({str(announcement_id): explain(error, language())}, status=409)
     if more:
         flash(gettext("通过了，交给下一个人审。"), "ok")
         return redirect(url_for("announcements.approvals"))
     runtime().get(Pumps).kick()
     flash(gettext("通过了，正在送到喇叭。") if broadcast else gettext("通过了，到时间就播。"), "ok")
     return redirect((_progress_url(broadcast.id) if broadcast else "") or url_for("announcements.approvals"))
-
-
-@bp.post("/approvals/<uuid:announcement_id>/return")
-@permission_required(Permission.APPROVE)
-def give_back(announcement_id: UUID) -> ResponseReturnValue:
-    """Return it to its author with a reason."""
-    reason = forms.reason(request.form)
-    try:
-        with work() as session:
-            service.give_back(session, actor(), announcement_id, reason, now=now())
-    except (BadInput, WrongState) as error:
-        return _approvals({str(announcement_id): explain(error, language())}, status=error.status)
-    flash(gettext("退回去了，作者能看到原因。"), "ok")
-    return redirect(url_for("announcements.approvals"))
 
 
 def _form() -> Form:
@@ -370,11 +359,13 @@ def _listened(
     return render_template(f"{PAGES}/_listened.html", failure=failure, **_context(form, made))
 
 
-def _approvals(refused: Mapping[str, str] | None = None, *, status: int = 200) -> ResponseReturnValue:
+def approvals_page(refused: Mapping[str, str] | None = None, *, status: int = 200) -> ResponseReturnValue:
+    """Return what waits for approval, with what was just refused."""
     with reading() as session:
         cards = listing.cards(session, actor(), _looking())
+        others = queue.for_me(session, actor(), runtime().get(Queue), beside=ROOM)
     return render_template(
-        f"{PAGES}/approvals.html", cards=cards, refused=refused or {}, progress=_progress_url
+        f"{PAGES}/approvals.html", cards=cards, others=others, refused=refused or {}, progress=_progress_url
     ), status
 
 

@@ -231,16 +231,21 @@ def note_used(session: Session, material_id: UUID, now: datetime) -> None:
     session.execute(update(Material).where(Material.id == material_id).values(used=Material.used + 1, last_used_at=now))
 
 
-def count_waiting(session: Session, actor: Actor) -> int:
-    """Return how many wait for this person's approval; one's own do not count."""
+def waiting(session: Session, actor: Actor) -> list[Subject]:
+    """Return what waits for approval where the actor may approve."""
     paths = actor.paths(Permission.APPROVE)
     if not paths:
-        return 0
+        return []
     query = select(Material).where(
         Material.state == State.SUBMITTED,
         or_(*(Material.home_path.like(like_below(path)) for path in paths)),
     )
-    return rounds.count_open(session, actor, [subject_of(one) for one in session.scalars(query)])
+    return [subject_of(one) for one in session.scalars(query)]
+
+
+def count_waiting(session: Session, actor: Actor) -> int:
+    """Return how many wait for this person's approval; one's own do not count."""
+    return rounds.count_open(session, actor, waiting(session, actor))
 
 
 def as_draft(material: Material) -> MaterialDraft:

@@ -73,6 +73,13 @@ class SmsSettings(Section):
         2.0, ge=0, le=100, description="share of the local gateway's phones that are switched off and get nothing"
     )
 
+    @field_validator("window_from", "window_until")
+    @classmethod
+    def _is_local(cls, value: time) -> time:
+        if value.tzinfo is not None:  # a bare number is read as seconds of UTC
+            raise ValueError("must be a local time in quotes, like '08:00'")
+        return value
+
     @field_validator("signature")
     @classmethod
     def _bare(cls, value: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from hub.accounts import inviting, role_book, service, throttle
+from hub.accounts import inviting, passkeys, role_book, service, throttle
 from hub.accounts.models import Account
 from hub.accounts.role_book import RoleLine
 from hub.core.actor import Actor, Permission
@@ -27,6 +27,7 @@ class AccountLine:
     own_names: Mapping[str, str]
     locked_until: datetime | None
     invited_until: datetime | None
+    passkeys: int
 
 
 def accounts_of(session: Session, actor: Actor, *, now: datetime) -> list[AccountLine]:
@@ -44,6 +45,7 @@ def line(session: Session, account: Account, *, now: datetime) -> AccountLine:
         own_names=role_book.names(session),
         locked_until=throttle.locked(session, account.login, now=now),
         invited_until=inviting.waiting_until(session, account.id, now=now),
+        passkeys=len(passkeys.mine(session, account.id)),
     )
 
 

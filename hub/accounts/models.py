@@ -26,6 +26,10 @@ class Purpose(StrEnum):
     RESET = "reset"
     SECOND = "second"
     """The password was right; the second factor is awaited."""
+    PASSKEY_ADD = "passkey_add"
+    """The answer of a passkey that was made: a row only says that it came, so that it cannot come again."""
+    PASSKEY_IN = "passkey_in"
+    """The same of one that signed in."""
 
 
 class Account(Base):
@@ -135,6 +139,21 @@ class RecoveryCode(Base):
 
     code_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    used_at: Mapped[datetime | None]
+
+
+class Passkey(Base):
+    """What is known of a passkey: its public half. The private one never leaves the telephone, computer or key."""
+
+    __tablename__ = "passkey"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary(1023), unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(2000))
+    sign_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    name: Mapped[str] = mapped_column(String(40), default="")
+    created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
-from hub.accounts import passwords, role_book, second, sessions, signing_in, throttle
+from hub.accounts import passkeys, passwords, role_book, second, sessions, signing_in, throttle
 from hub.accounts.actors import home_of
 from hub.accounts.models import Account, RoleGrant
 from hub.accounts.role_book import Rights, rights
@@ -135,6 +135,7 @@ def set_password(session: Session, actor: Actor, login: str, password: str, *, n
     account = _by_login(session, login)
     if actor.id != account.id:
         _require_over(session, actor, account)
+        passkeys.clear(session, account.id)
     _renew_password(session, actor, account, password, now)
 
 
@@ -168,11 +169,11 @@ def _renew_password(session: Session, actor: Actor, account: Account, password: 
 
 
 def take_second_off(session: Session, actor: Actor, account_id: UUID, *, now: datetime) -> None:
-    """Take the second factor off somebody's account: their telephone is gone, and so are the codes on paper."""
+    """Take second factor and passkeys off somebody's account: their telephone is gone, and the codes on paper too."""
     account = get_account(session, actor, account_id)
     if account.id == actor.id:
         raise WrongState("account_own")
-    if not account.second_on:
+    if not passkeys.clear(session, account.id) and not account.second_on:
         raise WrongState("second_not_begun")
     second.clear(session, account)
     sessions.end_all(session, account.id, now=now)

@@ -52,7 +52,7 @@ def sign_in(
         return found
     if found.second_on:
         return SecondNeeded(_ticket(session, found, duty, now))
-    return _let_in(session, found, door, duty, now)
+    return let_in(session, found, door, duty, now)
 
 
 def check_password(
@@ -88,7 +88,7 @@ def second_step(
         note_failure(session, account.login, account, door, now)
         return SignInRefused("second_wrong")
     row.used_at = now
-    return _let_in(session, account, door, row.duty, now)
+    return let_in(session, account, door, row.duty, now)
 
 
 def login_of(session: Session, ticket: str) -> str:
@@ -111,13 +111,25 @@ def note_failure(session: Session, login: str, account: Account | None, door: Do
     )
 
 
-def _let_in(session: Session, account: Account, door: Door, duty: bool, now: datetime) -> SignedIn:
+def let_in(
+    session: Session, account: Account, door: Door, duty: bool, now: datetime, *, passkey: bool = False
+) -> SignedIn:
+    """Open a session for somebody who has proved who they are."""
     throttle.forgive(session, account.login, door)
     account.last_sign_in_at = now
     kind = SessionKind.DUTY if duty else SessionKind.WEB
     token = sessions.open_session(session, account, door=door, kind=kind, now=now)
     who = actor_for(session, account, origin=door.origin)
-    log.record(session, who, "account.sign_in", f"account:{account.login}", home_of(account), now, on_duty=duty or None)
+    log.record(
+        session,
+        who,
+        "account.sign_in",
+        f"account:{account.login}",
+        home_of(account),
+        now,
+        on_duty=duty or None,
+        passkey=passkey or None,
+    )
     return SignedIn(token, account)
 
 

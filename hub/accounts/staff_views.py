@@ -153,7 +153,7 @@ def take_second_off(account_id: UUID) -> ResponseReturnValue:
     """Take the second factor off: the telephone is gone."""
     with work() as session:
         service.take_second_off(session, actor(), account_id, now=now())
-    flash(gettext("他的第二验证关掉了，只用密码就能登录。让他换好手机再打开。"), "ok")
+    flash(gettext("他的第二验证和通行密钥都关掉了，只用密码就能登录。让他换好手机再打开。"), "ok")
     return redirect(url_for("staff.one", account_id=account_id))
 
 

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from hub.accounts import inviting, passwords, service, sessions, signing_in
+from hub.accounts import inviting, passkeys, passwords, service, sessions, signing_in
 from hub.accounts.second import Vault
 from hub.accounts.signing_in import SecondNeeded, SignedIn, SignInRefused
 from hub.accounts.throttle import Door, Marks
@@ -31,7 +31,7 @@ def add_to_menu(runtime: Runtime) -> None:
 @never_held
 def sign_in() -> ResponseReturnValue:
     """Show the sign-in page; a demo shows its accounts."""
-    return _sign_in_page("", request.args.get("next", ""))
+    return sign_in_page("", request.args.get("next", ""))
 
 
 @bp.post("/sign-in")
@@ -44,12 +44,12 @@ def do_sign_in() -> ResponseReturnValue:
         password = request.form.get("password", "")
         result = signing_in.sign_in(session, login, password, door=door(login), now=now(), duty=duty)
     if isinstance(result, SignInRefused):
-        return _sign_in_page(login, back, why(result)), 401
+        return sign_in_page(login, back, why(result)), 401
     if isinstance(result, SecondNeeded):
         answer = make_response(redirect(url_for("accounts.second", next=local_path(back))))
         _set(answer, TICKET_COOKIE, result.ticket, int(signing_in.SECOND_WITHIN.total_seconds()))
         return answer
-    return _let_in(result, back)
+    return enter(result, back)
 
 
 @bp.get("/sign-in/second")
@@ -72,9 +72,9 @@ def do_second() -> ResponseReturnValue:
         result = signing_in.second_step(session, ticket, code, door=here, vault=runtime().get(Vault), now=now())
     if isinstance(result, SignInRefused):
         if result.code == "second_too_late":
-            return _sign_in_page("", request.form.get("next", ""), why(result)), 401
+            return sign_in_page("", request.form.get("next", ""), why(result)), 401
         return _second_page(why(result)), 401
-    answer = _let_in(result, request.form.get("next", ""))
+    answer = enter(result, request.form.get("next", ""))
     answer.delete_cookie(TICKET_COOKIE)
     return answer
 
@@ -111,7 +111,7 @@ def do_welcome() -> ResponseReturnValue:
         found = mistakes(result) if isinstance(result, BadInput) else {"": explain(result, language())}
         return _welcome_page(code, found), result.status
     flash(gettext("密码设好了。你的登录账号是 %(login)s，现在登录。", login=result.login), "ok")
-    return _sign_in_page(result.login, "")
+    return sign_in_page(result.login, "")
 
 
 def _welcome_page(code: str, errors: dict[str, str]) -> str:
@@ -136,7 +136,8 @@ def why(refused: SignInRefused) -> str:
     return sentence(refused.code, language(), seconds=refused.wait_s)
 
 
-def _let_in(result: SignedIn, back: str) -> Response:
+def enter(result: SignedIn, back: str) -> Response:
+    """Return the way in, with the cookies of the session and of a known browser."""
     answer = make_response(redirect(local_path(back)))
     _set(answer, COOKIE, result.token, int(sessions.SESSION_LENGTH.total_seconds()))
     login = result.account.login
@@ -152,14 +153,27 @@ def _set(answer: Response, name: str, value: str, seconds: int) -> None:
 
 def _second_page(error: str = "") -> str:
     back = request.values.get("next", "")
-    return render_template("hub/accounts/second_step.html", next=back, error=error)
+    return render_template("hub/accounts/second_step.html", next=back, error=error, passkeys=_offers_passkeys())
 
 
-def _sign_in_page(login: str, back: str, error: str = "") -> str:
+def _offers_passkeys() -> bool:
+    """Return whether a browser that came by this address could sign in with one."""
+    site = passkeys.site_of(runtime())
+    return site is not None and request.host == site.netloc
+
+
+def sign_in_page(login: str, back: str, error: str = "") -> str:
+    """Return the sign-in page."""
     demo: list[tuple[str, str]] = []
     if runtime().settings.mode == "demo":
         with reading() as session:
             demo = service.demo_sign_ins(session)
     return render_template(
-        "hub/accounts/sign_in.html", login=login, next=back, error=error, demo=demo, demo_password=passwords.DEMO
+        "hub/accounts/sign_in.html",
+        login=login,
+        next=back,
+        error=error,
+        demo=demo,
+        demo_password=passwords.DEMO,
+        passkeys=_offers_passkeys(),
     )

@@ -12,9 +12,11 @@ import click
 from hub.app import RefusedToStart, open_runtime
 from hub.audit.anchoring import BadAnchorFile
 from hub.audit.settings import AuditSettings
+from hub.core.celery_engine import NoCelery
 from hub.core.config import Config, ConfigError, Section, load
 from hub.core.errors import HubError
 from hub.core.feature import Feature
+from hub.core.lanes import WorkSettings
 from hub.core.runtime import Runtime
 from hub.core.secrets import SecretsError
 from hub.keeping.archive import BackupError
@@ -39,8 +41,16 @@ EXPECTED = (
     CannotJoin,
     BadAnchorFile,
     BackupError,
+    NoCelery,
 )
-HUB_SECTIONS: tuple[type[Section], ...] = (ApiSettings, AuditSettings, MqttSettings, CareSettings, WatchSettings)
+HUB_SECTIONS: tuple[type[Section], ...] = (
+    ApiSettings,
+    AuditSettings,
+    MqttSettings,
+    CareSettings,
+    WatchSettings,
+    WorkSettings,
+)
 
 
 def sections(features: Sequence[Feature]) -> tuple[type[Section], ...]:

@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 from hub.app import RefusedToStart, build_pages, open_runtime, provide
 from hub.commands.frame import Frame, guarded, pass_frame
 from hub.core.config import Config, HubSettings
+from hub.core.lanes import WorkSettings
 from hub.core.logs import configure
 from hub.core.roles import Duties, Role, WorkLane
 from hub.running import Server
@@ -94,5 +95,8 @@ def require_shared(config: Config) -> None:
         missing.append('a broker that runs by itself ([mqtt] engine = "external", see docs/brokers.md)')
     if not config.section(HubSettings).public_url:
         missing.append("the address under which everybody reaches the pages ([hub] public_url)")
+    work = config.section(WorkSettings)
+    if work.engine == "celery" and not work.broker_url.get_secret_value():
+        missing.append('the address of RabbitMQ ([work] broker_url), or [work] engine = "local"')
     if missing:
         raise RefusedToStart(f"A hub of several processes needs {'; '.join(missing)}. One process: 'cunxiang run'.")

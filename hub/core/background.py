@@ -54,6 +54,28 @@ class Loop:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def once(self) -> float:
+        """Do one round; return the seconds to rest. A failure is logged and followed by a pause that doubles."""
+        try:
+            rest = self._step()
+            self.failures = 0
+        except Exception:
+            self.failures += 1
+            rest = min(30.0, 0.5 * 2 ** min(self.failures, 6))
+            log.exception("%s failed (%d in a row), next try in %.1f s", self.name, self.failures, rest)
+        return rest
+
+    def take_kick(self) -> bool:
+        """Whether it was woken since the last time somebody asked, for who makes it go round without its thread."""
+        kicked = self._wake.is_set()
+        self._wake.clear()
+        return kicked
+
+    @property
+    def halted(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stopping.is_set()
+
     @property
     def alive(self) -> bool:
         """Whether the thread runs."""
@@ -61,15 +83,9 @@ class Loop:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                rest = self._step()
-                self.failures = 0
-            except Exception:
-                self.failures += 1
-                rest = min(30.0, 0.5 * 2 ** min(self.failures, 6))
-                log.exception("%s failed (%d in a row), next try in %.1f s", self.name, self.failures, rest)
+            rest = self.once()
+            if self.failures:
                 self._stopping.wait(rest)  # not to be woken early: whoever kicks knows nothing of the failure
-                rest = 0.0
-            if rest > 0:
+            elif rest > 0:
                 self._wake.wait(rest)
             self._wake.clear()

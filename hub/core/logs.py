@@ -9,7 +9,16 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-QUIET_LOGGERS = ("werkzeug", "apscheduler", "waitress.queue", "twilio.http_client", "alembic", "urllib3")
+QUIET_LOGGERS = (
+    "werkzeug",
+    "apscheduler",
+    "waitress.queue",
+    "twilio.http_client",
+    "alembic",
+    "urllib3",
+    "celery",
+    "amqp",
+)
 
 
 _ABOUT: ContextVar[Mapping[str, object]] = ContextVar("about", default={})  # noqa: B039 - never changed in place

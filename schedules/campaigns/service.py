@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import false, or_, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -243,16 +243,16 @@ def may_write(actor: Actor, campaign: Campaign) -> bool:
     return campaign.written_by == actor.id or (prepared and actor.may(Permission.COMPOSE, campaign.home_path))
 
 
+def waiting(session: Session, actor: Actor) -> list[Subject]:
+    """Return what waits for approval where the actor may approve."""
+    mine = [Campaign.home_path.like(like_below(path)) for path in actor.paths(Permission.APPROVE)]
+    query = select(Campaign).where(Campaign.state == CampaignState.SUBMITTED, or_(false(), *mine))
+    return [_standing(one) for one in session.scalars(query)]
+
+
 def count_waiting(session: Session, actor: Actor) -> int:
     """Return how many wait for this person's approval; one's own do not count."""
-    paths = actor.paths(Permission.APPROVE)
-    if not paths:
-        return 0
-    query = select(Campaign).where(
-        Campaign.state == CampaignState.SUBMITTED,
-        or_(*(Campaign.home_path.like(like_below(path)) for path in paths)),
-    )
-    return rounds.count_open(session, actor, [_standing(one) for one in session.scalars(query)])
+    return rounds.count_open(session, actor, waiting(session, actor))
 
 
 def subject_of(session: Session, campaign: Campaign) -> Subject:

@@ -7,6 +7,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.approvals import rounds
+from broadcasts.approvals.rounds import Subject
 from broadcasts.delivery.visibility import near
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
@@ -44,16 +45,21 @@ def versions(session: Session, sheet: Sheet) -> list[Sheet]:
     return list(session.scalars(query))
 
 
-def count_waiting(session: Session, actor: Actor) -> int:
-    """Return how many wait for this person's approval; one's own do not count."""
+def waiting(session: Session, actor: Actor) -> list[Subject]:
+    """Return what waits for approval where the actor may approve."""
     paths = actor.paths(Permission.APPROVE)
     if not paths:
-        return 0
+        return []
     query = select(Sheet).where(
         Sheet.state == SheetState.SUBMITTED,
         or_(*(Sheet.region_path.like(like_below(path)) for path in paths)),
     )
-    return rounds.count_open(session, actor, [subject_of(one) for one in session.scalars(query)])
+    return [subject_of(one) for one in session.scalars(query)]
+
+
+def count_waiting(session: Session, actor: Actor) -> int:
+    """Return how many wait for this person's approval; one's own do not count."""
+    return rounds.count_open(session, actor, waiting(session, actor))
 
 
 def week_after(today: date) -> tuple[date, date]:

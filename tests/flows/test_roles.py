@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import builders
 import pytest
 from livehub import live_hub, until
+from rabbitlab import running_rabbit, server_program
 from roleslab import Place, people, several_processes
 
 from hub.core.clock import utc_now
@@ -30,7 +32,7 @@ def release(call: Call, **given: object) -> str:
 
 
 def alarm(call: Call, key: str) -> str:
-    wish = {"hazard": "flash_flood", "colour": "red", "regions": [builders.BRIDGE], "sms": False}
+    wish = {"hazard": "flash_flood", "colour": "red", "regions": [builders.BRIDGE], "sms": True}
     horns = call("duty", "POST", "/alerts/preview", wish)["speakers"]
     return str(call("duty", "POST", "/alerts", {**wish, "speakers_confirmed": horns, "form_key": key})["id"])
 
@@ -47,11 +49,13 @@ def the_job(call: Call, ask: Ask, sounded: Callable[[], list[Path]], between: Ca
     until(lambda: ask(HORNS) == [("finished", 2)], 20, what="the ends")
     alert = alarm(call, "in-the-night-1")
     until(lambda: len(sounded()) == 3, 20, what="the emergency")
+    texts = "SELECT count(*) FROM sms_message WHERE state = 'delivered'"
+    until(lambda: ask(texts) == [(2,)], 15, what="its text message")
     call("duty", "POST", f"/alerts/{alert}/stop")
     until(lambda: ask(HORNS) == [("finished", 2), ("stopped", 1)], 15, what="the last receipt")
     assert len(sounded()) == 3
     assert ask("SELECT count(*) FROM broadcast") == [(3,)]
-    assert ask("SELECT count(*) FROM local_sms WHERE NOT reply") == [(1,)]
+    assert ask("SELECT count(*) FROM local_sms WHERE NOT reply") == [(2,)]
 
 
 @pytest.mark.skipif(not LONG, reason="other flows try one process; CUNXIANG_LONG=1 compares the two")
@@ -64,8 +68,12 @@ def test_in_one_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.postgres
-def test_by_a_process_for_each_role_some_of_them_killed(tmp_path: Path, postgres_url: str) -> None:
-    with several_processes(tmp_path, postgres_url) as hub:
+@pytest.mark.parametrize("engine", ["celery", "local"] if LONG or server_program() is None else ["celery"])
+def test_by_a_process_for_each_role_some_of_them_killed(tmp_path: Path, postgres_url: str, engine: str) -> None:
+    """With tickets by RabbitMQ too, which is killed as well: then workers look by themselves."""
+    with ExitStack() as stack:
+        rabbit = stack.enter_context(running_rabbit(tmp_path / "rabbit")) if engine == "celery" else None
+        hub = stack.enter_context(several_processes(tmp_path, postgres_url, rabbit.url if rabbit else ""))
         web = hub.start("web")
         schedulers = [hub.start("scheduler") for _ in range(2)]
         workers = [hub.start("worker", "--lanes", "emergency,normal"), hub.start("worker", "--lanes", "normal,bulk")]
@@ -81,6 +89,9 @@ def test_by_a_process_for_each_role_some_of_them_killed(tmp_path: Path, postgres
                 for each in (first, schedulers[0]):
                     each.kill()
             else:
+                if rabbit is not None:
+                    assert all("first_ticket" in each.log.read_text() for each in workers), "tickets were taken"
+                    rabbit.kill()
                 workers[0].kill()
                 workers.append(hub.start("worker", "--lanes", "emergency"))
 

@@ -12,7 +12,7 @@ from broadcasts.alerts.plans.models import Plan, PlanState, PlanVersion
 from broadcasts.alerts.plans.service import subject_of, words_of
 from broadcasts.alerts.plans.words import PlanWords
 from broadcasts.approvals import rounds
-from broadcasts.approvals.rounds import Standing
+from broadcasts.approvals.rounds import Standing, Subject
 from broadcasts.kinds import Colour
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
@@ -192,11 +192,11 @@ def find(session: Session, home: str, kind: str, colour: Colour) -> PlanVersion 
     )
 
 
-def waiting(session: Session, actor: Actor) -> int:
-    """Return how many plans wait for this person's signature."""
+def unsigned(session: Session, actor: Actor) -> list[Subject]:
+    """Return what waits for signatures where the actor may give one."""
     paths = actor.paths(Permission.APPROVE)
     if not paths:
-        return 0
+        return []
     rows = session.execute(
         select(Plan, PlanVersion)
         .join(PlanVersion, (Plan.id == PlanVersion.plan_id) & (Plan.version == PlanVersion.version))
@@ -205,7 +205,12 @@ def waiting(session: Session, actor: Actor) -> int:
             or_(*(Plan.home_path.like(like_below(path)) for path in paths)),
         )
     ).all()
-    return rounds.count_open(session, actor, [subject_of(plan, version) for plan, version in rows])
+    return [subject_of(plan, version) for plan, version in rows]
+
+
+def waiting(session: Session, actor: Actor) -> int:
+    """Return how many plans wait for this person's signature."""
+    return rounds.count_open(session, actor, unsigned(session, actor))
 
 
 def _latest_of(session: Session, home: str) -> dict[tuple[str, Colour], PlanVersion]:

@@ -59,10 +59,7 @@ def downgrade() -> None:
     """Undo."""
     op.drop_table("figure_alarm")
     op.drop_table("gap_plan")
-    with op.batch_alter_table("score_rule", schema=None) as batch_op:
-        batch_op.drop_column("alarm")
-    with op.batch_alter_table("broadcast", schema=None) as batch_op:
-        batch_op.drop_column("agreed_id")
-    with op.batch_alter_table("announcement", schema=None) as batch_op:
-        batch_op.drop_column("issuer_ref")
-        batch_op.drop_column("issuer")
+    op.drop_column("score_rule", "alarm")
+    op.drop_column("broadcast", "agreed_id")
+    op.drop_column("announcement", "issuer_ref")
+    op.drop_column("announcement", "issuer")

@@ -16,6 +16,7 @@ from hub.commands.roles import require_shared
 from hub.core.bell import Bell
 from hub.core.config import load
 from hub.core.db import make_engine
+from hub.core.lanes import WorkSettings
 from hub.core.roles import WHOLE, Duties, Role, WorkLane
 from hub.core.runtime import Runtime
 from hub.core.turns import HOUSE, Turns
@@ -97,7 +98,7 @@ def test_a_bell_that_cannot_be_rung_is_no_failure() -> None:
 
 def test_several_processes_say_what_they_lack() -> None:
     with pytest.raises(RefusedToStart) as refused:
-        require_shared(load(None, [MqttSettings], environ={}))
+        require_shared(load(None, [MqttSettings, WorkSettings], environ={}))
     for word in ("PostgreSQL", "external", "public_url"):
         assert word in str(refused.value)
 
