@@ -23,7 +23,9 @@ from uuid6 import uuid7
 import cunxiang
 from benchmarks.databases import running_database
 from broadcasts.approvals import rounds
+from broadcasts.delivery.models import Broadcast
 from broadcasts.feature import rules_of
+from broadcasts.loudspeaker.models import PlayOrder, SpeakerDelivery
 from hub.app import open_runtime
 from hub.commands.frame import sections
 from hub.core.actor import SYSTEM, Actor, Permission, Scope
@@ -32,6 +34,7 @@ from hub.core.config import load
 from hub.core.runtime import Runtime
 from hub.regions import service as regions
 from hub.regions.tree import path_of
+from hub.speakers.models import Speaker
 from schedules import agreed, clashes
 from schedules.calendar import Days, Pattern, Rhythm, Rule, _of_year, occurrences
 from schedules.clashes import Item
@@ -43,6 +46,9 @@ from schedules.sheets.drafting import content_hash, shown
 from schedules.special_days import official
 
 ZONE = ZoneInfo("Asia/Shanghai")
+VILLAGES = tuple(f"990101001{number:03d}" for number in range(1, 51))
+SPEAKERS = 3
+"""In each village."""
 MONDAY = datetime(2027, 1, 4, tzinfo=UTC)
 
 
@@ -125,17 +131,24 @@ def a_hub(folder: Path, url: str = "") -> Runtime:
     overrides["broadcast"] = {"quiet_hours": ()}
     hub = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides))
     with hub.sessions.begin() as session:
-        for code, name in (("990101000000", "x"), ("990101001000", "y"), ("990101001001", "z")):
-            regions.add_region(session, SYSTEM, code=code, name=name, now=MONDAY)
+        for code in ("990101000000", "990101001000", *VILLAGES):
+            regions.add_region(session, SYSTEM, code=code, name="x", now=MONDAY)
+        for number, code in enumerate(VILLAGES * SPEAKERS):
+            session.add(
+                Speaker(
+                    id=f"s{number}", number=number + 1, name="x", region_code=code, region_path=path_of(code),
+                    password_hash="", enrolled_at=MONDAY,
+                )
+            )  # fmt: skip
     return hub
 
 
 def fill(hub: Runtime, due: Sequence[datetime]) -> None:
-    """Lay a slot for each moment, twenty on a sheet that somebody else agreed to."""
-    path = path_of("990101001001")
-    scopes = (Scope(path, frozenset(Permission)),)
+    """Lay a slot for each moment, twenty on the sheet of a village that somebody else agreed to."""
+    scopes = (Scope(path_of("990101000000"), frozenset(Permission)),)
     clerk, approver = (Actor(id=uuid4(), name=name, scopes=scopes) for name in ("w", "a"))
     for first in range(0, len(due), 20):
+        path = path_of(VILLAGES[first // 20 % len(VILLAGES)])
         with hub.sessions.begin() as session:
             at = due[first]
             sheet = Sheet(
@@ -173,11 +186,33 @@ class Watched(Firing):
     committed: ClassVar[list[timedelta]] = []
     due: ClassVar[dict[UUID, datetime]] = {}
 
-    def _fire(self, occurrence_id: UUID, now: datetime) -> bool:
-        done = super()._fire(occurrence_id, now)
-        if done:
-            self.committed.append(datetime.now(UTC) - self.due[occurrence_id])
+    def _fire(self, occurrence_ids: Sequence[UUID], now: datetime) -> list[UUID]:
+        done = super()._fire(occurrence_ids, now)
+        committed = datetime.now(UTC)
+        self.committed.extend(committed - self.due[one] for one in done)
         return done
+
+
+def each_once(hub: Runtime, since: datetime, until: datetime, number: int) -> str:
+    """Say whether every item went out exactly once: one broadcast each, each with its order and its deliveries."""
+    with hub.sessions.read() as session:
+        rows = session.execute(
+            select(Occurrence.broadcast_id, Broadcast.title, func.count(SpeakerDelivery.speaker_id))
+            .join(Broadcast, Broadcast.id == Occurrence.broadcast_id)
+            .join(PlayOrder, PlayOrder.broadcast_id == Broadcast.id)
+            .outerjoin(SpeakerDelivery, SpeakerDelivery.broadcast_id == Broadcast.id)
+            .where(Occurrence.due_at >= since, Occurrence.due_at <= until)
+            .group_by(Occurrence.broadcast_id, Broadcast.title)
+        ).all()
+        broadcasts = session.scalar(
+            select(func.count())
+            .select_from(Broadcast)
+            .where(Broadcast.starts_at >= since, Broadcast.starts_at <= until)
+        )
+    whole = sum(1 for _, _, deliveries in rows if deliveries == SPEAKERS)
+    if len(rows) == broadcasts == whole == number and len({key for key, _, _ in rows}) == number:
+        return f"each once, on {SPEAKERS} loudspeakers"
+    return f"NOT each once: {len(rows)} of {number}, {broadcasts} broadcasts, {whole} whole"
 
 
 def in_one_minute(hub: Runtime, kind: str, due: Sequence[datetime], what: str) -> None:
@@ -199,7 +234,8 @@ def in_one_minute(hub: Runtime, kind: str, due: Sequence[datetime], what: str) -
     late = sorted(one.total_seconds() for one in Watched.committed)
     p99 = statistics.quantiles(late, n=100)[98]
     print(
-        f"{kind}: 1,000 slots {what} ({outcome(hub, due[0], due[-1])}): committed after the trigger, 20 s ahead: "
+        f"{kind}: 1,000 slots {what} ({outcome(hub, due[0], due[-1])}; {each_once(hub, due[0], due[-1], len(due))}): "
+        "committed after the trigger, 20 s ahead: "
         f"median {statistics.median(late) * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms, last {late[-1] * 1000:.0f} ms; "
         f"after their own time: {sum(1 for one in late if one > ahead.total_seconds())}"
     )

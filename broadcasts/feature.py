@@ -193,6 +193,7 @@ def rules_of(runtime: Runtime) -> Rules:
         emergency_valid=timedelta(minutes=settings.emergency_valid_minutes),
         countdown=timedelta(seconds=settings.countdown_seconds),
         daily_minutes=settings.daily_minutes,
+        weekly_minutes=settings.weekly_minutes,
         repeat_for=timedelta(minutes=emergency.repeat_minutes),
         repeat_pause_ms=emergency.repeat_pause_seconds * 1000,
         proposal_valid=timedelta(minutes=emergency.proposal_minutes),

@@ -120,7 +120,10 @@ def provide_desks(runtime: Runtime) -> None:
     runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library, packer.holds))
     runtime.provide(Silencing, Silencing(muting_pages.address))
     runtime.provide(SpeakerHistory, SpeakerHistory(past.latest))
-    runtime.provide(Approvals, Approvals(approvals_desk.waiting, approvals_desk.author))
+    runtime.provide(
+        Approvals,
+        Approvals(lambda session, actor: approvals_desk.waiting(session, actor, queue), approvals_desk.author),
+    )
     runtime.provide(Countdowns, Countdowns(emergency_desk.countdowns))
     within = runtime.config.section(ApprovalSettings).within
     runtime.provide(

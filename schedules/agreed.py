@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
 
@@ -46,16 +47,24 @@ def mark_of(slot: Slot) -> str:
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def why_not(session: Session, sheet: Sheet, slot: Slot, piece: Piece) -> str:
-    """Return the code of what keeps a slot from sounding: it, its sheet or what it plays was changed unseen."""
-    version = rounds.latest(session, sheet.id)
-    case = rounds.cases(session, [subject_of(sheet)]).get(sheet.id)
-    if version is None or case is None or not reviewing.is_passed(case) or case.content_hash != sheet.content_hash:
-        return "sheet_changed_meanwhile"
-    marks = version.content.get("marks")  # missing on what was handed in before slots were noted
-    if marks is not None and mark_of(slot) not in marks:
-        return "sheet_changed_meanwhile"
-    return _changed(session, piece)
+class Agreements:
+    """What was passed of some sheets, looked up for all of them at once."""
+
+    def __init__(self, session: Session, sheets: Iterable[Sheet]) -> None:
+        self._session = session
+        subjects = [subject_of(sheet) for sheet in sheets]
+        self._cases = rounds.cases(session, subjects) if subjects else {}
+        self._handed_in = rounds.handed_in(session, list(self._cases.values())) if self._cases else {}
+
+    def why_not(self, sheet: Sheet, slot: Slot, piece: Piece) -> str:
+        """Return the code of what keeps a slot from sounding: it, its sheet or what it plays was changed unseen."""
+        case = self._cases.get(sheet.id)
+        if case is None or not reviewing.is_passed(case) or case.content_hash != sheet.content_hash:
+            return "sheet_changed_meanwhile"
+        marks = self._handed_in[sheet.id].get("marks")  # missing on what was handed in before slots were noted
+        if marks is not None and mark_of(slot) not in marks:
+            return "sheet_changed_meanwhile"
+        return _changed(self._session, piece)
 
 
 def _changed(session: Session, piece: Piece) -> str:

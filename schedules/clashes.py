@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from hub.regions.tree import codes_in, contains
+from hub.regions.tree import codes_in, contains, is_above
 
 
 class Overlap(StrEnum):
@@ -100,5 +100,4 @@ def _clash(a: Item, b: Item, places: Sequence[str], speakers: Mapping[str, froze
 
 def _gives_way(item: Item, other: Item) -> bool:
     covered = all(any(contains(theirs, path) for theirs in other.paths) for path in item.paths)
-    above = all(contains(other.home_path, path) and other.home_path != path for path in item.paths)
-    return covered and not item.silence and (other.silence or above)
+    return covered and not item.silence and (other.silence or is_above(other.home_path, item.home_path))

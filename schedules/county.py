@@ -10,7 +10,7 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
 from broadcasts.sms import inbound
 from broadcasts.sms.models import SmsInbound
-from hub.core.actor import Actor, Permission
+from hub.core.actor import Permission
 from hub.core.background import Background, Loop
 from hub.core.roles import Role
 from hub.core.runtime import Runtime
@@ -19,7 +19,6 @@ from hub.web.api import register
 from hub.web.work import actor as who
 from schedules import county_api
 from schedules.campaigns import api, texts, views
-from schedules.campaigns import service as campaigns
 from schedules.occasions import service as occasions
 from schedules.occasions import views as occasion_views
 from schedules.pledges import views as pledge_views
@@ -30,12 +29,13 @@ HOUR_S, MINUTE_S = 3600.0, 60.0
 
 
 def listen(runtime: Runtime) -> None:
-    """Take residents' replies to reminders."""
+    """Take residents' replies to reminders, and put what waits here on the desk of who approves."""
 
     def heard(session: Session, kept: SmsInbound, now: datetime) -> bool:
         return rounds.take_reply(session, kept, now, zone=runtime.zone)
 
     inbound.listen("rounds", heard)
+    round_views.add_to_desk(runtime)
 
 
 def plug_in(app: Flask, runtime: Runtime) -> None:
@@ -44,7 +44,7 @@ def plug_in(app: Flask, runtime: Runtime) -> None:
     register(app, county_api.bp)
     for bp in (views.bp, texts.bp, occasion_views.bp, pledge_views.bp, round_views.bp):
         app.register_blueprint(bp)
-    views.add_to_menu(runtime, _waiting)
+    views.add_to_menu(runtime)
     app.jinja_env.globals["may_see_people"] = lambda: who().may_somewhere(Permission.SEE_RESIDENTS)
 
 
@@ -55,10 +55,6 @@ def start(runtime: Runtime) -> tuple[Background, ...]:
         Loop(name, in_turn(partial(step, runtime), turns, Role.SCHEDULER))
         for name, step in (("awareness-days", prepare), ("reminders", remind))
     )
-
-
-def _waiting(session: Session, actor: Actor) -> int:
-    return campaigns.count_waiting(session, actor) + rounds.count_waiting(session, actor)
 
 
 def prepare(runtime: Runtime) -> float:

@@ -1,6 +1,7 @@
 """What is due goes out, each occurrence exactly once, or it is recorded why it did not."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,13 +23,18 @@ from hub.core.actor import SYSTEM
 from hub.core.db import Sessions
 from hub.core.errors import HubError
 from hub.regions.tree import codes_in
-from schedules import agreed, almanac, yielding
+from schedules.due import Due, Sight, take
 from schedules.models import Occurrence, OccurrenceState, Sheet, SheetState, Slot, SlotKind
 from schedules.playing import usual
 from schedules.sources import Nothing, Piece, Sources
+from schedules.yielding import Item, Taken
 
 log = logging.getLogger(__name__)
 AT_ONCE = 200
+TOGETHER = 20
+"""So many go out in one unit of work; more would keep everybody else who writes waiting for longer than it saves."""
+PAUSE_S = 0.005
+"""Between two such, for SQLite, where the next would take the lock before anybody else had a chance."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,15 @@ class Firing:
     sources: Sources = field(default_factory=usual)
 
     def fire_due(self, *, now: datetime) -> int:
-        """Release everything that is due, each in a unit of work of its own; return how many went out."""
+        """Release everything that is due, some at a time in a unit of work of their own; return how many went out."""
         fired = 0
         seen: set[UUID] = set()
         while due := [key for key in self._due(now) if key not in seen]:
             seen.update(due)
-            fired += sum(self._fire(occurrence_id, now) for occurrence_id in due)
+            for first in range(0, len(due), TOGETHER):
+                if first:
+                    time.sleep(PAUSE_S)
+                fired += len(self._fire(due[first : first + TOGETHER], now))
         return fired
 
     def moments(self, *, now: datetime, until: datetime) -> list[datetime]:
@@ -74,10 +83,20 @@ class Firing:
         with self.sessions.read() as session:
             return session.scalars(query).all()
 
-    def _fire(self, occurrence_id: UUID, now: datetime) -> bool:
+    def _fire(self, occurrence_ids: Sequence[UUID], now: datetime) -> list[UUID]:
+        """Release some together, or one by one when that fails; return which went out."""
+        if len(occurrence_ids) > 1:
+            try:
+                with self.sessions.begin() as session:
+                    return self._fire_together(session, occurrence_ids, now)
+            except Exception as error:  # noqa: BLE001 - whose fault it is shows when each is fired alone
+                log.info("fired one by one: %s", type(error).__name__)
+        return [key for key in occurrence_ids if self._fire_alone(key, now)]
+
+    def _fire_alone(self, occurrence_id: UUID, now: datetime) -> bool:
         try:
             with self.sessions.begin() as session:
-                return self._fire_one(session, occurrence_id, now)
+                return bool(self._fire_together(session, [occurrence_id], now))
         except HubError as error:
             # The release was rolled back whole; what stays is the reason, for people to read.
             log.warning("occurrence %s did not go out: %s", occurrence_id, error.code)
@@ -88,107 +107,86 @@ class Firing:
             log.exception("occurrence %s could not be released", occurrence_id)
         return False
 
-    def _fire_one(self, session: Session, occurrence_id: UUID, now: datetime) -> bool:
-        slot = session.scalar(
-            select(Slot).join(Occurrence, Occurrence.slot_id == Slot.id).where(Occurrence.id == occurrence_id)
-        )
-        if slot is None:
-            return False
-        # What it belongs to is locked first, as withdrawing and replacing do. Who finds it locked comes back later.
-        owner = self._owner(session, slot)
-        if owner is None:
-            return False  # and without a lock on the occurrence, which would hold back the hub that has its owner
-        occurrence = session.scalar(
-            select(Occurrence)
-            .where(
-                Occurrence.id == occurrence_id,
-                Occurrence.slot_id == slot.id,
-                Occurrence.state == OccurrenceState.PLANNED,
-            )
-            .with_for_update(skip_locked=True)
-        )
-        if occurrence is None:
-            return False  # another hub has it
-        late = now > occurrence.due_at + timedelta(seconds=slot.late_tolerance_s)
-        alone = occurrence.broadcast_id is not None and sheet.was_sent(session, occurrence.broadcast_id)
-        if not alone and late:
-            _end(session, occurrence_id, OccurrenceState.MISSED, "hub_was_down", now)
-            return False
-        if not alone and self._newer_is_due(session, occurrence, now):
-            _end(session, occurrence_id, OccurrenceState.SUPERSEDED, "newer_was_due", now)
-            return False
-        how = _How(late, alone)
-        if isinstance(owner, Announcement):
-            return self._announce(session, owner, occurrence, how, now)
-        return self._play(session, owner, slot, occurrence, how, now)
+    def _fire_together(self, session: Session, occurrence_ids: Sequence[UUID], now: datetime) -> list[UUID]:
+        dues = take(session, occurrence_ids, now)
+        if not dues:
+            return []
+        sight = Sight(session, dues, self.rules)
+        with session.no_autoflush:
+            decided = [(due, self._decide(session, due, sight, now)) for due in dues]
+        going = [(due, one) for due, one in decided if one is not None]
+        made = delivery.release_each(session, SYSTEM, [one.order for _, one in going], rules=self.rules, now=now)
+        for (due, one), broadcast in zip(going, made, strict=True):
+            source = self.sources.of(due.slot.kind)
+            if one.piece is not None and source is not None:
+                source.went_out(session, due.slot, one.piece, broadcast.id, now=now)
+            _fired(due, broadcast, now)
+        return [due.occurrence.id for due, _ in going]
 
-    @staticmethod
-    def _owner(session: Session, slot: Slot) -> Announcement | Sheet | None:
-        if slot.announcement_id is not None:
-            return session.get(Announcement, slot.announcement_id, with_for_update={"skip_locked": True})
-        return session.get(Sheet, slot.sheet_id, with_for_update={"read": True, "skip_locked": True})
+    def _decide(self, session: Session, due: Due, sight: Sight, now: datetime) -> "Going | None":
+        """Return what goes out; None where nothing does, and then the occurrence says why."""
+        found = self._looked_at(session, due, sight, now)
+        if isinstance(found, Going) and sight.too_much(due, found.order):
+            found = Stays(OccurrenceState.SKIPPED, "noise_budget_spent")
+        sight.above.settle(due.occurrence.id, found.sounding if isinstance(found, Going) else None)
+        if isinstance(found, Going):
+            return found
+        due.occurrence.state, due.occurrence.note, due.occurrence.fired_at = found.state, found.note[:60], now
+        if due.occurrence.broadcast_id is not None:
+            sheet.withdraw(session, due.occurrence.broadcast_id, now=now)
+        return None
 
-    def _newer_is_due(self, session: Session, occurrence: Occurrence, now: datetime) -> bool:
-        query = select(Occurrence.id).where(
-            Occurrence.slot_id == occurrence.slot_id,
-            Occurrence.due_at > occurrence.due_at,
-            Occurrence.due_at <= now,
-        )
-        return session.scalar(query.limit(1)) is not None
+    def _looked_at(self, session: Session, due: Due, sight: Sight, now: datetime) -> "Going | Stays":
+        if not due.alone and due.late:
+            return Stays(OccurrenceState.MISSED, "hub_was_down")
+        if not due.alone and due.newer:
+            return Stays(OccurrenceState.SUPERSEDED, "newer_was_due")
+        if isinstance(due.owner, Announcement):
+            return self._announce(session, due.owner, due, sight, now)
+        return self._play(session, due.owner, due, sight, now)
 
     def _announce(
-        self, session: Session, announcement: Announcement, occurrence: Occurrence, how: "_How", now: datetime
-    ) -> bool:
+        self, session: Session, announcement: Announcement, due: Due, sight: Sight, now: datetime
+    ) -> "Going | Stays":
+        occurrence = due.occurrence
         if announcement.state is not State.APPROVED:
-            _end(session, occurrence.id, OccurrenceState.SKIPPED, "announcement_withdrawn", now)
-            return False
+            return Stays(OccurrenceState.SKIPPED, "announcement_withdrawn")
         audience = Audience.from_json(announcement.audience)
-        code = "" if how.late else yielding.why(session, occurrence, audience.paths, announcement.airtime_ms)
-        if code and audience.speakers:
-            _end(session, occurrence.id, OccurrenceState.SKIPPED, code, now)
-            return False
+        item = Item(announcement.home_path, audience.paths, occurrence.due_at, announcement.airtime_ms)
+        code = "" if due.late or not audience.speakers else sight.above.why(item)
+        if code:
+            return Stays(OccurrenceState.SKIPPED, code)
         # What was sent ahead began by itself at its time; released late, it only records what loudspeakers did.
-        broadcast = announcements.release(
+        order = announcements.order_for(
             session,
-            SYSTEM,
             announcement,
             source=f"{occurrence.due_at:%Y%m%dT%H%M}",
-            starts_at=how.start(occurrence, now),
+            starts_at=due.start(now),
             rules=self.rules,
             now=now,
             broadcast_id=occurrence.broadcast_id,
-            texts=not how.late,
+            texts=not due.late,
         )
-        _fired(occurrence, how, broadcast, now)
-        return True
+        return Going(order, None)
 
-    def _play(
-        self, session: Session, running: Sheet, slot: Slot, occurrence: Occurrence, how: "_How", now: datetime
-    ) -> bool:
-        code, piece = self._piece(session, slot, occurrence, running)
-        if not how.late and isinstance(piece, Piece) and not code:
-            code = yielding.why(session, occurrence, (slot.home_path,), piece.ms)
+    def _play(self, session: Session, running: Sheet, due: Due, sight: Sight, now: datetime) -> "Going | Stays":
+        slot, occurrence = due.slot, due.occurrence
+        code, piece = self._piece(session, due, running, sight)
+        if not due.late and isinstance(piece, Piece) and not code:
+            code = sight.above.why(Item(slot.home_path, (slot.home_path,), occurrence.due_at, piece.ms))
         if slot.kind is SlotKind.SILENCE and not code:
-            occurrence.state, occurrence.fired_at = OccurrenceState.FIRED, now
-            return False
+            return Stays(OccurrenceState.FIRED, "")
         if code or not isinstance(piece, Piece):
-            _end(session, occurrence.id, OccurrenceState.SKIPPED, code, now)
-            return False
+            return Stays(OccurrenceState.SKIPPED, code)
         self._call_back_another(session, occurrence, piece, now)
-        order = order_of(slot, piece, how.start(occurrence, now), self.rules)
         order = replace(
-            order,
+            order_of(slot, piece, due.start(now), self.rules),
             source=source_of(occurrence),
             approved_by_name=running.approved_by_name,
             agreed_id=running.id,
             broadcast_id=occurrence.broadcast_id,
         )
-        broadcast = delivery.release(session, SYSTEM, order, rules=self.rules, now=now)
-        source = self.sources.of(slot.kind)
-        if source is not None:
-            source.went_out(session, slot, piece, broadcast.id, now=now)
-        _fired(occurrence, how, broadcast, now)
-        return True
+        return Going(order, piece)
 
     @staticmethod
     def _call_back_another(session: Session, occurrence: Occurrence, piece: Piece, now: datetime) -> None:
@@ -197,9 +195,8 @@ class Firing:
             sheet.withdraw(session, occurrence.broadcast_id, now=now)
             occurrence.broadcast_id = None
 
-    def _piece(
-        self, session: Session, slot: Slot, occurrence: Occurrence, running: Sheet
-    ) -> tuple[str, Piece | Nothing]:
+    def _piece(self, session: Session, due: Due, running: Sheet, sight: Sight) -> tuple[str, Piece | Nothing]:
+        slot, occurrence = due.slot, due.occurrence
         if running.state is not SheetState.RUNNING:
             return "sheet_withdrawn", Nothing("sheet_withdrawn")
         piece = self.sources.piece(session, slot, occurrence.due_at)
@@ -209,21 +206,34 @@ class Firing:
         if not piece.can_sound:
             return "sound_not_ready", piece
         day = occurrence.due_at.astimezone(ZoneInfo(slot.zone)).date()
-        quiet = day in almanac.load(session).of(slot.home_path).quiet
-        if quiet and not slot.days.get("on_quiet_days"):
+        if day in sight.days.of(slot.home_path).quiet and not slot.days.get("on_quiet_days"):
             return "quiet_day", piece
-        return agreed.why_not(session, running, slot, piece), piece
+        return sight.agreements.why_not(running, slot, piece), piece
 
 
 @dataclass(frozen=True, slots=True)
-class _How:
-    """`late`: beyond its tolerance. `alone`: loudspeakers have it and play it by themselves."""
+class Stays:
+    """Nothing goes out for something that is due; `note` is the code of why, '' for a silence."""
 
-    late: bool
-    alone: bool
+    state: OccurrenceState
+    note: str
 
-    def start(self, occurrence: Occurrence, now: datetime) -> datetime:
-        return occurrence.due_at if self.alone else max(occurrence.due_at, now)
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What goes out for something that is due; `piece` for a sheet's slot."""
+
+    order: delivery.Order
+    piece: Piece | None
+
+    @property
+    def sounding(self) -> Taken | None:
+        """What it takes up of the loudspeakers' time."""
+        order = self.order
+        if not order.sounds:
+            return None
+        end = order.starts_at + timedelta(milliseconds=order.total_ms)
+        return Taken(order.starts_at, end, order.home_path, order.audience.paths)
 
 
 def source_of(occurrence: Occurrence) -> str:
@@ -253,10 +263,11 @@ def order_of(slot: Slot, piece: Piece, starts_at: datetime, rules: Rules) -> del
     )
 
 
-def _fired(occurrence: Occurrence, how: _How, broadcast: Broadcast, now: datetime) -> None:
+def _fired(due: Due, broadcast: Broadcast, now: datetime) -> None:
+    occurrence = due.occurrence
     occurrence.state, occurrence.fired_at = OccurrenceState.FIRED, now
     occurrence.broadcast_id = broadcast.id
-    if how.late:
+    if due.late:
         occurrence.note = "played_from_sheet"
 
 

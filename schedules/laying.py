@@ -133,7 +133,8 @@ class Laying:
             return False
         if announcement is not None:
             paths = Audience.from_json(announcement.audience).paths
-            if yielding.why(session, occurrence, paths, announcement.airtime_ms):
+            item = yielding.Item(announcement.home_path, paths, occurrence.due_at, announcement.airtime_ms)
+            if yielding.why(session, item):
                 return False
             laid = ahead.lay(session, announcement, starts_at=occurrence.due_at, rules=self.rules, now=now)
         else:
@@ -153,9 +154,11 @@ class Laying:
         day = due.astimezone(ZoneInfo(slot.zone)).date()
         if day in almanac.load(session).of(slot.home_path).quiet and not slot.days.get("on_quiet_days"):
             return None
-        if self.rules.quiet.touches(due, piece.ms / 1000) or agreed.why_not(session, running, slot, piece):
+        if self.rules.quiet.touches(due, piece.ms / 1000):
             return None
-        if yielding.why(session, occurrence, (slot.home_path,), piece.ms):
+        if agreed.Agreements(session, [running]).why_not(running, slot, piece):
+            return None
+        if yielding.why(session, yielding.Item(slot.home_path, (slot.home_path,), due, piece.ms)):
             return None
         order = order_of(slot, piece, due, self.rules)
         return sheet.lay(

@@ -6,7 +6,7 @@ A minute at the usual volume counts one; at half the volume half. Announcements,
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -55,7 +55,7 @@ class Tally:
 
     def week(self, village: str, day: date) -> float:
         """Return the minutes of the week, from Monday, that holds a day."""
-        monday = day - timedelta(days=day.weekday())
+        monday, _ = week_of(day)
         return sum(self.day(village, monday + timedelta(days=n)) for n in range(7))
 
     def over(self, limits: Limits) -> list[tuple[str, date]]:
@@ -66,7 +66,7 @@ class Tally:
         """Return the villages and Mondays over the limit of a week."""
         weeks: dict[tuple[str, date], float] = defaultdict(float)
         for (village, day), minutes in self.by_day.items():
-            weeks[village, day - timedelta(days=day.weekday())] += minutes
+            weeks[village, week_of(day)[0]] += minutes
         return sorted(key for key, minutes in weeks.items() if minutes > limits.a_week)
 
 
@@ -85,6 +85,12 @@ def tally(soundings: Iterable[Sounding], villages: Sequence[str], zone: ZoneInfo
                 for day, minutes in days.items():
                     found[village, day] += minutes
     return Tally(dict(found))
+
+
+def week_of(day: date) -> tuple[date, date]:
+    """Return Monday and Sunday of the week that holds a day."""
+    monday = day - timedelta(days=day.weekday())
+    return monday, monday + timedelta(days=6)
 
 
 def villages(session: Session, paths: Sequence[str] = ()) -> list[Region]:
@@ -108,3 +114,41 @@ def heard(session: Session, since: datetime, until: datetime) -> list[Sounding]:
         lasted = ms if stopped_at is None else max(0, min(ms, round((stopped_at - start).total_seconds() * 1000)))
         found.append(Sounding(audience.paths, start, lasted, volume))
     return found
+
+
+class Ears:
+    """What villages have heard in the week of a moment, to ask before a campaign adds to it; read once it is asked."""
+
+    def __init__(self, session: Session, limits: Limits, zone: ZoneInfo) -> None:
+        self._session, self._limits, self._zone = session, limits, zone
+        self._heard: dict[date, list[Sounding]] = {}
+        self._villages: list[str] | None = None
+
+    def are_full(self, wanted: Sounding) -> bool:
+        """Return whether some village would hear more than it should with that."""
+        day = wanted.start.astimezone(self._zone).date()
+        monday, sunday = week_of(day)
+        places = [v for v in self._places() if any(contains(p, v) or contains(v, p) for p in wanted.paths)]
+        tally_ = tally([*self._week(monday, sunday), wanted], places, self._zone)
+        return any(
+            tally_.day(place, day) > self._limits.a_day or tally_.week(place, day) > self._limits.a_week
+            for place in places
+        )
+
+    def hear(self, sounding: Sounding) -> None:
+        """Note what goes out meanwhile."""
+        monday, sunday = week_of(sounding.start.astimezone(self._zone).date())
+        self._week(monday, sunday).append(sounding)
+
+    def _places(self) -> list[str]:
+        if self._villages is None:
+            self._villages = [village.path for village in villages(self._session)]
+        return self._villages
+
+    def _week(self, monday: date, sunday: date) -> list[Sounding]:
+        if monday not in self._heard:
+            since, until = (
+                datetime.combine(day, time(), tzinfo=self._zone) for day in (monday, sunday + timedelta(days=1))
+            )
+            self._heard[monday] = heard(self._session, since, until)
+        return self._heard[monday]

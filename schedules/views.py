@@ -42,7 +42,6 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.SEE,
             group=1,
             position=3,
-            badge=listing.count_waiting,
         )
     )
 

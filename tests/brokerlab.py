@@ -147,6 +147,10 @@ class External:
         return [("127.0.0.1", self.port)]
 
     def crash(self, station: Station) -> None:
+        self.crash_alone()
+
+    def crash_alone(self) -> None:
+        """Kill -9, whoever is connected."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()

@@ -8,13 +8,15 @@ from sqlalchemy.orm import Session
 from broadcasts.announcements import review, service
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals import queue
+from broadcasts.approvals.queue import Queue
 from broadcasts.delivery.desk import Waiting
 from broadcasts.delivery.visibility import below
 from hub.core.actor import Actor, Permission
 
 
-def waiting(session: Session, actor: Actor) -> Waiting:
-    """Return what waits for this person's approval; for who approves nothing, what waits for others'."""
+def waiting(session: Session, actor: Actor, doors: Queue) -> Waiting:
+    """Return what waits for this person's approval in all rooms; for who approves nothing, what waits for others'."""
     if not actor.may_somewhere(Permission.APPROVE):
         submitted = (Announcement.state == State.SUBMITTED) & below(actor, Announcement.home_path)
         count, oldest = session.execute(
@@ -22,13 +24,18 @@ def waiting(session: Session, actor: Actor) -> Waiting:
         ).one()
         return Waiting(count=count, mine=False, oldest_at=oldest)
     found = [a for a in service.waiting(session, actor) if not review.blocked(session, actor, a)]
-    submitted_at = [a.submitted_at for a in found if a.submitted_at]
+    others = [
+        *((one.subject.title, one.handed_in_at) for one in queue.for_me(session, actor, doors, beside="announcements")),
+        *((one.open.title, one.open.since) for one in queue.agreements(session, actor, doors)),
+    ]
+    handed_in = [a.submitted_at for a in found] + [at for _, at in others]
     first = found[0] if found else None
+    title = first.title if first else others[0][0] if others else ""
     return Waiting(
-        count=len(found),
+        count=len(found) + len(others),
         mine=True,
-        oldest_at=min(submitted_at, default=None),
-        next_title=first.title if first else "",
+        oldest_at=min((at for at in handed_in if at), default=None),
+        next_title=title,
         next_at=first.at if first else None,
     )
 

@@ -208,6 +208,25 @@ def release(
 
     `broadcast_id` is the id under which it was sent ahead. Without `texts` nobody gets a text message: it is too late.
     """
+    order = order_for(
+        session, announcement, source=source, starts_at=starts_at, rules=rules, now=now, broadcast_id=broadcast_id,
+        texts=texts,
+    )  # fmt: skip
+    return delivery.release(session, actor, order, rules=rules, now=now)
+
+
+def order_for(
+    session: Session,
+    announcement: Announcement,
+    *,
+    source: str,
+    starts_at: datetime,
+    rules: Rules,
+    now: datetime,
+    broadcast_id: UUID | None = None,
+    texts: bool = True,
+) -> delivery.Order:
+    """Return what `release` sends out, if everybody who had to has passed exactly this; it counts as played."""
     if announcement.state is not State.APPROVED:
         raise WrongState(f"announcement_{announcement.state.value}")
     review.require_untouched(session, announcement)
@@ -216,34 +235,26 @@ def release(
     audience = Audience.from_json(announcement.audience)
     audience = replace(audience, sms=audience.sms and texts)
     has_sound = bool(announcement.audio_sha256)
-    return delivery.release(
-        session,
-        actor,
-        delivery.Order(
-            source=f"announcement:{announcement.id}:{source}",
-            kind=Kind.RELAY if announcement.relay_url else Kind.ROUTINE,
-            title=announcement.title,
-            text=announcement.text,
-            sms_text=as_draft(announcement).message,
-            audience=audience,
-            home_path=announcement.home_path,
-            sound=Sound(announcement.audio_sha256, announcement.audio_ms, announcement.audio_bytes)
-            if has_sound
-            else None,
-            repeats=announcement.repeats,
-            volume=announcement.volume,
-            starts_at=starts_at,
-            expires_at=starts_at + rules.valid,
-            approved_by_name=announcement.approved_by_name,
-            announcement_id=announcement.id,
-            topic=announcement.theme.value,
-            texts_until=announcement.sms_until,
-            broadcast_id=broadcast_id,
-            stream_url=announcement.relay_url,
-            length_ms=announcement.airtime_ms if announcement.relay_url else 0,
-        ),
-        rules=rules,
-        now=now,
+    return delivery.Order(
+        source=f"announcement:{announcement.id}:{source}",
+        kind=Kind.RELAY if announcement.relay_url else Kind.ROUTINE,
+        title=announcement.title,
+        text=announcement.text,
+        sms_text=as_draft(announcement).message,
+        audience=audience,
+        home_path=announcement.home_path,
+        sound=Sound(announcement.audio_sha256, announcement.audio_ms, announcement.audio_bytes) if has_sound else None,
+        repeats=announcement.repeats,
+        volume=announcement.volume,
+        starts_at=starts_at,
+        expires_at=starts_at + rules.valid,
+        approved_by_name=announcement.approved_by_name,
+        announcement_id=announcement.id,
+        topic=announcement.theme.value,
+        texts_until=announcement.sms_until,
+        broadcast_id=broadcast_id,
+        stream_url=announcement.relay_url,
+        length_ms=announcement.airtime_ms if announcement.relay_url else 0,
     )
 
 

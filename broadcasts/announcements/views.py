@@ -69,7 +69,7 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.APPROVE,
             group=1,
             position=2,
-            badge=service.count_waiting,
+            badge=queue.badge,
         )
     )
     menu.add(
@@ -364,8 +364,14 @@ def approvals_page(refused: Mapping[str, str] | None = None, *, status: int = 20
     with reading() as session:
         cards = listing.cards(session, actor(), _looking())
         others = queue.for_me(session, actor(), runtime().get(Queue), beside=ROOM)
+        plain = queue.agreements(session, actor(), runtime().get(Queue))
     return render_template(
-        f"{PAGES}/approvals.html", cards=cards, others=others, refused=refused or {}, progress=_progress_url
+        f"{PAGES}/approvals.html",
+        cards=cards,
+        others=others,
+        plain=plain,
+        refused=refused or {},
+        progress=_progress_url,
     ), status
 
 

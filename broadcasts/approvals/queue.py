@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from flask_babel import LazyString
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
@@ -12,6 +13,7 @@ from broadcasts.approvals import rounds
 from broadcasts.approvals.models import Version
 from broadcasts.approvals.rounds import Standing, Subject
 from hub.core.actor import Actor
+from hub.core.runtime import runtime
 from hub.regions import service as regions
 from hub.regions.tree import codes_in
 
@@ -29,11 +31,33 @@ class Desk:
     waiting: Callable[[Session, Actor], Sequence[Subject]]
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """One thing that waits for one person to agree, without rounds."""
+
+    id: UUID
+    title: str
+    home_path: str
+    by_name: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class PlainDesk:
+    """A room in which one other person agrees and that is all: what people call it, and what waits there for whom."""
+
+    label: LazyString
+    endpoint: str
+    argument: str
+    waiting: Callable[[Session, Actor], Sequence[Open]]
+
+
 @dataclass
 class Queue:
     """The desks of a running hub; every room adds its own."""
 
     desks: list[Desk] = field(default_factory=list)
+    plain: list[PlainDesk] = field(default_factory=list)
 
     def add(self, desk: Desk) -> None:
         """Ask this one too."""
@@ -78,6 +102,33 @@ def waiting(session: Session, actor: Actor, queue: Queue, *, beside: str = "") -
 def for_me(session: Session, actor: Actor, queue: Queue, *, beside: str = "") -> list[Waiting]:
     """Return what waits for this very person's verdict."""
     return [line for line in waiting(session, actor, queue, beside=beside) if not line.standing.refusal]
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """One line of a desk without rounds."""
+
+    desk: PlainDesk
+    open: Open
+    place: str
+
+
+def agreements(session: Session, actor: Actor, queue: Queue) -> list[Plain]:
+    """Return what waits for this person on desks without rounds."""
+    found = [(desk, one) for desk in queue.plain for one in desk.waiting(session, actor)]
+    names = regions.names(session, {codes_in(one.home_path)[-1] for _, one in found})
+    return [Plain(desk, one, names.get(codes_in(one.home_path)[-1], "")) for desk, one in found]
+
+
+def count(session: Session, actor: Actor, queue: Queue) -> int:
+    """Return how much waits for this person in all rooms."""
+    mine = [one for desk in queue.desks for one in desk.waiting(session, actor)]
+    return rounds.count_open(session, actor, mine) + sum(len(desk.waiting(session, actor)) for desk in queue.plain)
+
+
+def badge(session: Session, actor: Actor) -> int:
+    """Return the same for the menu of a page."""
+    return count(session, actor, runtime().get(Queue))
 
 
 def _handed_in(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[str, datetime]]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session, defer
 
 from broadcasts.approvals import reviewing, service
@@ -168,7 +168,12 @@ def standing_of(actor: Actor, case: Case) -> Standing:
 
 def count_open(session: Session, actor: Actor, subjects: Sequence[Subject]) -> int:
     """Return how many of these wait for this very person; their rooms have made sure that they wait at all."""
-    return sum(1 for case in cases(session, subjects).values() if not reviewing.blocked(actor, case))
+    return len(open_to(session, actor, subjects))
+
+
+def open_to(session: Session, actor: Actor, subjects: Sequence[Subject]) -> set[UUID]:
+    """Return the ids of those that wait for this very person."""
+    return {key for key, case in cases(session, subjects).items() if not reviewing.blocked(actor, case)}
 
 
 def cases(session: Session, subjects: Sequence[Subject]) -> dict[UUID, Case]:
@@ -181,6 +186,13 @@ def cases(session: Session, subjects: Sequence[Subject]) -> dict[UUID, Case]:
         if one.round == latest[one.subject_id].round:
             said.setdefault(one.subject_id, []).append(one)
     return {key: _case(known[key], version, said.get(key, [])) for key, version in latest.items()}
+
+
+def handed_in(session: Session, of: Sequence[Case]) -> dict[UUID, dict[str, Any]]:
+    """Return what people looked at in each of these rounds."""
+    keys = [(case.subject_id, case.round) for case in of]
+    query = select(Version.subject_id, Version.content).where(tuple_(Version.subject_id, Version.round).in_(keys))
+    return {subject_id: content for subject_id, content in session.execute(query)}  # noqa: C416 - a Row is no tuple
 
 
 def latest(session: Session, subject_id: UUID) -> Version | None:

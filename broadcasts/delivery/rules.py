@@ -19,6 +19,8 @@ class Rules:
     emergency_valid: timedelta
     countdown: timedelta
     daily_minutes: int
+    """How long a village may hear routine things on a day, from every source."""
+    weekly_minutes: int = 300
     repeat_for: timedelta = timedelta(0)
     """How long a grave emergency is repeated."""
     repeat_pause_ms: int = 0

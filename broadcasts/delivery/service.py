@@ -24,7 +24,7 @@ from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound, WrongState
 from hub.speakers.protocol import Priority
-from hub.webhooks.events import note
+from hub.webhooks.events import note_each
 from hub.webhooks.models import EventKind
 
 PRIORITY = {
@@ -125,65 +125,78 @@ def release(session: Session, actor: Actor, order: Order, *, rules: Rules, now: 
     `order.source` is unique: the same occasion released twice raises WrongState and changes nothing. Nothing routine is
     released into quiet hours, whoever asks.
     """
-    _require_lawful(session, order, rules)
+    _require_releasable(session, [order], rules)
     broadcast = _row(order, actor, now)
     if order.sounds:
-        broadcast.speakers_meant = orders.place(
-            session,
-            broadcast_id=broadcast.id,
-            paths=order.meant,
-            sound=order.sound or NO_SOUND,
-            priority=PRIORITY[order.kind],
-            volume=order.volume,
-            starts_at=order.starts_at,
-            expires_at=order.expires_at,
-            now=now,
-            manner=order.manner,
-        )
-    _write(session, broadcast)
-    if order.audience.sms:
-        outbox.plan_run(
-            session,
-            broadcast_id=broadcast.id,
-            text=order.sms_text,
-            signature=rules.sms.signature,
-            audience=order.audience,
-            priority=SmsPriority.EMERGENCY if order.kind is Kind.EMERGENCY else SmsPriority.ROUTINE,
-            expires_at=order.texts_until or max(order.expires_at, now + TEXTS_LAST[order.kind is Kind.EMERGENCY]),
-            settings=rules.sms,
-            now=now,
-            about=About(order.topic),
-        )
-    log.record(
-        session,
-        actor,
-        "broadcast.release",
-        f"broadcast:{broadcast.id}",
-        order.home_path,
-        now,
-        title=order.title,
-        source=order.source,
-        speakers=broadcast.speakers_meant,
-        audio=broadcast.audio_sha256,
-    )
-    _tell(session, EventKind.RELEASED, broadcast, now)
+        broadcast.speakers_meant = _place(session, broadcast.id, order, now)
+    _write(session, [broadcast])
+    _note_released(session, actor, [(order, broadcast)], rules=rules, now=now)
     return broadcast
 
 
-def _require_lawful(session: Session, order: Order, rules: Rules) -> None:
-    if order.kind is Kind.DRILL and (order.audience.sms or order.mode != "drill"):
-        raise WrongState("drill_must_stay_inside")
-    if order.kind is not Kind.DRILL and order.mode != "live":
-        raise WrongState("drill_must_stay_inside")
-    hurried = order.kind is Kind.EMERGENCY  # then the table itself is asked, by writing: one trip less
-    if not hurried and session.scalar(select(Broadcast.id).where(Broadcast.source == order.source)):
+def release_each(
+    session: Session, actor: Actor, orders_: Sequence[Order], *, rules: Rules, now: datetime
+) -> list[Broadcast]:
+    """Do what `release` does for many at once: all of them, or none and an error.
+
+    None of them an emergency. Each question to the database is asked once for all where that is possible.
+    """
+    _require_releasable(session, orders_, rules)
+    made = [(order, _row(order, actor, now)) for order in orders_]
+    for order, broadcast in made:
+        if order.sounds and order.broadcast_id is not None:
+            broadcast.speakers_meant = _place(session, broadcast.id, order, now)
+    fresh = [(order, broadcast) for order, broadcast in made if order.sounds and order.broadcast_id is None]
+    for (_, broadcast), number in zip(fresh, _place_each(session, fresh, now), strict=True):
+        broadcast.speakers_meant = number
+    _write(session, [broadcast for _, broadcast in made])
+    _note_released(session, actor, made, rules=rules, now=now)
+    return [broadcast for _, broadcast in made]
+
+
+def _place(session: Session, broadcast_id: UUID, order: Order, now: datetime) -> int:
+    return orders.place(
+        session,
+        broadcast_id=broadcast_id,
+        paths=order.meant,
+        sound=order.sound or NO_SOUND,
+        priority=PRIORITY[order.kind],
+        volume=order.volume,
+        starts_at=order.starts_at,
+        expires_at=order.expires_at,
+        now=now,
+        manner=order.manner,
+    )
+
+
+def _place_each(session: Session, fresh: Sequence[tuple[Order, Broadcast]], now: datetime) -> list[int]:
+    plays = [
+        orders.Play(
+            broadcast.id, order.meant, order.sound or NO_SOUND, PRIORITY[order.kind], order.volume, order.starts_at,
+            order.expires_at, order.manner,
+        )
+        for order, broadcast in fresh
+    ]  # fmt: skip
+    return orders.place_each(session, plays, now=now)
+
+
+def _require_releasable(session: Session, orders_: Sequence[Order], rules: Rules) -> None:
+    for order in orders_:
+        if order.kind is Kind.DRILL and order.audience.sms:
+            raise WrongState("drill_must_stay_inside")
+        if order.mode != ("drill" if order.kind is Kind.DRILL else "live"):
+            raise WrongState("drill_must_stay_inside")
+    # Of an emergency the table itself is asked, by writing: one trip less.
+    sources = [order.source for order in orders_ if order.kind is not Kind.EMERGENCY]
+    if sources and session.scalar(select(Broadcast.id).where(Broadcast.source.in_(sources)).limit(1)):
         raise WrongState("broadcast_released_already")
-    if order.kind in HUSHED and order.sounds and rules.quiet.touches(order.starts_at, order.total_ms / 1000):
-        raise WrongState("quiet_hours")
+    for order in orders_:
+        if order.kind in HUSHED and order.sounds and rules.quiet.touches(order.starts_at, order.total_ms / 1000):
+            raise WrongState("quiet_hours")
 
 
-def _write(session: Session, broadcast: Broadcast) -> None:
-    session.add(broadcast)
+def _write(session: Session, broadcasts: Sequence[Broadcast]) -> None:
+    session.add_all(broadcasts)
     try:
         session.flush()
     except IntegrityError as error:
@@ -192,18 +205,56 @@ def _write(session: Session, broadcast: Broadcast) -> None:
         raise WrongState("broadcast_released_already") from error
 
 
-def _tell(session: Session, kind: EventKind, broadcast: Broadcast, now: datetime) -> None:
-    note(
-        session,
-        kind,
-        broadcast.home_path,
-        now,
-        broadcast=str(broadcast.id),
-        kind_of_broadcast=broadcast.kind.value,
-        title=broadcast.title,
-        speakers_meant=broadcast.speakers_meant,
-        page=f"/broadcasts/{broadcast.id}",
-    )
+def _note_released(
+    session: Session, actor: Actor, made: Sequence[tuple[Order, Broadcast]], *, rules: Rules, now: datetime
+) -> None:
+    for order, broadcast in made:
+        if order.audience.sms:
+            outbox.plan_run(
+                session,
+                broadcast_id=broadcast.id,
+                text=order.sms_text,
+                signature=rules.sms.signature,
+                audience=order.audience,
+                priority=SmsPriority.EMERGENCY if order.kind is Kind.EMERGENCY else SmsPriority.ROUTINE,
+                expires_at=order.texts_until or max(order.expires_at, now + TEXTS_LAST[order.kind is Kind.EMERGENCY]),
+                settings=rules.sms,
+                now=now,
+                about=About(order.topic),
+            )
+    deeds = [
+        log.Deed(
+            "broadcast.release",
+            f"broadcast:{broadcast.id}",
+            order.home_path,
+            {
+                "title": order.title,
+                "source": order.source,
+                "speakers": broadcast.speakers_meant,
+                "audio": broadcast.audio_sha256,
+            },
+        )
+        for order, broadcast in made
+    ]
+    log.record_each(session, actor, deeds, now)
+    _tell(session, EventKind.RELEASED, [broadcast for _, broadcast in made], now)
+
+
+def _tell(session: Session, kind: EventKind, broadcasts: Sequence[Broadcast], now: datetime) -> None:
+    told = [
+        (
+            broadcast.home_path,
+            {
+                "broadcast": str(broadcast.id),
+                "kind_of_broadcast": broadcast.kind.value,
+                "title": broadcast.title,
+                "speakers_meant": broadcast.speakers_meant,
+                "page": f"/broadcasts/{broadcast.id}",
+            },
+        )
+        for broadcast in broadcasts
+    ]
+    note_each(session, kind, told, now)
 
 
 def _row(order: Order, actor: Actor, now: datetime) -> Broadcast:
@@ -252,7 +303,7 @@ def stop(session: Session, actor: Actor, broadcast_id: UUID, *, now: datetime) -
     log.record(
         session, actor, "broadcast.stop", f"broadcast:{broadcast.id}", broadcast.home_path, now, title=broadcast.title
     )
-    _tell(session, EventKind.STOPPED, broadcast, now)
+    _tell(session, EventKind.STOPPED, [broadcast], now)
     return broadcast
 
 
@@ -290,7 +341,7 @@ def settle(session: Session, *, now: datetime) -> int:
             continue
         if broadcast.state is BroadcastState.GOING:
             broadcast.state = BroadcastState.DONE
-            _tell(session, EventKind.DONE, broadcast, now)
+            _tell(session, EventKind.DONE, [broadcast], now)
         broadcast.done_at = now
         closed += 1
     return closed

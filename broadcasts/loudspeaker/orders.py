@@ -90,23 +90,9 @@ def place(
     taken = None if deferred else sheet.take_over(session, broadcast_id, circle, now=now)
     commands, number = (taken.targets, 0) if taken else targets.freeze_counted(session, circle)
     sent_at = taken.sent_at if taken else None
-    order = PlayOrder(
-        broadcast_id=broadcast_id,
-        state=OrderState.SENT if sent_at else OrderState.QUEUED,
-        priority=priority,
-        targets=commands,
-        audio_sha256=sound.sha256,
-        audio_bytes=sound.bytes,
-        audio_ms=sound.ms,
-        volume=volume,
-        starts_at=starts_at,
-        expires_at=expires_at,
-        created_at=now,
-        sent_at=sent_at,
-        next_resend_at=now if sent_at else None,
-        listed=not deferred,
-        **asdict(manner),
-    )
+    play = Play(broadcast_id, circle, sound, priority, volume, starts_at, expires_at, manner)
+    order = _order(play, commands, now, sent_at)
+    order.listed = not deferred
     session.add(order)
     if deferred:
         hurrying.hand_over(session, order)
@@ -116,6 +102,51 @@ def place(
     if taken:
         return sheet.deliver(session, broadcast_id, taken, state=state, now=now)
     return sum(targets.deliver(session, broadcast_id, target, state=state, now=now) for target in commands)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What `place` takes, of something that was not sent ahead."""
+
+    broadcast_id: UUID
+    meant: Meant
+    sound: Sound
+    priority: int
+    volume: int | None
+    starts_at: datetime
+    expires_at: datetime
+    manner: Manner = PLAIN
+
+
+def _order(play: Play, commands: list[targets.Target], now: datetime, sent_at: datetime | None = None) -> PlayOrder:
+    return PlayOrder(
+        broadcast_id=play.broadcast_id,
+        state=OrderState.SENT if sent_at else OrderState.QUEUED,
+        priority=play.priority,
+        targets=commands,
+        audio_sha256=play.sound.sha256,
+        audio_bytes=play.sound.bytes,
+        audio_ms=play.sound.ms,
+        volume=play.volume,
+        starts_at=play.starts_at,
+        expires_at=play.expires_at,
+        created_at=now,
+        sent_at=sent_at,
+        next_resend_at=now if sent_at else None,
+        listed=True,
+        **asdict(play.manner),
+    )
+
+
+def place_each(session: Session, plays: Sequence[Play], *, now: datetime) -> list[int]:
+    """Do what `place` does for many at once, none of them an emergency; return how many loudspeakers each is for."""
+    frozen = targets.freeze_each(session, [play.meant for play in plays])
+    session.add_all(_order(play, commands, now) for play, (commands, _) in zip(plays, frozen, strict=True))
+    session.flush()
+    return [
+        sum(targets.deliver(session, play.broadcast_id, one, state=PlayState.QUEUED, now=now) for one in commands)
+        for play, (commands, _) in zip(plays, frozen, strict=True)
+    ]
 
 
 def call_off(session: Session, broadcast_id: UUID, *, now: datetime) -> None:

@@ -44,7 +44,6 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.SEE,
             group=1,
             position=5,
-            badge=service.count_waiting,
         )
     )
 

@@ -67,6 +67,11 @@ def contains(above: str, below: str) -> bool:
     return below.startswith(above)
 
 
+def is_above(above: str, below: str) -> bool:
+    """Return whether one region holds another and is not that region."""
+    return above != below and contains(above, below)
+
+
 def outermost(paths: list[str]) -> list[str]:
     """Drop every path that lies inside another one of the list; keep the order of the tree."""
     kept: list[str] = []

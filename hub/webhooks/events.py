@@ -1,5 +1,6 @@
 """Note what happened, in the transaction in which it happens: what is rolled back is never told."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -13,10 +14,19 @@ def note(session: Session, kind: EventKind, region_path: str, now: datetime, **f
 
     `facts` hold codes, counts and times, never a phone number or a name: the receiver is another program.
     """
-    wanted = [
-        hook
-        for hook in session.scalars(select(Webhook).where(Webhook.active))
-        if kind in hook.kinds and region_path.startswith(hook.home_path)
+    return note_each(session, kind, [(region_path, facts)], now)
+
+
+def note_each(
+    session: Session, kind: EventKind, told: Sequence[tuple[str, Mapping[str, object]]], now: datetime
+) -> int:
+    """Note what happened in several regions at once; return how many calls that makes."""
+    hooks = [hook for hook in session.scalars(select(Webhook).where(Webhook.active)) if kind in hook.kinds]
+    calls = [
+        WebhookCall(webhook_id=hook.id, kind=kind, facts=dict(facts), made_at=now, next_try_at=now)
+        for region_path, facts in told
+        for hook in hooks
+        if region_path.startswith(hook.home_path)
     ]
-    session.add_all(WebhookCall(webhook_id=h.id, kind=kind, facts=facts, made_at=now, next_try_at=now) for h in wanted)
-    return len(wanted)
+    session.add_all(calls)
+    return len(calls)

@@ -70,7 +70,7 @@ def get_campaign_outlook(path: CampaignPath) -> Response:
             total_minutes=round(found.total_minutes, 2) if found else 0,
             daily_limit_minutes=desk().rules.daily_minutes,
             moved=found.moved if found else 0,
-            left_out=len(plan.crowded) + len(plan.full) if plan else 0,
+            left_out=len(plan.crowded) + len(plan.full) + len(plan.loud) if plan else 0,
             exact=found.exact if found else True,
         )
     )

@@ -12,13 +12,15 @@ from uuid6 import uuid7
 from broadcasts.announcements.models import Announcement
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
+from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.visibility import touches
 from hub.core.actor import Actor, Permission, Scope
-from schedules import almanac, timetable
+from schedules import almanac, noise, timetable
 from schedules.calendar import Rhythm
 from schedules.campaigns.models import Campaign, CampaignState, CampaignText
-from schedules.campaigns.plan import Stretch, Taken
-from schedules.models import Occurrence, Slot
+from schedules.campaigns.plan import Budget, Stretch, Taken
+from schedules.models import Occurrence, OccurrenceState, Slot, SlotKind
+from schedules.noise import Sounding
 
 LATE_TOLERANCE = timedelta(minutes=15)
 SMS_TOLERANCE = timedelta(hours=6)
@@ -44,6 +46,7 @@ def _slot(session: Session, announcement: Announcement, last: datetime, zone: Zo
         tolerance = LATE_TOLERANCE if Audience.from_json(announcement.audience).speakers else SMS_TOLERANCE
         slot = Slot(
             announcement_id=announcement.id,
+            kind=SlotKind.CAMPAIGN,
             home_path=announcement.home_path,
             rhythm=Rhythm.ONCE,
             zone=zone.key,
@@ -71,22 +74,41 @@ def announcements_of(campaign: Campaign) -> list[UUID]:
 
 
 def taken(
-    session: Session, paths: Sequence[str], *, first: date, last: date, zone: ZoneInfo, apart_from: UUID | None = None
+    session: Session, paths: Sequence[str], *, first: date, last: date, rules: Rules, apart_from: UUID | None = None
 ) -> Taken:
-    """Return what sounds already on loudspeakers below these paths in that time."""
-    since, until = (datetime.combine(day, time(), tzinfo=zone) for day in (first, last + timedelta(days=1)))
+    """Return what sounds already on loudspeakers below these paths in that time, and how much that is."""
+    zone = rules.zone
+    monday, sunday = noise.week_of(first)[0], noise.week_of(last)[1]
+    since, until = (datetime.combine(day, time(), tzinfo=zone) for day in (monday, sunday + timedelta(days=1)))
     others = _texts_of_others(session, apart_from)
     stretches: list[Stretch] = []
     counts: dict[date, int] = {}
-    for line in timetable.lines(session, _looking_at(paths), since=since, until=until, limit=100_000):
+    soundings = noise.heard(session, since, until)
+    for line in timetable.lines(session, _looking_at(paths), since=since, until=until, limit=timetable.MOST_LINES):
         if line.gone or not line.audience.speakers or not touches(line.audience.paths, paths):
             continue
+        if line.state is OccurrenceState.PLANNED and line.kind is not SlotKind.SILENCE:
+            soundings.append(Sounding(line.audience.paths, line.due_at, line.audio_ms, line.volume))
         stretches.append((line.due_at, line.due_at + timedelta(milliseconds=line.audio_ms)))
         if line.announcement_id in others:
             day = line.due_at.astimezone(zone).date()
             counts[day] = counts.get(day, 0) + 1
     days = almanac.load(session)
-    return Taken(stretches, counts, frozenset(day for path in paths for day in days.of(path).quiet))
+    hushed = frozenset(day for path in paths for day in days.of(path).quiet)
+    return Taken(stretches, counts, hushed, _budget(session, soundings, paths, rules))
+
+
+def _budget(session: Session, soundings: Sequence[Sounding], paths: Sequence[str], rules: Rules) -> Budget:
+    """What is added sounds in every one of these villages alike, so the one that hears most says how much is left."""
+    villages = [village.path for village in noise.villages(session, paths)]
+    tally = noise.tally(soundings, villages, rules.zone)
+    on_days: dict[date, float] = {}
+    in_weeks: dict[date, float] = {}
+    for village, day in tally.by_day:
+        monday = noise.week_of(day)[0]
+        on_days[day] = max(on_days.get(day, 0), tally.day(village, day))
+        in_weeks[monday] = max(in_weeks.get(monday, 0), tally.week(village, day))
+    return Budget(rules.daily_minutes, rules.weekly_minutes, on_days, in_weeks)
 
 
 def _looking_at(paths: Sequence[str]) -> Actor:

@@ -26,7 +26,7 @@ from hub.residents.reach import Reach, reach_of
 from schedules.campaigns import progress, service
 from schedules.campaigns.drafting import CampaignDraft, as_draft
 from schedules.campaigns.models import Campaign, CampaignState
-from schedules.campaigns.outlook import Desk, foresee, over_budget
+from schedules.campaigns.outlook import Desk, foresee
 from schedules.campaigns.plan import Plan
 from schedules.campaigns.progress import Progress
 
@@ -64,7 +64,6 @@ class Outlook:
     most_minutes: float
     total_minutes: float
     budget: int
-    over_days: int
     texts: tuple[Length, ...]
     reach: Reach | None
 
@@ -179,7 +178,6 @@ def outlook(
         most_minutes=max(minutes.values(), default=0),
         total_minutes=sum(minutes.values()),
         budget=desk.rules.daily_minutes,
-        over_days=over_budget(found, lengths, desk),
         texts=texts if draft.sms_at else (),
         reach=reach,
     )

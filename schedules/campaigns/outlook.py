@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.announcements.timing import Timetable
 from broadcasts.delivery.rules import Rules
+from hub.core.errors import BadInput
 from schedules.campaigns import booking
 from schedules.campaigns.drafting import CampaignDraft, as_draft
 from schedules.campaigns.models import Campaign
@@ -38,13 +39,19 @@ def foresee(
     first = max(period.first_day, today)
     if period.last_day < first:
         return Plan(())
-    known = booking.taken(
-        session, draft.audience.paths, first=first, last=period.last_day, zone=rules.zone, apart_from=but
-    )
+    known = booking.taken(session, draft.audience.paths, first=first, last=period.last_day, rules=rules, apart_from=but)
     return plan(period, lengths_ms, quiet=rules.quiet, taken=known, after=now)
 
 
-def over_budget(found: Plan, lengths_ms: list[int], desk: Desk) -> int:
-    """Return on how many days the campaign alone would sound longer than a village may hear in a day."""
-    minutes = found.minutes_a_day(lengths_ms, desk.rules.zone)
-    return sum(1 for each in minutes.values() if each > desk.rules.daily_minutes)
+def require_worth(target: int, found: Plan, desk: Desk) -> None:
+    """Raise BadInput when what is left of it is not worth the trouble, saying what takes it away."""
+    loud = len({at.astimezone(desk.rules.zone).date() for at in found.loud})
+    if loud and len(found.plays) < max(target, 1):
+        raise BadInput(
+            "campaign_over_budget", field="times", days=loud, most=desk.rules.daily_minutes,
+            week=desk.rules.weekly_minutes,
+        )  # fmt: skip
+    if not found.plays:
+        raise BadInput("campaign_nothing_left", field="times")
+    if len(found.plays) < target:
+        raise BadInput("campaign_too_few", field="target", target=target, plays=len(found.plays))

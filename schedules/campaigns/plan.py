@@ -1,5 +1,6 @@
 """Which text sounds when: pure arithmetic on a period, times of day and what is planned already."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,12 +49,17 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All of a campaign's times. `crowded`: left out because nothing was free; `full`: because the day has enough."""
+    """All of a campaign's times.
+
+    Left out were: `crowded` because nothing was free, `full` because the day has enough of campaigns, `loud` because a
+    village would hear more than it should in that day or week.
+    """
 
     plays: tuple[Play, ...]
     crowded: tuple[datetime, ...] = ()
     full: tuple[datetime, ...] = ()
     quiet_days: tuple[date, ...] = ()
+    loud: tuple[datetime, ...] = ()
 
     def minutes_a_day(self, lengths_ms: Sequence[int], zone: ZoneInfo) -> Mapping[date, float]:
         """Return how many minutes it adds on each day."""
@@ -62,6 +68,17 @@ class Plan:
             day = play.at.astimezone(zone).date()
             found[day] = found.get(day, 0) + lengths_ms[play.text] / 60_000
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many minutes a village may hear, and what the one that hears most hears already, from every source."""
+
+    a_day: float = math.inf
+    a_week: float = math.inf
+    on_days: Mapping[date, float] = field(default_factory=dict)
+    in_weeks: Mapping[date, float] = field(default_factory=dict)
+    """By their Mondays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +91,7 @@ class Taken:
     stretches: Sequence[Stretch] = ()
     campaigns_on: Mapping[date, int] = field(default_factory=dict)
     hushed: frozenset[date] = frozenset()
+    budget: Budget = Budget()
 
 
 def plan(
@@ -105,6 +123,9 @@ class _Laying:
         self._crowded: list[datetime] = []
         self._full: list[datetime] = []
         self._hushed: set[date] = set()
+        self._loud: list[datetime] = []
+        self._on_days = dict(self._taken.budget.on_days)
+        self._in_weeks = dict(self._taken.budget.in_weeks)
 
     def lay(self, text: int, wanted: datetime, day: date, length: timedelta, *, gone: bool) -> None:
         if gone:  # it has had its chance, and the day has so much less to give
@@ -116,6 +137,9 @@ class _Laying:
         if self._counts.get(day, 0) >= self._most:
             self._full.append(wanted)
             return
+        if not self._has_ears(day, length):
+            self._loud.append(wanted)
+            return
         at = self._free(wanted, length)
         if at is None:
             self._crowded.append(wanted)
@@ -123,6 +147,17 @@ class _Laying:
         self._plays.append(Play(text, at, wanted))
         self._take((at, at + length))
         self._counts[day] = self._counts.get(day, 0) + 1
+        self._hear(day, length)
+
+    def _has_ears(self, day: date, length: timedelta) -> bool:
+        minutes, budget = length.total_seconds() / 60, self._taken.budget
+        in_week = self._in_weeks.get(_monday(day), 0) + minutes
+        return self._on_days.get(day, 0) + minutes <= budget.a_day and in_week <= budget.a_week
+
+    def _hear(self, day: date, length: timedelta) -> None:
+        minutes = length.total_seconds() / 60
+        for heard, key in ((self._on_days, day), (self._in_weeks, _monday(day))):
+            heard[key] = heard.get(key, 0) + minutes
 
     def _free(self, wanted: datetime, length: timedelta) -> datetime | None:
         at = wanted
@@ -140,7 +175,17 @@ class _Laying:
         return any(a < end and start < b for day in _days_of(start, end) for a, b in self._stretches[day])
 
     def plan(self) -> Plan:
-        return Plan(tuple(self._plays), tuple(self._crowded), tuple(self._full), tuple(sorted(self._hushed)))
+        return Plan(
+            plays=tuple(self._plays),
+            crowded=tuple(self._crowded),
+            full=tuple(self._full),
+            quiet_days=tuple(sorted(self._hushed)),
+            loud=tuple(self._loud),
+        )
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
 
 
 def _days_of(start: datetime, end: datetime) -> set[date]:

@@ -32,8 +32,8 @@ from hub.regions.tree import common
 from schedules.campaigns import booking
 from schedules.campaigns.drafting import CampaignDraft, as_draft, content_hash
 from schedules.campaigns.models import Campaign, CampaignState, CampaignText, step
-from schedules.campaigns.outlook import Desk, outlook, over_budget
-from schedules.campaigns.plan import Plan, texting_days
+from schedules.campaigns.outlook import Desk, outlook, require_worth
+from schedules.campaigns.plan import texting_days
 
 
 def create(
@@ -93,7 +93,7 @@ def submit(
         _take(text, spoken[text.id])
     campaign.state = step(campaign.state, CampaignState.SUBMITTED)
     foreseen = outlook(session, campaign, desk, now)
-    _require_worth(campaign, foreseen, desk)
+    require_worth(campaign.target, foreseen, desk)
     campaign.written_by, campaign.written_by_name = actor.id or campaign.written_by, actor.name
     campaign.submitted_by, campaign.submitted_by_name = actor.id, actor.name
     campaign.submitted_at = campaign.changed_at = now
@@ -285,15 +285,6 @@ def _standing(campaign: Campaign) -> Subject:
     c = campaign
     authors = frozenset(one for one in (c.written_by, c.submitted_by) if one is not None)
     return Subject(c.id, Matter.CAMPAIGN, c.title, c.home_path, authors, c.content_hash)
-
-
-def _require_worth(campaign: Campaign, found: Plan, desk: Desk) -> None:
-    if not found.plays:
-        raise BadInput("campaign_nothing_left", field="times")
-    if len(found.plays) < campaign.target:
-        raise BadInput("campaign_too_few", field="target", target=campaign.target, plays=len(found.plays))
-    if days := over_budget(found, [t.audio_ms for t in campaign.texts], desk):
-        raise BadInput("campaign_over_budget", field="times", days=days, most=desk.rules.daily_minutes)
 
 
 def _make_ready(session: Session, actor: Actor, campaign: Campaign, verdicts: Sequence[Review], now: datetime) -> None:

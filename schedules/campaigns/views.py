@@ -1,8 +1,7 @@
 """专题宣传: campaigns, what they add, what they have reached."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
@@ -15,7 +14,7 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
 from broadcasts.texts import shelf
-from hub.core.actor import Actor, Permission
+from hub.core.actor import Permission
 from hub.core.errors import BadInput, NotFound, WrongState
 from hub.core.runtime import Runtime, runtime
 from hub.web.errors import mistakes
@@ -35,8 +34,8 @@ bp = Blueprint("campaigns", __name__)
 PAGES = "schedules/campaigns"
 
 
-def add_to_menu(runtime: Runtime, waiting: Callable[[Any, Actor], int]) -> None:
-    """Put this room's line into the menu; `waiting` counts what somebody has to agree to."""
+def add_to_menu(runtime: Runtime) -> None:
+    """Put this room's line into the menu."""
     runtime.get(Menu).add(
         Entry(
             key="campaigns",
@@ -46,7 +45,6 @@ def add_to_menu(runtime: Runtime, waiting: Callable[[Any, Actor], int]) -> None:
             permission=Permission.SEE,
             group=1,
             position=6,
-            badge=waiting,
         )
     )
 

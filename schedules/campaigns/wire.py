@@ -193,7 +193,7 @@ class CampaignOutlook(Output):
     total_minutes: float
     daily_limit_minutes: int
     moved: int = Field(description="plays that wait some minutes because something else sounds")
-    left_out: int = Field(description="times for which there is no room, or of which the day has enough")
+    left_out: int = Field(description="times for which there is no room, or when the villages hear enough already")
     exact: bool = Field(description="whether lengths are those of recordings; before, they are estimates")
 
 

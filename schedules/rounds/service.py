@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 from uuid6 import uuid7
 
+from broadcasts.approvals.queue import Open
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Kind
@@ -184,14 +185,15 @@ def every(session: Session, actor: Actor) -> list[Round]:
     return list(session.scalars(query))
 
 
-def count_waiting(session: Session, actor: Actor) -> int:
-    """Return how many rosters wait for this person's agreement; one's own do not count."""
+def waiting(session: Session, actor: Actor) -> list[Open]:
+    """Return the rosters that wait for this person's agreement; one's own do not."""
     paths = actor.paths(Permission.APPROVE)
     if not paths:
-        return 0
+        return []
     below = or_(*(Round.home_path.like(like_below(path)) for path in paths))
     mine = (Round.state == RoundState.WAITING, below, Round.written_by != actor.id)
-    return session.scalar(select(func.count()).select_from(Round).where(*mine)) or 0
+    found = session.scalars(select(Round).where(*mine).order_by(Round.written_at))
+    return [Open(one.id, one.title, one.home_path, one.written_by_name, one.written_at) for one in found]
 
 
 def counts(found: Round, today: date) -> Counts:

@@ -5,13 +5,14 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
+from flask_babel import gettext, lazy_gettext
 from werkzeug.datastructures import MultiDict
 
+from broadcasts.approvals.queue import PlainDesk, Queue
 from broadcasts.delivery.rules import Rules
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, WrongState
-from hub.core.runtime import runtime
+from hub.core.runtime import Runtime, runtime
 from hub.regions import service as regions
 from hub.regions.tree import Level
 from hub.residents import service as residents
@@ -28,6 +29,11 @@ from schedules.rounds.models import RoundKind
 bp = Blueprint("rounds", __name__)
 PAGES = "schedules/rounds"
 PLACES = frozenset({Level.TOWNSHIP, Level.VILLAGE})
+
+
+def add_to_desk(runtime: Runtime) -> None:
+    """Put rosters that wait on the desk of who approves."""
+    runtime.get(Queue).plain.append(PlainDesk(lazy_gettext("值班巡逻"), "rounds.one", "round_id", service.waiting))
 
 
 @bp.get("/rounds")

@@ -17,6 +17,8 @@ from hub.core.clock import utc_now
 
 pytestmark = pytest.mark.slow
 LONG = os.environ.get("CUNXIANG_LONG") == "1"
+CUT = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 Call = Callable[..., dict[str, Any]]
 Ask = Callable[[str], list[tuple[Any, ...]]]
 HORNS = "SELECT state, count(*) FROM speaker_delivery WHERE speaker_id = 'horn-1' GROUP BY state ORDER BY state"
@@ -88,10 +90,13 @@ def test_by_a_process_for_each_role_some_of_them_killed(tmp_path: Path, postgres
                 first = next(each for each in bridges if each.process.pid == on_duty[0][0])
                 for each in (first, schedulers[0]):
                     each.kill()
+                hub.broker.crash_alone()
+                hub.broker.mend()
             else:
                 if rabbit is not None:
                     assert all("first_ticket" in each.log.read_text() for each in workers), "tickets were taken"
                     rabbit.kill()
+                assert hub.ask(CUT)[0][0] > 5, "every process has lost every connection to the database"
                 workers[0].kill()
                 workers.append(hub.start("worker", "--lanes", "emergency"))
 

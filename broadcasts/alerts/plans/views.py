@@ -38,7 +38,6 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.SEE,
             group=4,
             position=2,
-            badge=listing.waiting,
         )
     )
 

@@ -8,20 +8,27 @@ import pytest
 from builders import BRIDGE, FERRY, HILL, NORTH, SOUTH, the_actor
 from campaignlab import Office, a_campaign
 from deliverylab import B1, B2, H1, H2, Air
+from sheetlab import RELAY, Desk
 from sqlalchemy import func, select
 
 from broadcasts.announcements.lifecycle import State as AnnouncementState
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.audience.selection import Audience
-from broadcasts.delivery.models import Broadcast
+from broadcasts.delivery import service as delivery
+from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.sms.models import SmsRun
+from hub.core.actor import SYSTEM
 from hub.core.errors import HubError, NotAllowed, NotFound, Problems, WrongState
 from hub.core.runtime import Runtime
+from hub.regions.tree import path_of
 from schedules import timetable
 from schedules.campaigns import progress, service
+from schedules.campaigns.drafting import as_draft
 from schedules.campaigns.models import Campaign, CampaignState, CampaignText
+from schedules.campaigns.outlook import foresee
 from schedules.campaigns.turns import CampaignTurns
+from schedules.firing import Firing
 from schedules.models import Occurrence, OccurrenceState, Slot, SlotKind
 from schedules.sources import Nothing, Piece
 
@@ -210,6 +217,41 @@ def test_a_target_that_cannot_be_met_and_too_much_noise_are_refused(office: Offi
     office.runtime.provide(type(rules), rules)
     with pytest.raises(HubError, match="campaign_over_budget"):
         office.hand_in(campaign_id)
+
+
+def test_what_the_villages_hear_already_counts_before_it_is_saved_and_again_when_it_is_due(
+    office: Office, runtime: Runtime, air: Air
+) -> None:
+    """One recording every day leaves the villages little; a campaign takes what is left, and others go first."""
+    minute = 60_000
+    rules = replace(office.desk.rules, daily_minutes=10, weekly_minutes=100)
+    runtime.provide(type(rules), rules)
+    Desk(runtime).run(replace(RELAY, at="15:00", minutes=9, relay_url="line:fm"))
+    campaign_id = office.write(target=4)
+    kept = campaign(runtime, campaign_id)
+    with runtime.sessions.begin() as session:
+        found = foresee(session, as_draft(kept), [minute, minute, minute], office.desk, air.clock.now)
+        assert len(found.plays) == 4, "one a day"
+        assert len(found.loud) == 4
+        longer = foresee(session, as_draft(kept), [2 * minute] * 3, office.desk, air.clock.now)
+        assert not longer.plays
+    office.hand_in(campaign_id)
+    office.approve(campaign_id)
+    with runtime.sessions.read() as session:
+        mine = select(Occurrence.due_at).join(Slot, Slot.id == Occurrence.slot_id).where(Slot.kind == SlotKind.CAMPAIGN)
+        first = min(session.scalars(mine))
+    with runtime.sessions.begin() as session:
+        order = delivery.Order(
+            source="x", kind=Kind.SHOUT, title="x", text="", sms_text="", audience=Audience((BRIDGE,)),
+            home_path=path_of(BRIDGE), sound=None, repeats=1, volume=None, starts_at=first - timedelta(hours=2),
+            expires_at=first, shout=True, length_ms=10 * minute,
+        )  # fmt: skip
+        delivery.release(session, SYSTEM, order, rules=rules, now=first - timedelta(hours=2))
+    fired = Firing(runtime.sessions, rules, timedelta(0)).fire_due(now=first)
+    assert fired == 0
+    with runtime.sessions.read() as session:
+        ended = session.scalars(select(Occurrence).where(Occurrence.due_at == first)).one()
+        assert (ended.state, ended.note) == (OccurrenceState.SKIPPED, "noise_budget_spent")
 
 
 def test_a_second_campaign_in_the_same_villages_shares_the_days_cap(office: Office, runtime: Runtime) -> None:
