@@ -17,7 +17,7 @@ from hub.residents.phones import PhoneSafe
 from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, ms_or_none, room, say
 from hub.web.guards import permission_required
 from hub.web.idempotency import finish, once
-from hub.web.paging import cursor, place_of
+from hub.web.paging import cut, place_of
 from hub.web.work import actor, now, reading, work
 
 bp = room("complaints", "What residents complain of. Numbers are masked.")
@@ -130,8 +130,8 @@ def list_complaints(query: ComplaintsQuery) -> Response:
     wanted = Wanted("open" if query.open else "all", query.kind, query.region, query.broadcast, query.speaker)
     with reading() as session:
         found = listing.lines(session, actor(), wanted, now=now(), before=before, limit=query.limit + 1)
-    items = [ComplaintOut.of(one) for one in found[: query.limit]]
-    return say(ComplaintList(items=items, next=cursor(str(items[-1].id)) if len(found) > query.limit else None))
+    shown, following = cut(found, query.limit, lambda line: str(line.complaint.id))
+    return say(ComplaintList(items=[ComplaintOut.of(one) for one in shown], next=following))
 
 
 @bp.get("/complaints/<uuid:complaint_id>", responses=answers(ComplaintOpened, 403, 404))

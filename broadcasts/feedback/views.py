@@ -1,5 +1,6 @@
 """村民反映: what residents say about broadcasts, one complaint with all that is done about it, and Excel."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -137,9 +138,7 @@ def one(complaint_id: UUID) -> ResponseReturnValue:
 @deals
 def take(complaint_id: UUID) -> ResponseReturnValue:
     """Take it on."""
-    with work() as session:
-        service.take(session, actor(), complaint_id, now=now())
-    return _back(complaint_id)
+    return _done(service.take, complaint_id)
 
 
 @bp.post("/feedback/<uuid:complaint_id>/assign")
@@ -218,9 +217,7 @@ def done(complaint_id: UUID) -> ResponseReturnValue:
 @deals
 def reopen(complaint_id: UUID) -> ResponseReturnValue:
     """Open it again."""
-    with work() as session:
-        service.reopen(session, actor(), complaint_id, now=now())
-    return _back(complaint_id)
+    return _done(service.reopen, complaint_id)
 
 
 @bp.post("/feedback/<uuid:complaint_id>/call")
@@ -235,6 +232,13 @@ def call(complaint_id: UUID) -> ResponseReturnValue:
     except HubError as error:
         return _page(complaint_id, {"": explain(error, language())}), error.status
     return Response(_page(complaint_id, number=number), headers={"Cache-Control": "no-store"})
+
+
+def _done(deed: Callable[..., object], complaint_id: UUID) -> ResponseReturnValue:
+    """Do what takes no words and needs no second look, then show the complaint again."""
+    with work() as session:
+        deed(session, actor(), complaint_id, now=now())
+    return _back(complaint_id)
 
 
 def _back(complaint_id: UUID) -> ResponseReturnValue:

@@ -13,7 +13,6 @@ from broadcasts.hearing.tallies import Spell
 from broadcasts.reports import approving, gaps, ledger, service, sheets
 from broadcasts.reports.counted import Window
 from broadcasts.reports.forms import SHARES, period_of, place_of, rules_from
-from broadcasts.reports.models import GapKind
 from broadcasts.reports.periods import Period
 from broadcasts.reports.scoring import Metric
 from hub.core.actor import Permission
@@ -61,7 +60,6 @@ def coverage() -> ResponseReturnValue:
         may_settle=settles,
         clear=[(line, tallies.below_place(heard, line.path)) for line in [*found.lines, found.place]],
         reached=reached,
-        kinds=tuple(GapKind),
         **given,
     )
 

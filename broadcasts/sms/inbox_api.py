@@ -16,7 +16,7 @@ from hub.regions.tree import codes_in
 from hub.web.api import Input, Output, PageQuery, answers, ms, ms_or_none, room, say
 from hub.web.guards import permission_required
 from hub.web.idempotency import finish, once
-from hub.web.paging import cursor, place_of
+from hub.web.paging import cut, place_of
 from hub.web.work import actor, now, reading, work
 
 bp = room("letters", "What residents wrote back. Numbers are masked.")
@@ -146,8 +146,9 @@ def list_letters(query: LettersQuery) -> Response:
         found = inbox.inbox(
             session, actor(), open_only=query.open, urgent=query.urgent, before=before, limit=query.limit + 1
         )
-        items = [LetterOut.of(one) for one in records.letters(session, found[: query.limit])]
-    return say(Letters(items=items, next=cursor(str(items[-1].id)) if len(found) > query.limit else None))
+        shown, following = cut(found, query.limit, lambda letter: str(letter.id))
+        items = [LetterOut.of(one) for one in records.letters(session, shown)]
+    return say(Letters(items=items, next=following))
 
 
 @bp.get("/letters/<uuid:letter_id>", responses=answers(OpenedOut, 403, 404))

@@ -15,6 +15,7 @@ from hub.web.qr import picture
 from hub.web.work import actor, now, reading, work
 
 bp = Blueprint("village_desk", __name__)
+A_PAGE = 50
 MANY = frozenset({Level.COUNTY, Level.TOWNSHIP})
 
 
@@ -40,8 +41,17 @@ def every() -> ResponseReturnValue:
     with reading() as session:
         lines = service.lines(session, actor())
         many = regions.choices(session, actor(), Permission.EDIT_REGIONS, levels=MANY)
-    reachable = bool(runtime().settings.public_url)
-    return render_template("broadcasts/village_pages/every.html", lines=lines, many=many, reachable=reachable)
+    first = max(request.args.get("from", 0, type=int), 0)
+    return render_template(
+        "broadcasts/village_pages/every.html",
+        lines=lines[first : first + A_PAGE],
+        first=first,
+        whole=len(lines),
+        opened=sum(1 for line in lines if line.open),
+        following=first + A_PAGE if first + A_PAGE < len(lines) else 0,
+        many=many,
+        reachable=bool(runtime().settings.public_url),
+    )
 
 
 @bp.post("/village-pages")

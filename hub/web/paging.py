@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
@@ -24,6 +24,12 @@ def place_of(word: str, read: Callable[..., T]) -> T:
         return read(*parts)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise BadInput("cursor_malformed", field="cursor") from None
+
+
+def cut(found: Sequence[T], limit: int, key: Callable[[T], str | int]) -> tuple[Sequence[T], str | None]:
+    """Return a page of a list that was asked for one more than it shows, and the word for where the next one begins."""
+    shown = found[:limit]
+    return shown, cursor(key(shown[-1])) if len(found) > limit else None
 
 
 def moment_and_id(at: object, row_id: object) -> tuple[datetime, UUID]:

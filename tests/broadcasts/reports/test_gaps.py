@@ -43,6 +43,7 @@ def test_a_gap_gets_somebody_and_a_day_and_is_closed(sign_in: SignIn, runtime: R
     assert "2026-11-26" in page
     report = client.get("/coverage").text
     assert "小石" in report
+    assert "1 个村的喇叭全不响，1 个村有人没手机号" in report
     assert "1 处还没人管或者过期了" in report, "the missing phone number of the other village"
     with runtime.sessions.read() as session:
         plan = session.scalars(select(GapPlan)).one()
