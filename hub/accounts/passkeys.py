@@ -288,7 +288,10 @@ def _id_of(answer: str) -> bytes:
 def _read(answer: str) -> dict[str, Any]:
     if len(answer) > LARGEST:
         raise ValueError
-    found = json.loads(answer)
+    try:
+        found = json.loads(answer)
+    except RecursionError:
+        raise ValueError from None
     if not isinstance(found, dict):
         raise TypeError
     return found

@@ -93,7 +93,7 @@ def test_what_does_not_fit_is_refused(county: Session, challenges: Challenges, c
 
 
 @pytest.mark.parametrize(
-    "nonsense", ["", "{}", "[]", "null", '{"response": {}}', '{"response": 1}', "x" * 30_000, "{" * 999]
+    "nonsense", ["", "{}", "[]", "null", '{"response": {}}', '{"response": 1}', "x" * 30_000, "{" * 999, "[" * 19_999]
 )
 def test_nonsense_is_refused_and_guessing_is_slowed(county: Session, challenges: Challenges, nonsense: str) -> None:
     assert enter(county, challenges, nonsense) == SignInRefused("passkey_wrong")
