@@ -18,7 +18,7 @@ from broadcasts.alerts.record import api as incident_api
 from broadcasts.alerts.record import views as incidents
 from broadcasts.announcements import api as announcement_api
 from broadcasts.announcements import attention as approvals_desk
-from broadcasts.announcements import review_api, review_views
+from broadcasts.announcements import review_api, review_views, text_views
 from broadcasts.announcements import service as announcing
 from broadcasts.announcements import views as announcements
 from broadcasts.approvals import queue_api
@@ -146,6 +146,7 @@ def install_pages(app: Flask, runtime: Runtime) -> None:
     for room in ROOMS:
         app.register_blueprint(room.bp)
         room.add_to_menu(runtime)
+    app.register_blueprint(text_views.bp)
     app.register_blueprint(muting_pages.bp)
     app.register_blueprint(sources.bp)
     app.register_blueprint(outlet.bp)

@@ -44,6 +44,7 @@ from hub.regions import service as regions
 from hub.regions import views as region_pages
 from hub.regions.facts import LoudspeakerCounts
 from hub.residents import api as resident_api
+from hub.residents import import_api as resident_list_api
 from hub.residents import views as resident_pages
 from hub.speakers import api as speaker_api
 from hub.speakers import registry
@@ -100,6 +101,7 @@ VERBS = (
     repair_api.bp,
     joining_api.bp,
     resident_api.bp,
+    resident_list_api.bp,
     watch_api.bp,
     roster_api.bp,
     audit_api.bp,

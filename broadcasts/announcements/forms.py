@@ -81,6 +81,9 @@ class Values:
     issuer_ref: str = ""
     relay_url: str = ""
     relay_minutes: str = "30"
+    sms_template: str = ""
+    blanks_of: str = ""  # into which ready-made text `blanks` were typed
+    blanks: tuple[str, ...] = ()
 
 
 LISTS = {
@@ -93,6 +96,7 @@ LISTS = {
     "without": "without",
     "without_tags": "without_tag",
     "kept": "kept",
+    "blanks": "blank",
 }
 TEXTS = tuple(f.name for f in fields(Values) if f.name not in LISTS)
 

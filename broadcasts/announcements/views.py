@@ -7,9 +7,20 @@ from uuid import UUID
 
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, ngettext
+from flask_babel import gettext
 
-from broadcasts.announcements import choosing, desk, forms, handing_in, listing, picking, service, telephones, wording
+from broadcasts.announcements import (
+    choosing,
+    desk,
+    forms,
+    handing_in,
+    listing,
+    picking,
+    service,
+    telephones,
+    text_forms,
+    wording,
+)
 from broadcasts.announcements.forms import Form
 from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.listing import TABS, Cursor, Looking
@@ -21,8 +32,7 @@ from broadcasts.approvals.queue import Queue
 from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon.book import WordBook
 from broadcasts.pumps import Pumps
-from broadcasts.sms import trying
-from broadcasts.sms.objecting import objected
+from broadcasts.sms.objecting import objected, offers
 from broadcasts.sms.provider import SmsProvider
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.speech.library import Rendering
@@ -97,7 +107,7 @@ def compose() -> ResponseReturnValue:
             form = forms.copied(original, form, person, rules.zone)
         if wanted := forms.as_id(request.args.get("material", "")):
             form = picking.put_in(session, person, form, wanted, day=_today())
-    return _page(_looked_up(form))
+    return show_form(_looked_up(form))
 
 
 @bp.get("/compose/<uuid:announcement_id>")
@@ -108,44 +118,44 @@ def edit(announcement_id: UUID) -> ResponseReturnValue:
         found = listing.editable(session, actor(), announcement_id)
     if found.state in (State.APPROVED, State.WITHDRAWN):
         return redirect(url_for("announcements.detail", announcement_id=found.id))
-    return _page(_looked_up(forms.from_draft(found.id, service.as_draft(found), runtime().get(Rules).zone)))
+    return show_form(_looked_up(forms.from_draft(found.id, service.as_draft(found), runtime().get(Rules).zone)))
 
 
 @bp.post("/compose")
 @permission_required(Permission.COMPOSE)
 def hand_over() -> ResponseReturnValue:
     """Keep the draft, or submit it."""
-    form = _form()
+    form = read_form()
     try:
         return _submit(form) if request.form.get("do") == "submit" else _keep(form)
     except SpeechFailed as failure:
-        return _page(form, errors={"": _why(failure)}, status=503)
+        return show_form(form, errors={"": _why(failure)}, status=503)
     except (BadInput, WrongState) as error:
-        return _page(form, errors=_errors(error), status=error.status)
+        return show_form(form, errors=errors_of(error), status=error.status)
 
 
 @bp.post("/compose/ready")
 @permission_required(Permission.COMPOSE)
 def take_ready() -> ResponseReturnValue:
     """Show the form again with a ready-made text, or something of the library, in it."""
-    form, wanted = _form(), request.form.get("ready", "")
+    form, wanted = read_form(), request.form.get("ready", "")
     material_id = forms.as_id(wanted)
     if material_id is None:
-        return _page(forms.taken(form, wanted))
+        return show_form(forms.taken(form, wanted))
     try:
         with reading() as session:
-            return _page(picking.put_in(session, actor(), form, material_id, day=_today()))
+            return show_form(picking.put_in(session, actor(), form, material_id, day=_today()))
     except BadInput as error:
-        return _page(form, errors={"": explain(error, language())}, status=error.status)
+        return show_form(form, errors={"": explain(error, language())}, status=error.status)
 
 
 @bp.post("/compose/preview")
 @permission_required(Permission.COMPOSE)
 def preview() -> ResponseReturnValue:
     """Answer the parts of the page that tell what will happen; the whole page to a browser without JS."""
-    form = _form()
+    form = read_form()
     if not is_fragment():
-        return _page(form)
+        return show_form(form)
     runtime().get(Preparer).want(form.id, form.draft)
     return render_template(f"{PAGES}/_preview.html", **_context(form))
 
@@ -154,7 +164,7 @@ def preview() -> ResponseReturnValue:
 @permission_required(Permission.COMPOSE)
 def listen() -> ResponseReturnValue:
     """Make the recording and answer the player. A failure is said, in the player's place, with status 200 for htmx."""
-    form = _form()
+    form = read_form()
     problems = [p for p in form.problems(now=now(), zone=runtime().zone) if p.field in ("text", "material")]
     if problems:
         return _listened(form, failure=explain(problems[0], language()), status=422)
@@ -165,28 +175,13 @@ def listen() -> ResponseReturnValue:
     return _listened(form, made=made)
 
 
-@bp.post("/compose/try")
-@permission_required(Permission.COMPOSE)
-def try_texts() -> ResponseReturnValue:
-    """Send the text to the unit's own telephones, marked as a test."""
-    form = _form()
-    try:
-        with work() as session:
-            people = trying.send(session, actor(), form.draft.message, settings=runtime().get(Rules).sms, now=now())
-    except (BadInput, WrongState) as error:
-        return _page(form, errors=_errors(error), status=error.status)
-    runtime().get(Pumps).kick()
-    flash(ngettext("发到了 %(num)s 部试发手机，村民收不到。", "发到了 %(num)s 部试发手机，村民收不到。", people), "ok")
-    return _page(form)
-
-
 @bp.post("/compose/mend")
 @permission_required(Permission.COMPOSE)
 def mend() -> ResponseReturnValue:
     """Show the form again with one of the proposals below the text applied."""
-    form = _form()
+    form = read_form()
     found = wording.findings_of(runtime().get(Studio), form.draft)
-    return _page(forms.mended(form, wording.pressed(form.draft.text, request.form.get("mend", ""), found)))
+    return show_form(forms.mended(form, wording.pressed(form.draft.text, request.form.get("mend", ""), found)))
 
 
 @bp.post("/compose/autosave")
@@ -194,7 +189,7 @@ def autosave() -> ResponseReturnValue:
     """Keep what was typed so far; what waits for approval is not taken back by a stray key."""
     if visitor() is None:
         return jsonify(note=sentence("sign_in_needed", language())), 401
-    form = _form()
+    form = read_form()
     try:
         with work() as session:
             handing_in.keep_open(session, actor(), form.id, form.draft, now=now())
@@ -275,7 +270,8 @@ def approve(announcement_id: UUID) -> ResponseReturnValue:
     return redirect((_progress_url(broadcast.id) if broadcast else "") or url_for("announcements.approvals"))
 
 
-def _form() -> Form:
+def read_form() -> Form:
+    """Return the compose form of this request, with what it names looked up."""
     form = _looked_up(forms.from_request(request.form, actor(), runtime().zone, _today()))
     if not form.values.numbers.strip():
         return form
@@ -330,24 +326,26 @@ def _context(form: Form, made: Rendering | None = None) -> dict[str, Any]:
             timetable=runtime().get(Timetable),
             now=now(),
         )
+        ready_texts = text_forms.offered(session, form, [one.name for one in runtime().get(SmsProvider).gateways])
     stands_in = studio.speaker(sound.recording.stands_in) if sound.recording and sound.recording.stands_in else None
     speaking = studio.speaking(form.draft.language)
-    settings = runtime().get(Rules).sms
-    against = (
-        objected(runtime().get(SmsProvider), form.draft.message, settings, language()) if page.outlook.texting else []
-    )
+    texting, provider, settings = page.outlook.texting, runtime().get(SmsProvider), runtime().get(Rules).sms
+    text = form.draft.message if texting else ""
     return {
         "page": page,
+        "text_forms": ready_texts,
         "speaking": speaking,
         "languages": studio.languages(),
         "stands_in": stands_in,
-        "objected": against,
+        "objected": objected(provider, text, settings, language()),
+        "offers": offers(provider, text, texting.people if texting else 0, settings),
     }
 
 
-def _page(
+def show_form(
     form: Form, *, errors: Mapping[str, str] | None = None, made: Rendering | None = None, status: int = 200
 ) -> ResponseReturnValue:
+    """Answer the compose page."""
     return render_template(f"{PAGES}/compose.html", errors=errors or {}, **_context(form, made)), status
 
 
@@ -355,7 +353,7 @@ def _listened(
     form: Form, *, made: Rendering | None = None, failure: str = "", status: int = 200
 ) -> ResponseReturnValue:
     if not is_fragment():
-        return _page(form, errors={"text": failure} if failure else {}, made=made, status=status)
+        return show_form(form, errors={"text": failure} if failure else {}, made=made, status=status)
     return render_template(f"{PAGES}/_listened.html", failure=failure, **_context(form, made))
 
 
@@ -380,7 +378,8 @@ def _looking() -> Looking:
     return Looking(studio=hub.get(Studio), rules=hub.get(Rules), timetable=hub.get(Timetable), now=now())
 
 
-def _errors(error: HubError) -> dict[str, str]:
+def errors_of(error: HubError) -> dict[str, str]:
+    """Return what is wrong by the inputs of the form."""
     found: dict[str, str] = {}
     for item in error.problems if isinstance(error, Problems) else (error,):
         field = forms.in_form(item) if isinstance(item, BadInput) else ""

@@ -69,7 +69,7 @@ def plan_after(
         priority=int(Priority.EMERGENCY),
         text=whole,
         parts=parts_of(whole, settings.counting),
-        price_hundredths=int(settings.fen_per_part * 100),
+        price_hundredths=int(settings.usual_price * 100),
         audience=Audience((), speakers=False, sms=True).as_json(),
         state=RunState.GOING,
         created_at=now,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from broadcasts.sms.provider import SmsProvider
-from broadcasts.sms.segments import signed
+from broadcasts.sms.segments import cost_fen, parts_of, signed
 from broadcasts.sms.settings import SmsSettings
 from hub.web.words import sentence
 
@@ -31,6 +31,27 @@ def objected(provider: SmsProvider, text: str, settings: SmsSettings, language: 
         )
         for one in found
         if one.objections
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a text costs through one provider; `carries` False: it does not take it at all."""
+
+    gateway: str
+    fen: int
+    carries: bool
+
+
+def offers(provider: SmsProvider, text: str, people: int, settings: SmsSettings) -> list[Offer]:
+    """Return what each provider would ask for a text to that many people; nothing when there is no choice."""
+    if not text.strip() or len(provider.gateways) < 2:
+        return []
+    whole = signed(text.strip(), settings.signature)
+    parts = parts_of(whole, settings.counting) * people
+    return [
+        Offer(one.gateway, cost_fen(parts, settings.price_of(one.gateway)), not one.blocking)
+        for one in provider.check(whole)
     ]
 
 

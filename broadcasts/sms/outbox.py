@@ -115,7 +115,7 @@ def plan_run(
         priority=int(priority),
         text=whole,
         parts=parts_of(whole, settings.counting),
-        price_hundredths=int(settings.fen_per_part * 100),
+        price_hundredths=int(settings.usual_price * 100),
         audience=audience.as_json(),
         topic=about.topic,
         purpose=about.purpose,
@@ -256,7 +256,7 @@ def reach(session: Session, audience: Audience, *, topic: str = "") -> Reach:
 def estimate(text: str, people: int, settings: SmsSettings) -> tuple[int, int]:
     """Return parts for each person, and the price of all of them in fen."""
     each = parts_of(signed(text.strip(), settings.signature), settings.counting)
-    return each, cost_fen(each * people, settings.fen_per_part)
+    return each, cost_fen(each * people, settings.usual_price)
 
 
 def _own_run(session: Session, actor: Actor, broadcast_id: UUID, permission: Permission) -> SmsRun:

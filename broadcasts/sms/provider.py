@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from broadcasts.sms.filed_texts import FiledTexts
 from broadcasts.sms.gateways.gateway import Objection, SmsGateway
 from broadcasts.sms.routing import Routes
 from hub.core.secrets import Secrets
@@ -35,6 +36,8 @@ class SmsProvider:
     routes: Routes
     tokens: Mapping[str, str]
     """The unguessable part of each gateway's address for reports."""
+    filed: FiledTexts | None = None
+    """Where the gateways look up which ready-made texts are approved."""
 
     @property
     def gateway(self) -> SmsGateway:

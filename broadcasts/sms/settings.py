@@ -39,6 +39,9 @@ class SmsSettings(Section):
     fen_per_part: Decimal = Field(
         Decimal("4.5"), ge=0, le=1000, decimal_places=2, description="price of one part in fen, for the estimates"
     )
+    prices: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="price of one part in fen by gateway, where it differs: ['mas=3.2', 'aliyun=4.5']"
+    )
     counting: Policy = Field(
         Policy.DOMESTIC,
         description="how parts are counted: domestic (70/67 characters, China) or gsm (160/153 for Latin)",
@@ -111,6 +114,25 @@ class SmsSettings(Section):
             for net in nets.split():
                 ip_network(net)
         return value
+
+    @field_validator("prices")
+    @classmethod
+    def _priced(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            name, _, price = entry.partition("=")
+            if not WEIGHT.fullmatch(name.strip()) or not re.fullmatch(r"\d{1,3}(\.\d{1,2})?", price.strip()):
+                raise ValueError(f"'{entry}' must be a name and a price in fen, such as mas=3.2")
+        return value
+
+    def price_of(self, name: str) -> Decimal:
+        """Return the price of one part through a gateway, in fen."""
+        listed = {one.strip(): price.strip() for one, _, price in (entry.partition("=") for entry in self.prices)}
+        return Decimal(listed[name]) if name in listed else self.fen_per_part
+
+    @property
+    def usual_price(self) -> Decimal:
+        """The price of one part through the preferred gateway."""
+        return self.price_of(self.ranks[0][0][0])
 
     def may_report(self, name: str, address: str) -> bool:
         """Return whether a gateway may report from that address."""

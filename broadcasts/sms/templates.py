@@ -34,6 +34,10 @@ class Kept:
         found = self.filings.get(provider)
         return found.state if found else FilingState.DRAFT
 
+    def approved(self, provider: str) -> bool:
+        """Return whether a provider has approved it."""
+        return self.state(provider) is FilingState.APPROVED
+
 
 @cache
 def pack() -> Sequence[tuple[str, str, str]]:
@@ -104,14 +108,17 @@ def file(
     *,
     code: str = "",
     note: str = "",
+    coded: bool = False,
     now: datetime,
 ) -> SmsFiling:
-    """Note what a provider says of a text. BadInput when it is approved and its code is missing."""
+    """Note what a provider says of a text. `coded`: it sends by a code, so an approved text needs one."""
     _require(actor)
     found = get(session, template_id)
     code, note = code.strip()[:CODE_LENGTH], note.strip()[:NOTE_LENGTH]
     if state is FilingState.REJECTED and not note:
         raise BadInput("sms_template_why", field="note")
+    if state is FilingState.APPROVED and coded and not code:
+        raise BadInput("sms_template_code", field="code")
     filing = session.get(SmsFiling, (template_id, provider))
     if filing is None:
         filing = SmsFiling(template_id=template_id, provider=provider[:24])
@@ -135,6 +142,12 @@ def get(session: Session, template_id: UUID) -> SmsTemplate:
 def fitting(session: Session, text: str) -> Kept | None:
     """Return the ready-made text that a message was made from; None when it was written freely."""
     return next((kept for kept in every(session) if pattern_of(kept.template.text).fullmatch(text.strip())), None)
+
+
+def fill(text: str, values: Sequence[str]) -> str:
+    """Return a text with its blanks filled, in their order."""
+    fixed = _BLANK.split(text)[::2]
+    return fixed[0] + "".join(value + piece for value, piece in zip(values, fixed[1:], strict=True))
 
 
 def pattern_of(text: str) -> re.Pattern[str]:

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
 from broadcasts.sms import templates, trying
+from broadcasts.sms.gateways.filed import spelled
 from broadcasts.sms.objecting import objected
 from broadcasts.sms.provider import SmsProvider
 from broadcasts.sms.segments import measure, signed
@@ -77,6 +78,7 @@ def save() -> ResponseReturnValue:
     except BadInput as error:
         page = _one_page(template_id, mistakes(error)) if template_id else _page(mistakes(error))
         return page, 422
+    _forget()
     flash(gettext("存好了。"), "ok")
     return redirect(url_for("sms_wording.one", template_id=found.id))
 
@@ -89,7 +91,8 @@ def file(template_id: UUID) -> ResponseReturnValue:
     wanted = form.get("state", "")
     state = FilingState(wanted) if wanted in set(FilingState) else FilingState.DRAFT
     provider = form.get("provider", "")
-    if runtime().get(SmsProvider).named(provider) is None:
+    gateway = runtime().get(SmsProvider).named(provider)
+    if gateway is None:
         raise NotFound("sms_template_unknown")
     try:
         with work() as session:
@@ -101,10 +104,12 @@ def file(template_id: UUID) -> ResponseReturnValue:
                 state,
                 code=form.get("code", ""),
                 note=form.get("note", ""),
+                coded=not gateway.caps.free_text,
                 now=now(),
             )
     except BadInput as error:
         return _one_page(template_id, mistakes(error)), 422
+    _forget()
     flash(gettext("记下了。"), "ok")
     return redirect(url_for("sms_wording.one", template_id=template_id))
 
@@ -115,6 +120,7 @@ def remove(template_id: UUID) -> ResponseReturnValue:
     """Take a text away."""
     with work() as session:
         templates.remove(session, actor(), template_id, now=now())
+    _forget()
     flash(gettext("删掉了。"), "ok")
     return redirect(url_for("sms_wording.every"))
 
@@ -140,6 +146,13 @@ def remove_phone(phone_id: UUID) -> ResponseReturnValue:
     with work() as session:
         trying.remove(session, actor(), phone_id, now=now())
     return redirect(url_for("sms_wording.every"))
+
+
+def _forget() -> None:
+    """Let the gateways look anew at which texts are approved."""
+    filed = runtime().get(SmsProvider).filed
+    if filed is not None:
+        filed.forget()
 
 
 def _page(errors: dict[str, str] | None = None) -> str:
@@ -171,7 +184,8 @@ def _one_page(template_id: UUID, errors: dict[str, str]) -> str:
         kept=kept,
         length=measure(signed(text, settings.signature), settings.counting),
         objected=objected(provider, text, settings, language()),
-        gateways=[gateway.name for gateway in provider.gateways],
+        gateways=[(one.name, spelled(kept.template.text, one.caps.blank)) for one in provider.gateways],
+        refused=request.form.get("provider", ""),
         may_edit=templates.may_edit(actor()),
         typed=request.form,
         errors=errors,

@@ -34,6 +34,8 @@ LEASE = timedelta(seconds=30)
 IDLE_S = 1.0
 AT_ONCE = 300_000
 """Files up to so many bytes are worked off while their owner waits: that takes a moment."""
+WAITED_FOR = 3000
+"""So many people are put in while their owner waits; more are put in by the background."""
 PIECE = 1000
 _WORKED_ON = (JobState.CHECKING, JobState.WRITING)
 
@@ -114,6 +116,14 @@ def press(session: Session, actor: Actor, job_id: UUID, *, now: datetime) -> Imp
     job = get(session, actor, job_id, now=now)
     if job.state is JobState.READY:
         job.state, job.lease_until = JobState.WRITING, None
+    return job
+
+
+def commit(session: Session, actor: Actor, job_id: UUID, *, now: datetime) -> ImportJob:
+    """Press, for programs: WrongState while there is nothing to press yet, or nothing any more."""
+    job = press(session, actor, job_id, now=now)
+    if job.state not in (JobState.WRITING, JobState.DONE):
+        raise WrongState("import_not_ready")
     return job
 
 

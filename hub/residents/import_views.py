@@ -28,8 +28,6 @@ from hub.web.work import actor, now, reading, work
 bp = Blueprint("imports", __name__)
 edit = permission_required(Permission.EDIT_RESIDENTS)
 SLACK = 256 * 1024
-WAITED_FOR = 3000
-"""So many people are put in while their owner waits; more are put in by the background."""
 NOT_IN_FILE = -1
 
 
@@ -104,7 +102,7 @@ def import_file(job_id: UUID) -> ResponseReturnValue:
             job = import_jobs.press(session, actor(), job_id, now=now())
     except NotFound as error:
         return _file_page({"file": explain(error, language())}), error.status
-    if job.good <= WAITED_FOR:
+    if job.good <= import_jobs.WAITED_FOR:
         _work_off(job_id)
         return _look(job_id)
     return redirect(url_for("residents.imports.look", job_id=job_id))

@@ -9,7 +9,7 @@ from flask_babel import gettext, lazy_gettext
 from hub.core.actor import Permission
 from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
-from hub.residents import exporting, import_views, listing, service, topics
+from hub.residents import exporting, import_views, listing, service, tag_views, topics
 from hub.residents.erasing import Erasure
 from hub.residents.forms import Filter, ResidentForm
 from hub.residents.models import BlockReason, Resident
@@ -23,6 +23,7 @@ from hub.web.work import actor, now, reading, work
 
 bp = Blueprint("residents", __name__)
 bp.register_blueprint(import_views.bp)
+bp.register_blueprint(tag_views.bp)
 
 
 def add_to_menu(runtime: Runtime) -> None:

@@ -12,6 +12,8 @@ from broadcasts.alerts.plans.service import PlanDraft
 from broadcasts.alerts.plans.starting import usual_words
 from broadcasts.alerts.plans.words import TEXTS, PlanWords
 from broadcasts.delivery.rules import Rules
+from broadcasts.sms.objecting import Objected, carried_by_nobody, objected
+from broadcasts.sms.provider import SmsProvider
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, WrongState
 from hub.core.runtime import Runtime, runtime
@@ -100,7 +102,7 @@ def one(plan_id: UUID) -> ResponseReturnValue:
     """Show one plan with who signed it."""
     with reading() as session:
         page = listing.page(session, actor(), plan_id)
-    return render_template(f"{PAGES}/one.html", page=page)
+    return render_template(f"{PAGES}/one.html", page=page, uncarried=_uncarried(page.words, page.home))
 
 
 @bp.post("/plans/<uuid:plan_id>/<any(hand_in, sign, send_back, withdraw, drop):deed>")
@@ -150,8 +152,20 @@ def _form(draft: PlanDraft, *, errors: dict[str, str] | None = None) -> str:
         tree=tree,
         latest=in_force,
         home_name=home_name,
+        uncarried=_uncarried(draft.words, home_name),
         errors=errors or {},
     )
+
+
+def _uncarried(words: PlanWords, place: str) -> dict[str, list[Objected]]:
+    """Return the text messages that no provider would carry, by their names, with what stands against them."""
+    provider, settings = runtime().get(SmsProvider), runtime().get(Rules).sms
+    filled = {name: getattr(words, name).replace("{place}", place) for name in TEXTS if name.endswith("sms")}
+    return {
+        name: objected(provider, text, settings, language())
+        for name, text in filled.items()
+        if text.strip() and carried_by_nobody(provider, text, settings)
+    }
 
 
 def _signature() -> str:

@@ -16,19 +16,18 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from uuid6 import uuid7
 
 from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.calling import Answer, Caller, by_status
-from broadcasts.sms.gateways.filed import fit, no_template, read_templates, unsigned
+from broadcasts.sms.gateways.by_template import TemplateGateway
+from broadcasts.sms.gateways.calling import Answer, by_status
+from broadcasts.sms.gateways.filed import Fit
 from broadcasts.sms.gateways.gateway import (
     Accepted,
     Caps,
-    Found,
     GatewayContext,
-    Objection,
     Refusal,
     Refused,
     Submission,
@@ -36,7 +35,7 @@ from broadcasts.sms.gateways.gateway import (
     Unknown,
     WebhookRequest,
 )
-from broadcasts.sms.gateways.pushed import call_of, local_time, national, same_token, text_of, told
+from broadcasts.sms.gateways.pushed import call_of, local_time, national, text_of, told
 from broadcasts.sms.gateways.sections import AliyunSettings
 from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.states import MessageState
@@ -103,7 +102,7 @@ def sign(
     return {**headers, "accept": "application/json", "Authorization": proof}
 
 
-class AliyunGateway:
+class AliyunGateway(TemplateGateway):
     """One approved template with its blanks filled, to up to 1,000 numbers in a call."""
 
     name = NAME
@@ -114,59 +113,43 @@ class AliyunGateway:
         inbound=True,
         query=False,
         free_text=False,
+        blank="${v#}",
         reports="token",
         hook_answer='{"code":0,"msg":"成功"}',
         hook_type="application/json",
     )
+    topics = (*content.POLITICS, *content.LAW, *content.CHARITY)
+    strict = True
 
     def __init__(self, context: GatewayContext) -> None:
-        self._own = context.need(AliyunSettings, "access_key_id", "access_key_secret", "templates")
-        self._sign = self._own.sign_name or context.settings.signature
-        self._templates = read_templates(self._own.templates)
-        self._caller, self._clock = Caller(context.settings), context.clock
-        self._token = context.hook_token
-        self._host = urlsplit(self._own.endpoint).netloc
+        own = context.need(AliyunSettings, "access_key_id", "access_key_secret")
+        super().__init__(context, own)
+        self._key_id, self._secret = own.access_key_id, own.access_key_secret
 
-    def check(self, text: str) -> Sequence[Objection]:
-        """Look for a filed template; without one also say which words are refused in review."""
-        missing = no_template(text, self._templates)
-        if not missing:
-            return content.too_long(text, 500)
-        topics = (*content.POLITICS, *content.LAW, *content.CHARITY)
-        return [*missing, *content.too_long(text, 500), *content.objections(text, topics=topics, strict=True)]
-
-    def submit(self, submission: Submission) -> SubmitResult:
-        """Post one call, once."""
-        fitting = fit(unsigned(submission.text)[1], self._templates)
-        if fitting is None:
-            return Refused(Refusal.REJECTED, "no_template")
+    def request(self, submission: Submission, fitting: Fit) -> tuple[bytes, Mapping[str, str]]:
+        """Return a form, and the signed headers."""
         form = {
             "PhoneNumbers": ",".join(national(person.number) for person in submission.people),
-            "SignName": self._sign,
+            "SignName": self.sign_name,
             "TemplateCode": fitting.template.code,
             "TemplateParam": json.dumps(dict(fitting.values), ensure_ascii=False, separators=(",", ":")),
             "OutId": submission.id.hex,
         }
         body = urlencode(form, quote_via=quote).encode()
         headers = sign(
-            self._own.access_key_secret.get_secret_value(),
-            self._own.access_key_id,
-            host=self._host,
+            self._secret.get_secret_value(),
+            self._key_id,
+            host=self.host,
             action="SendSms",
             body=body,
-            moment=self._clock(),
+            moment=self.clock(),
             nonce=uuid7().hex,
         )
-        answer = self._caller.post(f"{self._own.endpoint}/", body, headers)
-        return _read(answer, submission) if isinstance(answer, Answer) else answer
+        return body, headers
 
-    def query(self, submission: Submission) -> Found | None:
-        """Aliyun answers for one number and day at a time: too slow to look into a call, reports come by themselves."""
-        return None
-
-    def verify(self, request: WebhookRequest) -> bool:
-        """Aliyun signs nothing; what it has is the unguessable address."""
-        return same_token(self._token, request)
+    def read(self, answer: Answer, submission: Submission) -> SubmitResult:
+        """One id stands for the whole call."""
+        return _read(answer, submission)
 
     def parse_receipts(self, request: WebhookRequest, now: datetime) -> Sequence[Receipt]:
         """Return the reports of a push."""

@@ -8,6 +8,7 @@ from functools import cache
 from broadcasts.sms.gateways.gateway import Objection
 
 _BLANK = re.compile(r"\$?\{(\w{1,40})\}")
+_OURS = re.compile(r"\{([^{}\n]{1,20})\}")
 _SIGNATURE = re.compile(r"^【([^】]{0,40})】")
 
 
@@ -31,6 +32,20 @@ def read_templates(entries: Sequence[str]) -> tuple[FiledTemplate, ...]:
     """Return templates written as `CODE=text`."""
     parts = (entry.partition("=") for entry in entries)
     return tuple(FiledTemplate(code.strip(), text.strip()) for code, _, text in parts)
+
+
+def blanks_of(text: str) -> tuple[str, ...]:
+    """Return the names of the blanks of a text of the hub, `{地点}`, in their order."""
+    return tuple(_OURS.findall(text))
+
+
+def spelled(text: str, blank: str) -> str:
+    """Return a text of the hub as a provider writes it: `{地点}` is `blank` with its number for `#`, if it has one."""
+    if not blank:
+        return text
+    pieces = _OURS.split(text)[::2]
+    numbered = (blank.replace("#", str(number)) for number in range(1, len(pieces)))
+    return pieces[0] + "".join(mark + piece for mark, piece in zip(numbered, pieces[1:], strict=True))
 
 
 def unsigned(text: str) -> tuple[str, str]:

@@ -42,6 +42,8 @@ class GatewayContext:
     base_url: str
     sections: Mapping[type[Section], Section] = field(default_factory=dict)
     """The other tables of the configuration."""
+    filed: Callable[[str], Sequence[tuple[str, str]]] = lambda _: ()
+    """By the name of a provider: its codes of the hub's own texts it has approved, and those texts."""
     hook_token: str = field(default="", repr=False)
     """The unguessable part of the address under which a provider that signs nothing reports to the hub."""
 
@@ -80,6 +82,8 @@ class Caps:
     simulated: bool = False
     free_text: bool = True
     """False: only texts that fit a template filed with the provider."""
+    blank: str = ""
+    """How such a provider writes a blank, `#` being its number: `${v#}`."""
     reports: Literal["", "signed", "token"] = ""
     """How it reports to the hub: signed by itself, to an unguessable address, or not at all (it is asked)."""
     hook_answer: str = ""

@@ -31,7 +31,7 @@ Filed = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_fil
 _TEMPLATES = (
     "templates the provider has approved, each as 'CODE=text without signature', blanks as {}; a text that fits none "
 )
-_TEMPLATES += "cannot go out this way (in the environment: separated by |)"
+_TEMPLATES += "of them and none of 短信模板 cannot go out this way (in the environment: separated by |)"
 
 
 class TwilioSettings(Section):

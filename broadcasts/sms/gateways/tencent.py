@@ -20,17 +20,15 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.calling import Answer, Caller, by_status
-from broadcasts.sms.gateways.filed import fit, no_template, read_templates, unsigned
+from broadcasts.sms.gateways.by_template import TemplateGateway
+from broadcasts.sms.gateways.calling import Answer, by_status
+from broadcasts.sms.gateways.filed import Fit
 from broadcasts.sms.gateways.gateway import (
     Accepted,
     Caps,
-    Found,
     GatewayContext,
-    Objection,
     Refusal,
     Refused,
     Submission,
@@ -38,7 +36,7 @@ from broadcasts.sms.gateways.gateway import (
     Unknown,
     WebhookRequest,
 )
-from broadcasts.sms.gateways.pushed import local_time, same_token, text_of, told
+from broadcasts.sms.gateways.pushed import local_time, text_of, told
 from broadcasts.sms.gateways.sections import TencentSettings
 from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.states import MessageState
@@ -105,7 +103,7 @@ def sign(
     }
 
 
-class TencentGateway:
+class TencentGateway(TemplateGateway):
     """One approved template with its blanks filled, to up to 200 numbers in a call."""
 
     name = NAME
@@ -115,36 +113,25 @@ class TencentGateway:
         inbound=True,
         query=False,
         free_text=False,
+        blank="{#}",
         reports="token",
         hook_answer='{"result":0,"errmsg":"OK"}',
         hook_type="application/json",
     )
+    topics = (*content.POLITICS, *content.LAW, *content.CHARITY, *content.FINANCE)
+    strict = False
 
     def __init__(self, context: GatewayContext) -> None:
-        self._own = context.need(TencentSettings, "secret_id", "secret_key", "sdk_app_id", "templates")
-        self._sign = self._own.sign_name or context.settings.signature
-        self._templates = read_templates(self._own.templates)
-        self._caller, self._clock = Caller(context.settings), context.clock
-        self._token = context.hook_token
-        self._host = urlsplit(self._own.endpoint).netloc
+        own = context.need(TencentSettings, "secret_id", "secret_key", "sdk_app_id")
+        super().__init__(context, own)
+        self._own = own
 
-    def check(self, text: str) -> Sequence[Objection]:
-        """Look for a filed template; without one also say which words are refused in review."""
-        missing = no_template(text, self._templates)
-        if not missing:
-            return content.too_long(text, 500)
-        topics = (*content.POLITICS, *content.LAW, *content.CHARITY, *content.FINANCE)
-        return [*missing, *content.objections(text, topics=topics, strict=False), *content.too_long(text, 500)]
-
-    def submit(self, submission: Submission) -> SubmitResult:
-        """Post one call, once."""
-        fitting = fit(unsigned(submission.text)[1], self._templates)
-        if fitting is None:
-            return Refused(Refusal.REJECTED, "no_template")
+    def request(self, submission: Submission, fitting: Fit) -> tuple[bytes, Mapping[str, str]]:
+        """Return JSON, and the signed headers."""
         wanted = {
             "PhoneNumberSet": [person.number for person in submission.people],
             "SmsSdkAppId": self._own.sdk_app_id,
-            "SignName": self._sign,
+            "SignName": self.sign_name,
             "TemplateId": fitting.template.code,
             "TemplateParamSet": [value for _, value in fitting.values],
             "SessionContext": submission.id.hex,
@@ -153,22 +140,17 @@ class TencentGateway:
         headers = sign(
             self._own.secret_key.get_secret_value(),
             self._own.secret_id,
-            host=self._host,
+            host=self.host,
             action="SendSms",
             region=self._own.region,
             body=body,
-            moment=self._clock(),
+            moment=self.clock(),
         )
-        answer = self._caller.post(f"{self._own.endpoint}/", body, headers)
-        return _read(answer, submission) if isinstance(answer, Answer) else answer
+        return body, headers
 
-    def query(self, submission: Submission) -> Found | None:
-        """Tencent answers for one number at a time: too slow to look into a call, reports come by themselves."""
-        return None
-
-    def verify(self, request: WebhookRequest) -> bool:
-        """Tencent signs nothing; what it has is the unguessable address."""
-        return same_token(self._token, request)
+    def read(self, answer: Answer, submission: Submission) -> SubmitResult:
+        """Every number has an answer of its own."""
+        return _read(answer, submission)
 
     def parse_receipts(self, request: WebhookRequest, now: datetime) -> Sequence[Receipt]:
         """Return the reports of a push."""

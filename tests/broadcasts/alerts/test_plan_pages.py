@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from builders import NORTH
 from flask.testing import FlaskClient
+from smslab import lab_context, lab_routes
 from sqlalchemy import select
 
 from broadcasts.alerts.hazards import hazards
@@ -11,6 +12,9 @@ from broadcasts.alerts.plans.models import Plan, PlanState, PlanVersion
 from broadcasts.alerts.plans.starting import usual_words
 from broadcasts.alerts.plans.words import TEXTS
 from broadcasts.kinds import Colour
+from broadcasts.sms.gateways.sections import TencentSettings
+from broadcasts.sms.gateways.tencent import TencentGateway
+from broadcasts.sms.provider import SmsProvider
 from hub.core.runtime import Runtime
 
 SignIn = Callable[[str], FlaskClient]
@@ -61,3 +65,17 @@ def test_strangers_see_and_change_nothing(runtime: Runtime, sign_in: SignIn) -> 
     assert sign_in("stranger").post("/plans", data=FORM).status_code == 403
     assert the_plan(runtime)[1].first_by is None
     assert "北镇" not in stranger.get(f"/plans?home={NORTH}").text
+
+
+def test_a_text_no_provider_would_carry_is_said_to_who_writes_and_to_who_signs(
+    runtime: Runtime, sign_in: SignIn
+) -> None:
+    clerk, warning = sign_in("clerk"), "没有一家平台肯发"
+    address = clerk.post("/plans", data=FORM).location
+    assert warning not in clerk.get(address).text
+    keys = {"secret_id": "k", "secret_key": "s", "sdk_app_id": "1"}
+    only = TencentGateway(lab_context(runtime.sessions, None, TencentSettings.model_validate(keys)))
+    runtime.provide(SmsProvider, SmsProvider(lab_routes(only), {}))
+    for page in (clerk.get(f"/plans/edit?home={NORTH}&hazard=cold&colour=red"), sign_in("approver").get(address)):
+        assert page.text.count(warning) == 3
+        assert "和哪个报备过的模板都对不上" in page.text

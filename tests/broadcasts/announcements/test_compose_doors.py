@@ -16,6 +16,7 @@ COMPOSING = [
     ("GET", f"/compose/{ID}"),
     ("POST", "/compose"),
     ("POST", "/compose/ready"),
+    ("POST", "/compose/sms-template"),
     ("POST", "/compose/try"),
     ("POST", "/compose/preview"),
     ("POST", "/compose/listen"),
@@ -54,7 +55,8 @@ def test_the_list_below_holds_every_route(app: OpenAPI) -> None:
         (method, str(rule).replace("<uuid:announcement_id>", ID).replace("<sha256>", "<sha>"))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.endpoint.startswith(("announcements.", "reviews.give_back")) and not str(rule).startswith("/api/")
+        if rule.endpoint.startswith(("announcements.", "announcement_texts.", "reviews.give_back"))
+        and not str(rule).startswith("/api/")
     }
     assert known == set(ALL)
 
