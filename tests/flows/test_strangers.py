@@ -164,6 +164,7 @@ OPEN_DOORS = {
     "accounts.sign_in",
     "accounts.welcome",
     "joining.scanned",
+    "passkeys.invitation",
     "shell.health",
     "watching.metrics",
     "watching.ready",
