@@ -198,10 +198,10 @@ def _going(alert_id: UUID, mode: Mode) -> Going:
 def _desk_page(laid: Desk, *, errors: dict[str, str] | None = None, focus: bool = False, more: int = 0) -> str:
     template = "broadcasts/alerts/_desk.html" if is_fragment() and not errors else "broadcasts/alerts/desk.html"
     typed = request.form if errors else None
-    waiting: list[Alert] = []
+    waiting: list[tuple[Alert, str]] = []
     if laid.mode is Mode.LIVE and not is_fragment():
         with reading() as session:
-            waiting = service.live(session, actor())
+            waiting = progress.going_on(session, actor())
     return render_template(
         template,
         desk=laid,

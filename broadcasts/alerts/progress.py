@@ -34,6 +34,8 @@ from hub.speakers.models import Speaker
 PATIENCE = timedelta(seconds=15)
 """A loudspeaker that is connected and makes no sound after that long counts as silent."""
 MOST_IN_CHAIN = 20
+MOST_NAMED = 4
+"""So many places stand behind an emergency in a list."""
 MOST_VILLAGES = 40
 """More villages than that are shown by township."""
 
@@ -156,6 +158,14 @@ def of(session: Session, actor: Actor, alert_id: UUID, *, rules: Rules, now: dat
         called=called,
         answered=answered,
     )
+
+
+def going_on(session: Session, actor: Actor) -> list[tuple[Alert, str]]:
+    """Return what waits for somebody, counts down or sounds, each with the places it is meant for."""
+    alerts = service.live(session, actor)
+    meant = {alert.id: Audience.from_json(alert.audience).regions for alert in alerts}
+    names = regions.names(session, {code for codes in meant.values() for code in codes})
+    return [(alert, " ".join(names.get(code, code) for code in meant[alert.id][:MOST_NAMED])) for alert in alerts]
 
 
 def _chain(session: Session, alert: Alert) -> list[Alert]:
