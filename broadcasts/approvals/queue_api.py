@@ -17,7 +17,7 @@ from hub.web.work import actor, reading
 bp = room("queue", "Everything that waits for reviewers.")
 
 
-class WaitingOut(Output):
+class ToReviewOut(Output):
     """One thing that waits for a verdict."""
 
     id: UUID
@@ -37,7 +37,7 @@ class WaitingOut(Output):
 class WaitingList(Output):
     """What waits where the caller may approve, the longest first."""
 
-    items: list[WaitingOut]
+    items: list[ToReviewOut]
 
 
 @bp.get("/reviews", responses=answers(WaitingList, 403))
@@ -49,7 +49,7 @@ def list_waiting() -> Response:
     return say(
         WaitingList(
             items=[
-                WaitingOut(
+                ToReviewOut(
                     id=line.subject.id,
                     matter=line.subject.matter,
                     title=line.subject.title,

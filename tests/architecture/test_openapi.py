@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 import cunxiang
 from hub.app import VERSION, build
 from hub.core.runtime import Runtime
+from hub.web.api import Output
 
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 Operation = tuple[str, str, dict[str, Any]]
@@ -110,6 +111,16 @@ def test_names_of_verbs_are_unique_and_plain(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"[a-z_]+", name) for name in names)
+
+
+def test_no_two_answers_have_the_same_name(document: dict[str, Any]) -> None:
+    """The document calls its parts by the names of the models: of two with one name it would describe only one."""
+    names = [kind.__name__ for kind in _below(Output)]
+    assert sorted(names) == sorted(set(names))
+
+
+def _below(kind: type[Output]) -> list[type[Output]]:
+    return [found for child in kind.__subclasses__() for found in (child, *_below(child))]
 
 
 def test_what_a_program_sends_is_closed(document: dict[str, Any]) -> None:
