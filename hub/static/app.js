@@ -219,6 +219,7 @@
     var running = false;
     var again = false;
     var leaving = false;
+    var sending = null;
     function note(text, bad) {
       all('[data-autosave-note]').forEach(function (place) {
         place.textContent = text;
@@ -238,7 +239,8 @@
       if (running) { again = true; return; }
       running = true;
       again = false;
-      post(form.getAttribute('data-autosave-url'), new FormData(form)).then(function (reply) {
+      sending = new AbortController();
+      post(form.getAttribute('data-autosave-url'), new FormData(form), sending.signal).then(function (reply) {
         if (reply.status === 401) { note(say('signed_out'), true); return null; }
         if (reply.status >= 400 && reply.status < 500) {
           return reply.json().then(function (answer) { note(answer.note || say('not_saved'), true); });
@@ -247,6 +249,7 @@
         var json = (reply.headers.get('Content-Type') || '').indexOf('json') >= 0;
         return (json ? reply.json() : Promise.resolve({})).then(taken);
       }).catch(function () {
+        if (leaving) return;
         note(say('not_saved'), true);
         plan(10000);
       }).then(function () {
@@ -258,7 +261,11 @@
     form.addEventListener('input', function () { plan(2000); });
     form.addEventListener('change', function () { plan(2000); });
     /* Handing in may take a while, and changes the version: nothing is kept beside it. */
-    form.addEventListener('submit', function () { clearTimeout(waiting); leaving = true; });
+    form.addEventListener('submit', function () {
+      clearTimeout(waiting);
+      leaving = true;
+      if (sending) sending.abort();
+    });
     window.addEventListener('pageshow', function () { leaving = false; });
   }
 
