@@ -141,11 +141,11 @@ def _order(play: Play, commands: list[targets.Target], now: datetime, sent_at: d
 def place_each(session: Session, plays: Sequence[Play], *, now: datetime) -> list[int]:
     """Do what `place` does for many at once, none of them an emergency; return how many loudspeakers each is for."""
     frozen = targets.freeze_each(session, [play.meant for play in plays])
-    session.add_all(_order(play, commands, now) for play, (commands, _) in zip(plays, frozen, strict=True))
+    session.add_all(_order(play, commands, now) for play, commands in zip(plays, frozen, strict=True))
     session.flush()
     return [
         sum(targets.deliver(session, play.broadcast_id, one, state=PlayState.QUEUED, now=now) for one in commands)
-        for play, (commands, _) in zip(plays, frozen, strict=True)
+        for play, commands in zip(plays, frozen, strict=True)
     ]
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -71,42 +71,30 @@ def freeze(session: Session, meant: Meant) -> list[Target]:
 
 def freeze_counted(session: Session, meant: Meant) -> tuple[list[Target], int]:
     """Return what `freeze` does, and how many are meant: in one look where it can be, for who is in a hurry."""
-    if not _plain(meant) or session.get_bind().dialect.name != "postgresql":
-        commands, number = _counted(session, meant)
-        return numbered(session, commands), number
-    taken = registry.taking(registry.COMMANDS).cte()  # SQLite cannot take the command's number in the same question
-    both = _highest_and_count(meant).add_columns(select(taken.c.value).scalar_subquery())
-    upto, number, seq = session.execute(both).one()
+    if meant.only or meant.without or meant.drill or len(meant.paths) != 1:
+        commands = freeze(session, meant)
+        return commands, count(session, meant) if commands else 0
+    both = select(func.max(Speaker.number), func.count().filter(meant.where)).select_from(Speaker)
+    seq = None
+    if session.get_bind().dialect.name == "postgresql":  # SQLite cannot take the command's number in the same question
+        taken = registry.taking(registry.COMMANDS).cte()
+        upto, number, seq = session.execute(both.add_columns(select(taken.c.value).scalar_subquery())).one()
+    else:
+        upto, number = session.execute(both).one()
     return numbered(session, [_to_region(meant.paths[0], upto, [])], seq), number
 
 
-def freeze_each(session: Session, all_meant: Sequence[Meant]) -> list[tuple[list[Target], int]]:
-    """Return what `freeze_counted` does for each of them: who is meant is asked once, all numbers are taken at once."""
-    known = {meant: _counted(session, meant) for meant in dict.fromkeys(all_meant)}
-    rest = iter(numbered(session, [command for meant in all_meant for command in known[meant][0]]))
-    return [(list(islice(rest, len(known[meant][0]))), known[meant][1]) for meant in all_meant]
+def freeze_each(session: Session, all_meant: Sequence[Meant]) -> list[list[Target]]:
+    """Return what `freeze` does for each of them: who is meant is asked once, all numbers are taken at once."""
+    known = {meant: _commands(session, meant) for meant in dict.fromkeys(all_meant)}
+    rest = iter(numbered(session, [command for meant in all_meant for command in known[meant]]))
+    return [list(islice(rest, len(known[meant]))) for meant in all_meant]
 
 
 def _commands(session: Session, meant: Meant) -> list[Target]:
     by_name = meant.only or meant.drill  # a drill never goes to a region's topic, where everybody listens
     found = [_chosen(session, meant.where)] if by_name else [_region(session, meant, path) for path in meant.paths]
     return [target for target in found if target is not None]
-
-
-def _counted(session: Session, meant: Meant) -> tuple[list[Target], int]:
-    if not _plain(meant):
-        commands = _commands(session, meant)
-        return commands, count(session, meant) if commands else 0
-    upto, number = session.execute(_highest_and_count(meant)).one()
-    return [_to_region(meant.paths[0], upto, [])], number
-
-
-def _plain(meant: Meant) -> bool:
-    return len(meant.paths) == 1 and not (meant.only or meant.without or meant.drill)
-
-
-def _highest_and_count(meant: Meant) -> Select[int, int]:
-    return select(func.max(Speaker.number), func.count().filter(meant.where)).select_from(Speaker)
 
 
 def numbered(session: Session, targets: Sequence[Target], seq: int | None = None) -> list[Target]:
