@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urljoin, urlsplit
 
@@ -22,6 +23,8 @@ from hub.core.runtime import Runtime
 LONG = os.environ.get("CUNXIANG_LONG", "") == "1"
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+OLD_CHROMIUM = Path(__file__).resolve().parents[1] / ".venv" / "old-browser" / "chromium"
+"""Chromium 109, brought by scripts/old-browser."""
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -50,7 +53,7 @@ LIVED_ON = {
     "timetable.week",
 }
 """What people have open all day."""
-PARTING = {"shell.settings", "announcements.written", "sheets.every", "campaigns.every"}
+PARTING = {"shell.settings", "reports.coverage", "announcements.written", "sheets.every", "campaigns.every"}
 """Pages whose links differ from one person to the next."""
 NO_PAGES = {"static", "openapi.document"}
 LINK = re.compile(r'href="([^"#]+)')

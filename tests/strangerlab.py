@@ -33,6 +33,8 @@ SHARED = "共用"
 OF_ALL = ("sms_template", "sms_filing")
 LEAST_SEEDED = 20
 """So many kinds of things must really be there for a walk over all of them to mean anything."""
+NOT_MADE_UP = ("/plans/", "/timetable")
+"""Pages that need a story, not rows by themselves: a plan without a version cannot be shown."""
 OF_NO_PLACE = ("account", "hub_process")
 """Accounts are there already. The processes of the hub belong to no place: whoever looks after accounts sees them."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import builders
 import pytest
-from pagelab import ARGUMENTS, CHROMIUM, Served, serving
+from pagelab import ARGUMENTS, CHROMIUM, OLD_CHROMIUM, Served, serving
 from playwright.sync_api import Browser, sync_playwright
 from strangerlab import somebody_for_all
 
@@ -66,6 +66,16 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def old_browser(browser: Browser) -> Iterator[Browser]:
+    """Chromium 109, the last one that Windows 7 can have."""
+    if not OLD_CHROMIUM.exists():
+        pytest.skip("no old Chromium (scripts/old-browser brings it by npm)")
+    old = browser.browser_type.launch(executable_path=OLD_CHROMIUM, args=[*ARGUMENTS, "--no-zygote"])
+    yield old
+    old.close()
 
 
 @pytest.fixture(scope="session")
