@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,44 +24,101 @@ def programs() -> Path | None:
     return found[-1] if found and (found[-1] / "initdb").exists() else None
 
 
+@dataclass
+class PostgresServer:
+    """A server that can be stopped, killed and started again over the same data."""
+
+    folder: Path
+    port: int
+    user: str | None
+    programs: Path
+    options: tuple[str, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        """Where its files lie."""
+        return self.folder / "data"
+
+    @property
+    def url(self) -> str:
+        """Its address, without the name of a database."""
+        return f"postgresql+psycopg://cunxiang@127.0.0.1:{self.port}"
+
+    def run(self, program: str, *arguments: str | Path) -> None:
+        """Run one of its programs to the end."""
+        command = [self.programs / program, *arguments]
+        subprocess.run(command, check=True, user=self.user, cwd=self.folder, capture_output=True)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        own = [f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}"]
+        settings = [word for setting in (*own, "fsync=off", *self.options) for word in ("-c", setting)]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.programs / "postgres", "-D", self.data, *settings],
+                user=self.user,
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        _wait(self.url, self.process)
+
+    def stop(self) -> None:
+        """End it the fast way: cut connections, write everything."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(20)
+            self.process = None
+
+    def crash(self) -> None:
+        """End it at once, as by a power cut."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(20)
+        self.process = None
+
+
+@contextmanager
+def postgres_folder() -> Iterator[Callable[..., PostgresServer]]:
+    """Yield what makes servers that have no data yet, each in a folder of its own; all are gone afterwards."""
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    made: list[PostgresServer] = []
+    # Not in pytest's own folder: every other run of tests closes that to all users but its own.
+    with TemporaryDirectory(prefix="cunxiang-postgres-") as place:
+        Path(place).chmod(0o755)
+
+        def make(*options: str) -> PostgresServer:
+            folder = Path(place) / f"server{len(made)}"
+            folder.mkdir()
+            made.append(PostgresServer(folder, _free_port(), _server_user(folder), found, options))
+            folder.chmod(0o700)
+            return made[-1]
+
+        try:
+            yield make
+        finally:
+            for server in made:
+                server.stop()
+
+
+@contextmanager
+def own_postgres() -> Iterator[PostgresServer]:
+    """Start a server of one's own, stop it at the end."""
+    with postgres_folder() as make:
+        server = make()
+        server.run("initdb", "-D", server.data, "-U", "cunxiang", "--auth=trust", "-E", "UTF8", "--no-sync")
+        server.start()
+        yield server
+
+
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """Start a server, yield its URL without a database name, stop it."""
-    bin_dir = programs()
-    if bin_dir is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
-    # Not in pytest's own folder: every other run of tests closes that to all users but its own.
-    with TemporaryDirectory(prefix="cunxiang-postgres-") as place:
-        yield from _served(bin_dir, Path(place))
-
-
-def _served(bin_dir: Path, folder: Path) -> Iterator[str]:
-    user = _server_user(folder)
-    folder.chmod(0o700)
-    data, port = folder / "data", _free_port()
-    subprocess.run(
-        [bin_dir / "initdb", "-D", data, "-U", "cunxiang", "--auth=trust", "-E", "UTF8", "--no-sync"],
-        check=True,
-        user=user,
-        cwd=folder,
-        capture_output=True,
-    )
-    options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [bin_dir / "postgres", "-D", data, *options, "-c", "fsync=off"],
-            user=user,
-            cwd=folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        url = f"postgresql+psycopg://cunxiang@127.0.0.1:{port}"
-        _wait(url, server)
-        yield url
-    finally:
-        server.send_signal(signal.SIGINT)  # the fast way: cut connections, write everything, end
-        server.wait(20)
+    with own_postgres() as server:
+        yield server.url
 
 
 def new_database(url: str, name: str) -> str:
