@@ -23,6 +23,7 @@ from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.segments import parts_of, signed
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import MessageState, Priority, RunState
+from hub.core.db import copy_rows
 
 GOT = (
     MessageState.SUBMITTING,
@@ -81,8 +82,7 @@ def plan_after(
     session.flush()
     columns = _columns(run, now)
     chosen = select(*columns.values()).where(got_it(after_id), SmsMessage.sealed != b"").order_by(SmsMessage.id)
-    written = session.execute(insert(SmsMessage).from_select(list(columns), chosen, include_defaults=False))
-    return int(getattr(written, "rowcount", 0))
+    return copy_rows(session, insert(SmsMessage).from_select(list(columns), chosen, include_defaults=False))
 
 
 COPIED = frozenset({"phone_index", "sealed", "masked", "resident_id", "region_path"})
