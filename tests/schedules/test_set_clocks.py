@@ -31,6 +31,8 @@ only_long = pytest.mark.skipif(not LONG, reason="CUNXIANG_LONG=1 runs it")
 FORWARD = timedelta(minutes=5)
 BACK = timedelta(minutes=-3)
 SECOND = timedelta(seconds=1)
+PROMPT = 5
+"""So many seconds late at most, on a machine that has other things to do; a clock that was lost would be minutes."""
 FIRED, MISSED = OccurrenceState.FIRED, OccurrenceState.MISSED
 
 
@@ -62,6 +64,8 @@ def opened(url: str, folder: Path) -> Iterator[Runtime]:
 def rows(hub: Runtime) -> dict[str, Row]:
     """Return what became of each, by title; each has one row, and as many broadcasts as it should."""
     with hub.sessions.read() as session:
+        if session.get_bind().dialect.name == "postgresql":  # both questions about the same moment
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         query = select(Slot.title, Occurrence).join(Occurrence, Occurrence.slot_id == Slot.id)
         found = [
             (title, Row(o.state, (o.fired_at - o.due_at).total_seconds() if o.fired_at else -1, o.note))
@@ -104,7 +108,7 @@ def walk(hub: Runtime, wall: WallClock) -> None:
         plan=True,
     )
     found = until_settled(hub, {"first", "second"})
-    assert all(found[title].state is FIRED and found[title].late < 2 for title in ("first", "second"))
+    assert all(found[title].state is FIRED and found[title].late < PROMPT for title in ("first", "second"))
 
     wall.set(FORWARD)
     after = until_settled(hub, set(jumped))
@@ -113,7 +117,7 @@ def walk(hub: Runtime, wall: WallClock) -> None:
     }  # fmt: skip
     assert after["gone-1"].note == "hub_was_down"
     assert after["late-1"].late <= 3600
-    assert after["then"].late < 2, "the new time holds at once"
+    assert after["then"].late < PROMPT, "the new time holds at once"
 
     for name, ahead in (("back", timedelta()), ("further-back", BACK), ("right", timedelta())):
         wall.set(ahead)
@@ -122,7 +126,7 @@ def walk(hub: Runtime, wall: WallClock) -> None:
         lay(hub, [(name, soon, 10)], now=moment, plan=True)
         found = until_settled(hub, {name})
         assert found[name].state is FIRED, f"{name}: the timetable rests until the old time comes again"
-        assert found[name].late < 3
+        assert found[name].late < PROMPT
     time.sleep(1.1)
     assert {title: rows(hub)[title] for title in after} == after, "what was settled stays as it was"
 
@@ -159,5 +163,5 @@ def test_a_hub_whose_clock_is_set_beside_a_database_that_knows_the_time(
             wall.set(timedelta(minutes=step))
         found = until_settled(hub, titles, 60)
     assert {row.state for row in found.values()} == {FIRED}
-    assert max(row.late for row in found.values()) < 4
+    assert max(row.late for row in found.values()) < PROMPT
     assert min(row.late for row in found.values()) > -0.5
