@@ -171,7 +171,7 @@ def outlook(
     found = foresee(session, draft, lengths, desk, now, but=kept.id if kept else None)
     minutes = found.minutes_a_day(lengths, desk.rules.zone)
     sms = desk.rules.sms
-    texts = tuple(measure(signed(w.sms_text or w.text, sms.signature), sms.counting) for w in draft.texts)
+    texts = tuple(measure(signed(w.sms_text or w.text, sms.signature), sms.usual_counting) for w in draft.texts)
     paths = draft.audience.paths
     reach = reach_of(session, draft.audience.wanted, topic=draft.theme.value) if draft.sms_at and paths else None
     return Outlook(
