@@ -7,9 +7,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,14 +25,15 @@ def programs() -> Path | None:
 
 
 @dataclass
-class PostgresServer:
-    """A server that can be stopped, killed and started again over the same data."""
+class Server:
+    """A server that can be taken away and brought back, with everything that was committed."""
 
     folder: Path
     port: int
     user: str | None
     programs: Path
     options: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,39 +64,33 @@ class PostgresServer:
                 cwd=self.folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                env=os.environ | self.environ,
             )
         _wait(self.url, self.process)
 
-    def stop(self) -> None:
-        """End it the fast way: cut connections, write everything."""
-        self._end(signal.SIGINT)
-
-    def crash(self) -> None:
-        """End it at once, as by a power cut."""
-        self._end(signal.SIGQUIT)
-
-    def _end(self, number: int) -> None:
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it. SIGINT: cut connections, write everything, end. SIGQUIT: at once, as when the power is cut."""
         if self.process is not None:
-            self.process.send_signal(number)
+            self.process.send_signal(how)
             self.process.wait(20)
             self.process = None
 
 
 @contextmanager
-def postgres_folder() -> Iterator[Callable[..., PostgresServer]]:
+def some_servers() -> Iterator[Callable[..., Server]]:
     """Yield what makes servers that have no data yet, each in a folder of its own; all are gone afterwards."""
     found = programs()
     if found is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
-    made: list[PostgresServer] = []
+    made: list[Server] = []
     # Not in pytest's own folder: every other run of tests closes that to all users but its own.
     with TemporaryDirectory(prefix="cunxiang-postgres-") as place:
         Path(place).chmod(0o755)
 
-        def make(*options: str) -> PostgresServer:
+        def make(*options: str, **environ: str) -> Server:
             folder = Path(place) / f"server{len(made)}"
             folder.mkdir()
-            made.append(PostgresServer(folder, _free_port(), _server_user(folder), found, options))
+            made.append(Server(folder, _free_port(), _server_user(folder), found, options, environ))
             folder.chmod(0o700)
             return made[-1]
 
@@ -103,24 +98,24 @@ def postgres_folder() -> Iterator[Callable[..., PostgresServer]]:
             yield make
         finally:
             for server in made:
-                server.crash()  # at once: nothing of it is wanted any more
+                server.stop(signal.SIGQUIT)  # at once: nothing of it is wanted any more
 
 
 @contextmanager
-def own_postgres() -> Iterator[PostgresServer]:
-    """Start a server of one's own, stop it at the end."""
-    with postgres_folder() as make:
-        server = make()
+def running_postgres(**environ: str) -> Iterator[str]:
+    """Start a server, yield its URL without a database name, stop it."""
+    with a_server(**environ) as server:
+        yield server.url
+
+
+@contextmanager
+def a_server(**environ: str) -> Iterator[Server]:
+    """Start a server of which more than its URL is wanted, stop it."""
+    with some_servers() as make:
+        server = make(**environ)
         server.run("initdb", "-D", server.data, "-U", "cunxiang", "--auth=trust", "-E", "UTF8", "--no-sync")
         server.start()
         yield server
-
-
-@contextmanager
-def running_postgres() -> Iterator[str]:
-    """Start a server, yield its URL without a database name, stop it."""
-    with own_postgres() as server:
-        yield server.url
 
 
 def new_database(url: str, name: str, *, like: str = "template1") -> str:

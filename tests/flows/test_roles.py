@@ -11,7 +11,7 @@ import builders
 import pytest
 import requests
 from livehub import live_hub, until
-from postgres import own_postgres
+from postgres import a_server
 from rabbitlab import running_rabbit, server_program
 from roleslab import Place, people, several_processes
 
@@ -89,7 +89,7 @@ def test_by_a_process_for_each_role_some_of_them_killed(tmp_path: Path, engine: 
     """
     with ExitStack() as stack:
         rabbit = stack.enter_context(running_rabbit(tmp_path / "rabbit")) if engine == "celery" else None
-        postgres = stack.enter_context(own_postgres())
+        postgres = stack.enter_context(a_server())
         hub = stack.enter_context(several_processes(tmp_path, postgres.url, rabbit.url if rabbit else ""))
         web = hub.start("web")
         schedulers = [hub.start("scheduler") for _ in range(2)]
