@@ -76,13 +76,21 @@ def session(sessions: Sessions) -> Iterator[Session]:
         yield session
 
 
-def open_hub(data_dir: Path, clock: SetClock) -> Runtime:
+POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
+IN_POSTGRES = pytest.mark.parametrize("runtime", [POSTGRES], indirect=True)
+BOTH_DATABASES = pytest.mark.parametrize("runtime", ["sqlite", POSTGRES], indirect=True)
+"""Runs a test with the tables in PostgreSQL, or twice: in a file, and there."""
+
+
+def open_hub(data_dir: Path, clock: SetClock, database: str = "") -> Runtime:
     """Return a hub with the tone engine, the embedded broker and the local SMS gateway; nothing is started."""
     overrides: dict[str, dict[str, object]] = {
         "hub": {"data_dir": data_dir, "port": 8600},
         "speech": {"engines": ("tone",)},
         "mqtt": {"engine": "embedded", "port": 0},
     }
+    if database:
+        overrides["database"] = {"url": database}
     return open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides), clock=clock)
 
 
@@ -107,11 +115,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) ->
 
 
 @pytest.fixture
-def runtime(tmp_path: Path, prepared: Path, clock: SetClock) -> Iterator[Runtime]:
-    """A hub of its own for this test, with the small county in it."""
+def runtime(tmp_path: Path, prepared: Path, clock: SetClock, request: pytest.FixtureRequest) -> Iterator[Runtime]:
+    """A hub of its own for this test, with the small county in it; in PostgreSQL for `BOTH_DATABASES`."""
     folder = tmp_path / "var"
     shutil.copytree(prepared, folder)
-    runtime = open_hub(folder, clock)
+    in_postgres = getattr(request, "param", "sqlite") == "postgres"
+    runtime = open_hub(folder, clock, request.getfixturevalue("postgres_county") if in_postgres else "")
     yield runtime
     runtime.sessions.engine.dispose()
 
@@ -180,3 +189,22 @@ def postgres_engine(postgres_url: str) -> Iterator[Engine]:
     engine = make_engine(new_database(postgres_url, f"t{uuid4().hex}"))
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_pattern(postgres_url: str, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with the same small county and the same keys as `prepared`, made once; tests get copies."""
+    folder = tmp_path_factory.mktemp("pattern") / "var"
+    shutil.copytree(prepared, folder)
+    runtime = open_hub(folder, SetClock(), new_database(postgres_url, "pattern"))
+    with runtime.sessions.begin() as session:
+        builders.a_county(session)
+        builders.signed_plans(session)
+    runtime.sessions.engine.dispose()
+    return "pattern"
+
+
+@pytest.fixture
+def postgres_county(postgres_url: str, postgres_pattern: str) -> str:
+    """The address of a copy of that database."""
+    return new_database(postgres_url, f"c{uuid4().hex}", like=postgres_pattern)

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,51 +23,79 @@ def programs() -> Path | None:
     return found[-1] if found and (found[-1] / "initdb").exists() else None
 
 
+class Server:
+    """A server that can be taken away and brought back, with everything that was committed."""
+
+    def __init__(self, bin_dir: Path, folder: Path, environ: Mapping[str, str]) -> None:
+        self._program, self._folder, self._environ = bin_dir / "postgres", folder, environ
+        self._user, self._data, self._port = _server_user(folder), folder / "data", _free_port()
+        self.url = f"postgresql+psycopg://cunxiang@127.0.0.1:{self._port}"
+        folder.chmod(0o700)
+        subprocess.run(
+            [bin_dir / "initdb", "-D", self._data, "-U", "cunxiang", "--auth=trust", "-E", "UTF8", "--no-sync"],
+            check=True,
+            user=self._user,
+            cwd=folder,
+            capture_output=True,
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = ("port", self._port), ("listen_addresses", "127.0.0.1"), ("unix_socket_directories", self._folder)
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    self._program,
+                    "-D",
+                    self._data,
+                    *(p for o in options for p in ("-c", f"{o[0]}={o[1]}")),
+                    "-c",
+                    "fsync=off",
+                    "-c",
+                    "full_page_writes=off",
+                ],
+                user=self._user,
+                cwd=self._folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | self._environ,
+            )
+        _wait(self.url, self._process)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it. SIGINT: cut connections, write everything, end. SIGQUIT: at once, as when the power is cut."""
+        self._process.send_signal(how)
+        self._process.wait(20)
+
+
 @contextmanager
-def running_postgres() -> Iterator[str]:
+def running_postgres(**environ: str) -> Iterator[str]:
     """Start a server, yield its URL without a database name, stop it."""
+    with a_server(**environ) as server:
+        yield server.url
+
+
+@contextmanager
+def a_server(**environ: str) -> Iterator[Server]:
+    """Start a server of which more than its URL is wanted, stop it."""
     bin_dir = programs()
     if bin_dir is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
     # Not in pytest's own folder: every other run of tests closes that to all users but its own.
     with TemporaryDirectory(prefix="cunxiang-postgres-") as place:
-        yield from _served(bin_dir, Path(place))
+        server = Server(bin_dir, Path(place), environ)
+        try:
+            yield server
+        finally:
+            server.stop(signal.SIGQUIT)  # at once: nothing of it is wanted any more
 
 
-def _served(bin_dir: Path, folder: Path) -> Iterator[str]:
-    user = _server_user(folder)
-    folder.chmod(0o700)
-    data, port = folder / "data", _free_port()
-    subprocess.run(
-        [bin_dir / "initdb", "-D", data, "-U", "cunxiang", "--auth=trust", "-E", "UTF8", "--no-sync"],
-        check=True,
-        user=user,
-        cwd=folder,
-        capture_output=True,
-    )
-    options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [bin_dir / "postgres", "-D", data, *options, "-c", "fsync=off"],
-            user=user,
-            cwd=folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        url = f"postgresql+psycopg://cunxiang@127.0.0.1:{port}"
-        _wait(url, server)
-        yield url
-    finally:
-        server.send_signal(signal.SIGINT)  # the fast way: cut connections, write everything, end
-        server.wait(20)
-
-
-def new_database(url: str, name: str) -> str:
-    """Make an empty database and return its URL."""
+def new_database(url: str, name: str, *, like: str = "template1") -> str:
+    """Make a database, empty or like another one, and return its URL."""
     engine = create_engine(f"{url}/postgres", isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{like}"'))
     return f"{url}/{name}"
 
 

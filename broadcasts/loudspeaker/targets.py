@@ -13,7 +13,7 @@ from uuid6 import uuid7
 
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.loudspeaker.states import PlayState
-from hub.core.db import like_below
+from hub.core.db import copy_rows, like_below
 from hub.regions.tree import codes_in
 from hub.speakers import registry
 from hub.speakers.models import Speaker, SpeakerState
@@ -162,6 +162,5 @@ def deliver(session: Session, broadcast_id: UUID, target: Mapping[str, Any], *, 
             literal("", delivery.used.type),
             literal(now, delivery.changed_at.type),
         ).where(where)
-        written = session.execute(insert(SpeakerDelivery).from_select(columns, chosen, include_defaults=False))
-        total += int(getattr(written, "rowcount", 0))
+        total += copy_rows(session, insert(SpeakerDelivery).from_select(columns, chosen, include_defaults=False))
     return total

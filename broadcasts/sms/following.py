@@ -19,10 +19,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from broadcasts.audience.selection import Audience
+from broadcasts.sms.billing import priced
 from broadcasts.sms.models import SmsMessage, SmsRun
-from broadcasts.sms.segments import parts_of, signed
+from broadcasts.sms.segments import signed
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import MessageState, Priority, RunState
+from hub.core.db import copy_rows
 
 GOT = (
     MessageState.SUBMITTING,
@@ -68,8 +70,7 @@ def plan_after(
         broadcast_id=broadcast_id,
         priority=int(Priority.EMERGENCY),
         text=whole,
-        parts=parts_of(whole, settings.counting),
-        price_hundredths=int(settings.usual_price * 100),
+        **priced(whole, settings),
         audience=Audience((), speakers=False, sms=True).as_json(),
         state=RunState.GOING,
         created_at=now,
@@ -81,8 +82,7 @@ def plan_after(
     session.flush()
     columns = _columns(run, now)
     chosen = select(*columns.values()).where(got_it(after_id), SmsMessage.sealed != b"").order_by(SmsMessage.id)
-    written = session.execute(insert(SmsMessage).from_select(list(columns), chosen, include_defaults=False))
-    return int(getattr(written, "rowcount", 0))
+    return copy_rows(session, insert(SmsMessage).from_select(list(columns), chosen, include_defaults=False))
 
 
 COPIED = frozenset({"phone_index", "sealed", "masked", "resident_id", "region_path"})

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import DateTime, Engine, MetaData, String, create_engine, event, make_url
+from sqlalchemy import DateTime, Engine, Insert, MetaData, String, create_engine, event, make_url
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -212,6 +212,15 @@ class Sessions:
         """As `read`, for one hurried question: on PostgreSQL without the two trips that begin and end a transaction."""
         with self._glance() as session:
             yield session
+
+
+def copy_rows(session: Session, statement: Insert) -> int:
+    """Insert what a question finds and return how many rows were written.
+
+    The number has to be asked for: once such a statement is done, PostgreSQL's driver has forgotten it (and says -1).
+    """
+    written = session.execute(statement, execution_options={"preserve_rowcount": True})
+    return int(getattr(written, "rowcount", 0))
 
 
 def may_pass(error: Exception) -> bool:

@@ -1,20 +1,14 @@
 """The same job on PostgreSQL: written, approved, released, reported, closed; scheduled and fired by several at once."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from uuid import uuid4
 
-import builders
 import pytest
 from builders import an_announcement, the_actor
-from conftest import NOON, SetClock
+from conftest import IN_POSTGRES, NOON, SetClock
 from fakes import FakeWire
-from postgres import new_database
 from sqlalchemy import select
 
-import cunxiang
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.models import When
@@ -27,29 +21,20 @@ from broadcasts.loudspeaker.orders import Sound
 from broadcasts.loudspeaker.receipts import Report
 from broadcasts.loudspeaker.sender import Sender
 from broadcasts.loudspeaker.states import PlayState
-from hub.app import open_runtime
 from hub.audit.chain import prove
-from hub.commands.frame import sections
-from hub.core.config import load
 from hub.core.runtime import Runtime
 from hub.speakers.station import signing_key
 from schedules import timetable
 from schedules.firing import Firing
 
-pytestmark = pytest.mark.postgres
+pytestmark = IN_POSTGRES
 SPOKEN = Spoken(Sound("ab" * 32, 30_000, 90_000), engine="tone", spoken="")
 
 
 @pytest.fixture
-def hub(postgres_url: str, tmp_path: Path, clock: SetClock) -> Iterator[Runtime]:
+def hub(runtime: Runtime) -> Runtime:
     """A hub whose tables lie in PostgreSQL, with the small county."""
-    url = new_database(postgres_url, f"hub{uuid4().hex}")
-    overrides: dict[str, dict[str, object]] = {"hub": {"data_dir": tmp_path / "var"}, "database": {"url": url}}
-    runtime = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides), clock=clock)
-    with runtime.sessions.begin() as session:
-        builders.a_county(session)
-    yield runtime
-    runtime.sessions.engine.dispose()
+    return runtime
 
 
 def approved(hub: Runtime, **given: object) -> Broadcast | None:
@@ -64,6 +49,7 @@ def approved(hub: Runtime, **given: object) -> Broadcast | None:
 def test_it_goes_out_is_reported_and_closed(hub: Runtime, clock: SetClock) -> None:
     broadcast = approved(hub)
     assert broadcast is not None
+    assert broadcast.speakers_meant == 4, "as many as there are deliveries"
     wire = FakeWire()
     key = signing_key(hub.secrets.signing_seed)
     Sender(hub.sessions, wire, lambda: key, clock=clock, base_url=lambda: "http://hub", lead_s=0).step()

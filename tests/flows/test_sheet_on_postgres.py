@@ -1,40 +1,20 @@
 """What is sent ahead, chosen, silenced and taken over, on PostgreSQL as on SQLite."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import builders
 import pytest
 from builders import BRIDGE, NORTH, an_actor
-from conftest import SetClock
+from conftest import IN_POSTGRES, SetClock
 from orderslab import B1, B2, IN_AN_HOUR, Hub, more_speakers, plays, stops
-from postgres import new_database
 
-import cunxiang
 from broadcasts.delivery import muting
 from broadcasts.loudspeaker.states import PlayState
 from hub.accounts.roles import Role
-from hub.app import open_runtime
-from hub.commands.frame import sections
-from hub.core.config import load
 from hub.core.runtime import Runtime
 from hub.speakers.protocol import ToDevice
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def runtime(postgres_url: str, tmp_path: Path, clock: SetClock) -> Iterator[Runtime]:
-    """A hub whose tables lie in PostgreSQL, with the small county."""
-    url = new_database(postgres_url, f"sheet{uuid4().hex}")
-    overrides: dict[str, dict[str, object]] = {"hub": {"data_dir": tmp_path / "var"}, "database": {"url": url}}
-    runtime = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides), clock=clock)
-    with runtime.sessions.begin() as session:
-        builders.a_county(session)
-    yield runtime
-    runtime.sessions.engine.dispose()
+pytestmark = [pytest.mark.slow, IN_POSTGRES]
 
 
 def test_what_was_sent_ahead_is_taken_over_with_what_was_said_about_it(runtime: Runtime, clock: SetClock) -> None:

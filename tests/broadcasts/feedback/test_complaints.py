@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from builders import BRIDGE, HILL, NORTH
-from conftest import SetClock
+from conftest import BOTH_DATABASES, SetClock
 from deliverylab import B1, B2, Air
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
@@ -82,6 +82,7 @@ def test_what_a_message_complains_of(text: str, lately: bool, kind: ComplaintKin
     assert kind_in(text, lately=lately) is kind
 
 
+@BOTH_DATABASES
 def test_a_reply_after_a_broadcast_is_linked_to_it_and_to_the_one_loudspeaker_that_sounded(
     air: Air, runtime: Runtime, clock: SetClock
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_letter_somebody_has_read_becomes_a_complaint_once(
     assert "转成了村民反映" in clerk.get(f"/sms/inbox/{letter}").text
 
 
+@BOTH_DATABASES
 def test_from_new_to_done_by_whoever_it_was_handed_to(
     air: Air, runtime: Runtime, clock: SetClock, sign_in: SignIn
 ) -> None:
@@ -172,6 +174,7 @@ def test_it_offers_what_helps_and_a_repair_is_opened_from_it(
     assert clerk.post(f"{loud}/link", data={"kind": "silent", "speaker": "s2001-1"}).status_code in (404, 422)
 
 
+@BOTH_DATABASES
 def test_it_is_counted_on_the_overview_the_broadcast_and_in_excel(
     air: Air, clock: SetClock, sign_in: SignIn
 ) -> None:  # fmt: skip
@@ -192,6 +195,7 @@ def test_it_is_counted_on_the_overview_the_broadcast_and_in_excel(
     assert "过期了" in sign_in("clerk").get("/feedback?show=late").text
 
 
+@BOTH_DATABASES
 def test_a_stranger_neither_sees_nor_changes_it(air: Air, runtime: Runtime, sign_in: SignIn) -> None:
     address = written(sign_in("clerk"))
     stranger = sign_in("stranger")
@@ -205,6 +209,7 @@ def test_a_stranger_neither_sees_nor_changes_it(air: Air, runtime: Runtime, sign
     assert sign_in("viewer").get("/feedback").status_code == 403
 
 
+@BOTH_DATABASES
 def test_who_is_erased_is_forgotten_here_too(air: Air, runtime: Runtime, clock: SetClock) -> None:
     writes(runtime, clock, "广播太吵了")
     with runtime.sessions.begin() as session:

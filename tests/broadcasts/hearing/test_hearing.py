@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from builders import BRIDGE, FERRY, HILL, NORTH
-from conftest import SetClock
+from conftest import BOTH_DATABASES, SetClock
 from deliverylab import B1, B2, Air
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
@@ -49,6 +49,7 @@ def answers(runtime: Runtime) -> list[HearingAnswer]:
         return list(session.scalars(select(HearingAnswer).order_by(HearingAnswer.id)))
 
 
+@BOTH_DATABASES
 def test_one_tap_says_it_and_a_second_changes_it(said: UUID, runtime: Runtime, sign_in: SignIn) -> None:
     secretary = sign_in("secretary")
     assert "听清了" in secretary.get("/hearing").text
@@ -77,6 +78,7 @@ def test_what_cannot_have_been_heard_is_refused(
     assert answers(runtime) == []
 
 
+@BOTH_DATABASES
 def test_grid_workers_are_asked_once_and_their_number_counts_where_they_live(
     said: UUID, runtime: Runtime, clock: SetClock, sign_in: SignIn
 ) -> None:
@@ -104,6 +106,7 @@ def test_grid_workers_are_asked_once_and_their_number_counts_where_they_live(
     assert "张一" in clerk.get(f"/hearing/{said}").text
 
 
+@BOTH_DATABASES
 def test_places_and_the_report_show_it_over_time(
     said: UUID, air: Air, runtime: Runtime, clock: SetClock, sign_in: SignIn
 ) -> None:

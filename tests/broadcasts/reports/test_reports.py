@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from builders import BRIDGE, COUNTY, FERRY, HILL, NORTH, SOUTH, a_draft, the_actor
-from conftest import NOON
+from conftest import BOTH_DATABASES, NOON
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 from sqlalchemy import insert, select, text
@@ -183,6 +183,7 @@ def figures_of(report: service.Report) -> list[tuple[str, Figures]]:
     return sorted((line.code, line.figures) for line in [*report.lines, report.place])
 
 
+@BOTH_DATABASES
 def test_what_a_loudspeaker_says_late_is_counted_although_it_was_added_up(runtime: Runtime) -> None:
     with runtime.sessions.begin() as session:
         a_month(session)
@@ -222,6 +223,7 @@ class Silent:
         raise AssertionError("nothing is missing")
 
 
+@BOTH_DATABASES
 def test_time_offline_is_counted_as_far_as_it_lies_in_the_period(runtime: Runtime) -> None:
     start, end = NOVEMBER.bounds(runtime.zone)
     whole = (end - start).total_seconds()
@@ -285,6 +287,7 @@ def test_rules_are_settled_for_the_county_and_noted(sign_in: SignIn, runtime: Ru
     assert "25 / 0.95 / 0.7 / 0.8 → <b>40 / 0.95 / 0.7</b>" in client.get("/audit").text
 
 
+@BOTH_DATABASES
 def test_pages_ledger_and_sheets_show_the_same_counts(sign_in: SignIn, runtime: Runtime) -> None:
     with runtime.sessions.begin() as session:
         a_month(session)
@@ -343,6 +346,7 @@ def test_a_month_of_many_receipts_is_counted_fast(runtime: Runtime) -> None:
     assert took < 2.0 * max(count / 1_000_000, 0.25), took
 
 
+@BOTH_DATABASES
 def test_the_ledger_of_approvals_names_everybody_who_looked_and_leads_to_the_receipts(
     sign_in: SignIn, runtime: Runtime
 ) -> None:
@@ -375,6 +379,7 @@ def test_the_ledger_of_approvals_names_everybody_who_looked_and_leads_to_the_rec
     assert "停水通知" not in sign_in("stranger").get("/coverage/approvals?span=month&day=2026-11-23").text
 
 
+@BOTH_DATABASES
 def test_the_report_shows_drills_with_their_points_and_which_themes_a_village_never_heard(
     sign_in: SignIn, runtime: Runtime
 ) -> None:

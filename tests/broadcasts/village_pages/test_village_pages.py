@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from builders import BRIDGE, HILL, NORTH, an_announcement, the_actor
-from conftest import SetClock
+from conftest import BOTH_DATABASES, SetClock
 from deliverylab import B1, B2, H1, Air
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
@@ -136,6 +136,7 @@ def test_what_somebody_took_off_the_air_is_gone(air: Air, page: Callable[..., st
     assert "念错的" not in page()
 
 
+@BOTH_DATABASES
 def test_an_emergency_stands_on_top_until_it_is_over(air: Air, page: Callable[..., str], clock: SetClock) -> None:
     air.play(air.release(NORTH, title="平常的"), [B1])
     said = air.release(NORTH, title="山洪", kind=Kind.EMERGENCY)
@@ -204,6 +205,7 @@ def test_the_page_is_light_may_be_kept_and_is_for_nobody_to_list(
     assert "What was just said?" in browser.get(f"{address}?lang=en").text
 
 
+@BOTH_DATABASES
 def test_a_page_is_closed_at_first_opened_by_the_county_and_renewed(
     air: Air, app: OpenAPI, runtime: Runtime, sign_in: SignIn
 ) -> None:
@@ -234,6 +236,7 @@ def test_a_page_is_closed_at_first_opened_by_the_county_and_renewed(
     assert passer_by.post(f"/v/{token}", data={"kind": "silent"}).status_code == 404
 
 
+@BOTH_DATABASES
 def test_a_form_becomes_a_complaint_and_its_number_is_sealed(
     air: Air, app: OpenAPI, runtime: Runtime, clock: SetClock
 ) -> None:

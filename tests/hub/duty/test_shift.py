@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from builders import BRIDGE, NORTH, the_actor
-from conftest import SetClock
+from conftest import BOTH_DATABASES, SetClock
 from deliverylab import B1, B2, H1, H2, Air
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
@@ -56,6 +56,7 @@ def wrong(air: Air, runtime: Runtime, clock: SetClock) -> None:
     air.report(said, PlayState.FAILED, [B1, B2, H1, H2], reason="download")
 
 
+@BOTH_DATABASES
 def test_a_shift_shows_what_happened_since_it_began(
     air: Air, runtime: Runtime, clock: SetClock, sign_in: SignIn
 ) -> None:
@@ -75,6 +76,7 @@ def test_a_shift_shows_what_happened_since_it_began(
     assert sign_in("clerk").get("/duty/shift").status_code == 403
 
 
+@BOTH_DATABASES
 def test_a_shift_begins_as_the_roster_says(air: Air, runtime: Runtime, clock: SetClock) -> None:
     with runtime.sessions.begin() as session:
         duty = the_actor(session, "duty")
@@ -88,6 +90,7 @@ def test_a_shift_begins_as_the_roster_says(air: Air, runtime: Runtime, clock: Se
         assert handing_over.began_of(session, duty, now=clock()) == began
 
 
+@BOTH_DATABASES
 def test_a_note_is_written_confirmed_by_another_and_only_added_to(
     air: Air, runtime: Runtime, clock: SetClock, sign_in: SignIn
 ) -> None:
