@@ -22,7 +22,7 @@ from hub.core.errors import BadInput, NotAllowed, TooMany, WrongState
 from hub.core.runtime import Runtime
 from hub.core.typed import read_code, shown
 from hub.first_run import opening, steps
-from hub.first_run.models import Said
+from hub.first_run.models import FirstStep, Said
 from hub.first_run.opening import Opening, begin, first_code
 from hub.first_run.steps import WHOLE, FirstSteps
 from hub.regions import service as regions
@@ -147,7 +147,7 @@ def test_nobody_but_the_administrator_leads(
     assert "还没设置完" not in client.get("/").text
     assert client.get("/first-run/begin").status_code == 302
     with runtime.sessions.read() as session:
-        assert session.scalar(select(func.count()).select_from(steps.FirstStep)) == 0
+        assert session.scalar(select(func.count()).select_from(FirstStep)) == 0
 
 
 def test_the_administrator_of_a_part_does_not_lead_the_whole(runtime: Runtime, app: OpenAPI) -> None:
