@@ -128,13 +128,12 @@ def spoken_once(trees: dict[str, jinja2.nodes.Template]) -> set[str]:
 
     Jinja keeps what such an import has found for the whole process, in the language of who asked first.
     """
-    imports = [
-        found
+    kept = {
+        found.template.value
         for tree in trees.values()
-        for found in tree.find_all((jinja2.nodes.Import, jinja2.nodes.FromImport))
+        for found in tree.find_all(jinja2.nodes.Import)
         if not found.with_context and isinstance(found.template, jinja2.nodes.Const)
-    ]
-    kept = {found.template.value for found in imports if isinstance(found.template, jinja2.nodes.Const)}
+    }
     return {
         name
         for name in kept
