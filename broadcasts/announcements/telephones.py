@@ -54,7 +54,7 @@ def texting(session: Session, draft: Draft, fit: Fit, rules: Rules, now: datetim
     found = outbox.reach(session, draft.audience, topic=draft.theme.value)
     settings = rules.sms
     parts, fen = outbox.estimate(draft.message, found.routine, settings)
-    length = measure(signed(draft.message, settings.signature), settings.counting)
+    length = measure(signed(draft.message, settings.signature), settings.usual_counting)
     shorter = draft.message[: len(draft.message) - length.chars_over] if length.chars_over else draft.message
     less = outbox.estimate(shorter, found.routine, settings)[1]
     cuttable = 0 < length.chars_over < len(draft.message)

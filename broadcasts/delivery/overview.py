@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from decimal import Decimal
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
@@ -16,9 +14,8 @@ from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.village_map import Shape, shapes
 from broadcasts.delivery.visibility import below, touches
+from broadcasts.sms.billing import billed
 from broadcasts.sms.models import SmsMessage, SmsRun
-from broadcasts.sms.segments import cost_fen
-from broadcasts.sms.states import BILLED
 from hub.core.actor import Actor
 from hub.regions import service as regions
 from hub.regions.service import Node
@@ -158,14 +155,8 @@ def _programmes(session: Session, actor: Actor, sources: Sources, after: datetim
 
 
 def _texts(session: Session, actor: Actor, since: datetime) -> MonthlyTexts:
-    rows = session.execute(
-        select(SmsRun.price_hundredths, func.sum(SmsMessage.parts))
-        .join(SmsMessage, SmsMessage.broadcast_id == SmsRun.broadcast_id)
-        .where(SmsRun.created_at >= since, SmsMessage.state.in_(BILLED), below(actor, SmsMessage.region_path))
-        .group_by(SmsRun.price_hundredths)
-    ).all()
-    fen = sum(cost_fen(int(parts), Decimal(price) / 100) for price, parts in rows)
-    return MonthlyTexts(sum(int(parts) for _, parts in rows), fen)
+    bill = billed(session, SmsRun.created_at >= since, below(actor, SmsMessage.region_path))
+    return MonthlyTexts(bill.parts, bill.fen)
 
 
 def _villages(session: Session, actor: Actor) -> list[VillageMark]:

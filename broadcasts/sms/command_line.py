@@ -47,7 +47,7 @@ def check(frame: Frame, text: str) -> None:
     runtime = frame.runtime()
     settings = runtime.config.section(SmsSettings)
     whole = signed(text, settings.signature)
-    click.echo(f"{len(whole)} characters, {measure(whole, settings.counting).parts} parts")
+    click.echo(f"{len(whole)} characters, {measure(whole, settings.usual_counting).parts} parts")
     for said in open_provider(runtime).check(whole):
         click.secho(f"{said.gateway}: {'cannot carry it' if said.blocking else 'can carry it'}", bold=True)
         for objection in said.objections:

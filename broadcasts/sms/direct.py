@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
+from broadcasts.sms.billing import priced
 from broadcasts.sms.models import SmsMessage, SmsRun
-from broadcasts.sms.segments import parts_of, signed
+from broadcasts.sms.segments import signed
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Priority, RunState
 
@@ -33,8 +34,7 @@ def write_to(
         broadcast_id=run_id,
         priority=int(Priority.EMERGENCY),
         text=whole,
-        parts=parts_of(whole, settings.counting),
-        price_hundredths=int(settings.usual_price * 100),
+        **priced(whole, settings),
         audience=Audience((), speakers=False, sms=True).as_json(),
         state=RunState.GOING,
         created_at=now,

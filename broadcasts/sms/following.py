@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from broadcasts.audience.selection import Audience
+from broadcasts.sms.billing import priced
 from broadcasts.sms.models import SmsMessage, SmsRun
-from broadcasts.sms.segments import parts_of, signed
+from broadcasts.sms.segments import signed
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import MessageState, Priority, RunState
 from hub.core.db import copy_rows
@@ -69,8 +70,7 @@ def plan_after(
         broadcast_id=broadcast_id,
         priority=int(Priority.EMERGENCY),
         text=whole,
-        parts=parts_of(whole, settings.counting),
-        price_hundredths=int(settings.usual_price * 100),
+        **priced(whole, settings),
         audience=Audience((), speakers=False, sms=True).as_json(),
         state=RunState.GOING,
         created_at=now,

@@ -30,7 +30,9 @@ class SmsRun(Base):
     """As it goes out, with the signature."""
     parts: Mapped[int]
     price_hundredths: Mapped[int]
-    """Price of one part in hundredths of a fen."""
+    """Price of one part in hundredths of a fen, through the gateway that was preferred then."""
+    tariff: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """Gateways that count or ask otherwise: parts for each person, and the price of one."""
     audience: Mapped[dict[str, Any]]
     topic: Mapped[str] = mapped_column(String(24), default="", server_default="")
     """What it is about, for who wants nothing about that; empty: only 退订 as a whole keeps it away."""
@@ -119,6 +121,7 @@ class SmsAttempt(Base):
     __table_args__ = (UniqueConstraint("message_id", "submission_id"), Index(None, "provider", "provider_ref"))
 
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    broadcast_id: Mapped[UUID] = mapped_column(index=True)
     message_id: Mapped[int] = mapped_column(BigInteger)
     submission_id: Mapped[UUID] = mapped_column(index=True)
     provider: Mapped[str] = mapped_column(String(24))

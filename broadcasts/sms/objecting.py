@@ -48,11 +48,15 @@ def offers(provider: SmsProvider, text: str, people: int, settings: SmsSettings)
     if not text.strip() or len(provider.gateways) < 2:
         return []
     whole = signed(text.strip(), settings.signature)
-    parts = parts_of(whole, settings.counting) * people
     return [
-        Offer(one.gateway, cost_fen(parts, settings.price_of(one.gateway)), not one.blocking)
+        Offer(one.gateway, _fen(whole, people, one.gateway, settings), not one.blocking)
         for one in provider.check(whole)
     ]
+
+
+def _fen(whole: str, people: int, gateway: str, settings: SmsSettings) -> int:
+    parts = parts_of(whole, settings.counting_of(gateway)) * people
+    return cost_fen(parts, settings.price_of(gateway))
 
 
 def carried_by_nobody(provider: SmsProvider, text: str, settings: SmsSettings) -> bool:

@@ -3,19 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
+from broadcasts.sms.billing import billed, priced
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
 from broadcasts.sms.purposes import ANYTHING, About
 from broadcasts.sms.segments import cost_fen, parts_of, signed
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.settling import requeue
-from broadcasts.sms.states import BILLED, WAITING, MessageState, Priority, RunState
+from broadcasts.sms.states import WAITING, MessageState, Priority, RunState
 from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
@@ -114,8 +114,7 @@ def plan_run(
         broadcast_id=broadcast_id,
         priority=int(priority),
         text=whole,
-        parts=parts_of(whole, settings.counting),
-        price_hundredths=int(settings.usual_price * 100),
+        **priced(whole, settings),
         audience=audience.as_json(),
         topic=about.topic,
         purpose=about.purpose,
@@ -159,28 +158,27 @@ def progress(session: Session, broadcast_id: UUID, paths: Sequence[str] = ()) ->
     run = session.get(SmsRun, broadcast_id)
     if run is None:
         return None
+    here = or_(*(SmsMessage.region_path.like(like_below(path)) for path in paths or ("",)))
     rows = session.execute(
-        select(SmsMessage.state, SmsMessage.reason, func.count(), func.sum(SmsMessage.parts))
-        .where(SmsMessage.broadcast_id == broadcast_id)
-        .where(or_(*(SmsMessage.region_path.like(like_below(path)) for path in paths or ("",))))
+        select(SmsMessage.state, SmsMessage.reason, func.count())
+        .where(SmsMessage.broadcast_id == broadcast_id, here)
         .group_by(SmsMessage.state, SmsMessage.reason)
     )
     counts = dict.fromkeys(MessageState, 0)
     why: dict[MessageState, dict[str, int]] = {MessageState.SUPPRESSED: {}, MessageState.FAILED: {}}
-    parts = 0
-    for state, reason, count, part_sum in rows:
+    for state, reason, count in rows:
         counts[state] += count
-        parts += int(part_sum) if state in BILLED else 0
         if state in why:
             why[state][reason] = count
+    bill = billed(session, SmsRun.broadcast_id == broadcast_id, here)
     return SmsProgress(
         state=run.state,
         people=sum(counts.values()),
         counts=counts,
         suppressed=why[MessageState.SUPPRESSED],
         failed=why[MessageState.FAILED],
-        parts=parts,
-        fen=cost_fen(parts, Decimal(run.price_hundredths) / 100),
+        parts=bill.parts,
+        fen=bill.fen,
         parts_each=run.parts,
         paused_reason=run.paused_reason,
         paused_code=run.paused_code,
@@ -255,7 +253,7 @@ def reach(session: Session, audience: Audience, *, topic: str = "") -> Reach:
 
 def estimate(text: str, people: int, settings: SmsSettings) -> tuple[int, int]:
     """Return parts for each person, and the price of all of them in fen."""
-    each = parts_of(signed(text.strip(), settings.signature), settings.counting)
+    each = parts_of(signed(text.strip(), settings.signature), settings.usual_counting)
     return each, cost_fen(each * people, settings.usual_price)
 
 

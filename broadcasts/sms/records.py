@@ -3,17 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
+from broadcasts.sms.billing import Bill, billed
 from broadcasts.sms.models import SmsAttempt, SmsInbound, SmsMessage, SmsRun
 from broadcasts.sms.purposes import Purpose
-from broadcasts.sms.segments import cost_fen
-from broadcasts.sms.states import BILLED, MessageState, Priority, RunState
+from broadcasts.sms.states import MessageState, Priority, RunState
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.core.errors import NotFound
@@ -38,7 +37,8 @@ class RunLine:
     paused_code: str
     counts: Mapping[MessageState, int]
     parts_each: int
-    fen: int
+    bill: Bill
+    """What it costs at most."""
     whole: bool
     """False: it went to other places too, which are not counted here."""
     may_resume: bool
@@ -53,11 +53,6 @@ class RunLine:
     def wanted(self) -> int:
         """Everybody who is to get one."""
         return self.people - self.counts[MessageState.SUPPRESSED]
-
-    @property
-    def parts(self) -> int:
-        """What is billed at most."""
-        return self.parts_each * sum(self.counts[state] for state in BILLED)
 
     @property
     def over(self) -> bool:
@@ -149,13 +144,11 @@ def _seen(run: SmsRun, paths: Sequence[str]) -> tuple[str, ...]:
 def _line(session: Session, actor: Actor, run: SmsRun, seen: Sequence[str]) -> RunLine:
     meant = Audience.from_json(run.audience).paths
     whole = set(seen) == set(meant)
-    query = select(SmsMessage.state, func.count()).where(SmsMessage.broadcast_id == run.broadcast_id)
-    if not whole:
-        query = query.where(or_(*(SmsMessage.region_path.like(like_below(path)) for path in seen)))
+    here = () if whole else (or_(*(SmsMessage.region_path.like(like_below(path)) for path in seen)),)
+    query = select(SmsMessage.state, func.count()).where(SmsMessage.broadcast_id == run.broadcast_id, *here)
     counts = dict.fromkeys(MessageState, 0)
     for state, number in session.execute(query.group_by(SmsMessage.state)):
         counts[state] = number
-    billed = run.parts * sum(counts[state] for state in BILLED)
     return RunLine(
         broadcast_id=run.broadcast_id,
         text=run.text,
@@ -166,7 +159,7 @@ def _line(session: Session, actor: Actor, run: SmsRun, seen: Sequence[str]) -> R
         paused_code=run.paused_code,
         counts=counts,
         parts_each=run.parts,
-        fen=cost_fen(billed, Decimal(run.price_hundredths) / 100),
+        bill=billed(session, SmsRun.broadcast_id == run.broadcast_id, *here),
         whole=whole,
         may_resume=all(actor.may(Permission.STOP, path) for path in meant),
         may_resend=all(actor.may(Permission.COMPOSE, path) for path in meant) and run.state is not RunState.CANCELLED,

@@ -19,6 +19,11 @@ def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _by_name(entries: tuple[str, ...]) -> dict[str, str]:
+    """Return what stands behind each name in entries like `mas=3.2`."""
+    return {name.strip(): given.strip() for name, _, given in (entry.partition("=") for entry in entries)}
+
+
 class SmsSettings(Section):
     """Text messages: through whom, signed how, at what price and when."""
 
@@ -45,6 +50,9 @@ class SmsSettings(Section):
     counting: Policy = Field(
         Policy.DOMESTIC,
         description="how parts are counted: domestic (70/67 characters, China) or gsm (160/153 for Latin)",
+    )
+    countings: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        ("twilio=gsm",), description="how parts are counted by gateway, where it differs: ['twilio=gsm']"
     )
     window_from: time = Field(time(8), description="routine messages go out from this local time on")
     window_until: time = Field(time(21), description="… until this one; emergencies go out at any hour")
@@ -124,15 +132,39 @@ class SmsSettings(Section):
                 raise ValueError(f"'{entry}' must be a name and a price in fen, such as mas=3.2")
         return value
 
+    @field_validator("countings")
+    @classmethod
+    def _counted(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            name, _, way = entry.partition("=")
+            if not WEIGHT.fullmatch(name.strip()) or way.strip() not in set(Policy):
+                raise ValueError(f"'{entry}' must be a name and domestic or gsm, such as twilio=gsm")
+        return value
+
     def price_of(self, name: str) -> Decimal:
         """Return the price of one part through a gateway, in fen."""
-        listed = {one.strip(): price.strip() for one, _, price in (entry.partition("=") for entry in self.prices)}
+        listed = _by_name(self.prices)
         return Decimal(listed[name]) if name in listed else self.fen_per_part
+
+    def counting_of(self, name: str) -> Policy:
+        """Return how a gateway counts parts."""
+        listed = _by_name(self.countings)
+        return Policy(listed[name]) if name in listed else self.counting
+
+    @property
+    def preferred(self) -> str:
+        """The gateway that sends unless it is in trouble."""
+        return self.ranks[0][0][0]
 
     @property
     def usual_price(self) -> Decimal:
         """The price of one part through the preferred gateway."""
-        return self.price_of(self.ranks[0][0][0])
+        return self.price_of(self.preferred)
+
+    @property
+    def usual_counting(self) -> Policy:
+        """How the preferred gateway counts."""
+        return self.counting_of(self.preferred)
 
     def may_report(self, name: str, address: str) -> bool:
         """Return whether a gateway may report from that address."""

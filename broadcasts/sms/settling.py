@@ -109,6 +109,7 @@ def _keep_attempts(session: Session, condition: ColumnElement[bool], values: Map
         (SmsMessage.state == MessageState.UNKNOWN, MessageState.UNKNOWN.value), else_=MessageState.FAILED.value
     )
     columns: dict[str, Any] = {
+        "broadcast_id": SmsMessage.broadcast_id,
         "message_id": SmsMessage.id,
         "submission_id": SmsMessage.submission_id,
         "provider": select(SmsSubmission.provider)

@@ -165,7 +165,7 @@ def _page(errors: dict[str, str] | None = None) -> str:
         pack=len({title for title, _, _ in templates.pack()} - {one.template.title for one in found}),
         phones=phones,
         most=trying.MOST,
-        gateways=[gateway.name for gateway in runtime().get(SmsProvider).gateways],
+        gateways=[gateway.name for gateway in runtime().get(SmsProvider).gateways if not gateway.caps.free_text],
         may_edit=templates.may_edit(actor()),
         typed=request.form,
         errors=errors or {},
@@ -178,13 +178,15 @@ def _one_page(template_id: UUID, errors: dict[str, str]) -> str:
         templates.get(session, template_id)
         (kept,) = [one for one in templates.every(session) if one.template.id == template_id]
     provider = runtime().get(SmsProvider)
+    coded = [one for one in provider.gateways if not one.caps.free_text]
     text = request.form.get("text", kept.template.text)
     return render_template(
         "broadcasts/sms/template.html",
         kept=kept,
-        length=measure(signed(text, settings.signature), settings.counting),
+        length=measure(signed(text, settings.signature), settings.usual_counting),
         objected=objected(provider, text, settings, language()),
-        gateways=[(one.name, spelled(kept.template.text, one.caps.blank)) for one in provider.gateways],
+        gateways=[(g.name, spelled(kept.template.text, g.caps.blank)) for g in coded],
+        free=[one.name for one in provider.gateways if one.caps.free_text],
         refused=request.form.get("provider", ""),
         may_edit=templates.may_edit(actor()),
         typed=request.form,

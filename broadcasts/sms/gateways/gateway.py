@@ -14,7 +14,6 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from broadcasts.sms.reports import Inbound, Receipt
-from broadcasts.sms.segments import Policy
 from broadcasts.sms.settings import SmsSettings
 from hub.core.clock import Clock
 from hub.core.config import ConfigError, Section
@@ -78,7 +77,6 @@ class Caps:
     query: bool
     per_second: float | None = None
     """People per second at most; None: as fast as it answers."""
-    policy: Policy = Policy.DOMESTIC
     simulated: bool = False
     free_text: bool = True
     """False: only texts that fit a template filed with the provider."""

@@ -84,8 +84,8 @@ class LocalGateway:
         self._sessions, self._safe, self._clock = context.sessions, context.safe, context.clock
         self._seed = context.settings.local_seed
         self._off_percent = context.settings.local_switched_off_percent
-        self._policy = context.settings.counting
-        self._price = int(context.settings.fen_per_part * 100)
+        self._policy = context.settings.counting_of(NAME)
+        self._price = int(context.settings.price_of(NAME) * 100)
 
     def check(self, text: str) -> Sequence[Objection]:
         """Simulated phones take what a carrier takes."""

@@ -32,7 +32,6 @@ from broadcasts.sms.gateways.gateway import (
 )
 from broadcasts.sms.gateways.sections import TwilioSettings
 from broadcasts.sms.reports import Inbound, Receipt
-from broadcasts.sms.segments import Policy
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import MessageState
 
@@ -137,7 +136,6 @@ class TwilioGateway:
         receipts=True,
         inbound=True,
         query=True,
-        policy=Policy.GSM,
         reports="signed",
         hook_answer="<Response/>",  # TwiML for: send no reply
         hook_type="text/xml",

@@ -103,7 +103,7 @@ def test_a_text_is_chosen_and_its_blanks_are_filled_while_composing(sign_in: Sig
     clerk = sign_in("clerk")
     form = a_form(channel=["sms"], sms_template=template_id)
     first = clerk.post("/compose/sms-template", data=form).text
-    assert "大雨（local 已通过）" in clerk.get("/compose").text
+    assert "大雨（模拟短信已通过）" in clerk.get("/compose").text
     assert ">地点</label>" in first
     assert ">做什么</label>" in first
     half = clerk.post("/compose/sms-template", data=form | {"blanks_of": template_id, "blank": ["石笛村", ""]})

@@ -144,8 +144,9 @@ def test_earlier_tries_stand_below_the_last(runtime: Runtime, clock: SetClock, s
         message = session.scalars(select(SmsMessage).where(SmsMessage.broadcast_id == broadcast_id)).first()
         assert message is not None
         assert message.submission_id is not None
-        tried = {"message_id": message.id, "submission_id": message.submission_id, "ended_at": clock()}
-        session.add(SmsAttempt(**tried, provider="aliyun", state=MessageState.FAILED, code="isv.BLACK"))
+        tried = {"broadcast_id": broadcast_id, "message_id": message.id, "submission_id": message.submission_id}
+        ended = {"ended_at": clock(), "state": MessageState.FAILED, "code": "isv.BLACK"}
+        session.add(SmsAttempt(**tried, **ended, provider="aliyun"))
     words = shown(sign_in("clerk").get(f"/sms/{broadcast_id}"))
     assert words.count("第 1 次：阿里云短信，") == 1
     assert "代号 isv.BLACK" in words

@@ -1,6 +1,7 @@
 """Ready-made texts with what providers say of them, and the unit's own telephones."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,11 +9,11 @@ from builders import BRIDGE
 from composelab import a_form, residents_in
 from conftest import SetClock
 from flask.testing import FlaskClient
-from smslab import EAST, NOON, WEST, Lab, lab_actor, lab_safe, lab_settings, mobile, somebody
+from smslab import EAST, NOON, WEST, Lab, LabGateway, lab_actor, lab_safe, lab_settings, mobile, somebody
 from sqlalchemy import select
 
 from broadcasts.sms import templates, trying
-from broadcasts.sms.gateways.gateway import Objection
+from broadcasts.sms.gateways.gateway import Caps, Objection
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.objecting import objected
 from broadcasts.sms.provider import SmsProvider
@@ -131,3 +132,19 @@ def test_what_a_provider_objects_to_is_said_while_writing(sign_in: SignIn, runti
     assert (found.gateway, found.blocking) == ("local", True)
     assert objected(provider, "明天停水", lab_settings(), "zh") == []
     assert isinstance(provider.gateway.check("【村响】明天【停水】")[0], Objection)
+
+
+def test_only_a_provider_that_wants_texts_filed_is_filed_with(sign_in: SignIn, runtime: Runtime) -> None:
+    with runtime.sessions.begin() as session:
+        one = templates.save(session, lab_actor(), None, "大雨", "safety", "{地点}今晚有大雨。", now=NOON)
+    clerk, address = sign_in("clerk"), f"/sms/templates/{one.id}"
+    assert "模拟短信不用报备" in clerk.get(address).text
+    assert "报备：" not in clerk.get(address).text
+    assert "<th>报备</th>" not in clerk.get("/sms/templates").text.replace(' scope="col"', "")
+    caps = Caps(max_per_call=1, receipts=True, inbound=True, query=False, free_text=False, blank="${v#}")
+    routes = runtime.get(SmsProvider).routes
+    routes.lines = [*routes.lines, replace(routes.lines[0], gateway=LabGateway(name="aliyun", caps=caps))]
+    page = clerk.get(address).text
+    assert "报备：阿里云短信" in page
+    assert "${v1}今晚有大雨。" in page
+    assert "阿里云短信 <" in clerk.get("/sms/templates").text
