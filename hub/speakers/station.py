@@ -5,7 +5,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from uuid6 import uuid7
@@ -81,6 +81,7 @@ class Station:
         self._untold: deque[Changes] = deque()
         self._telling = threading.Lock()
         self._known: frozenset[str] = frozenset()
+        self._listens_since: datetime | None = None
         self.ignored = 0
         """Heartbeats of devices that are unknown here, or retired."""
         self._on_connected: list[Callable[[], None]] = []
@@ -158,6 +159,7 @@ class Station:
         for on_beats in (self._note_beats, *self._on_beats):
             link.on_beats(on_beats)
         link.on_presences(self._note_presences)
+        link.on_connected(self._begin_to_listen)
         for on_faults in self._on_faults:
             link.on_faults(on_faults)
         for on_connected in self._on_connected:
@@ -263,6 +265,15 @@ class Station:
             gone = presence.sweep(session, now=now, heartbeat_s=heartbeat_s)
         self._tell(Changes(went=gone))
         return len(gone)
+
+    def was_away(self, now: datetime) -> bool:
+        """Whether the hub itself was away a moment ago: then who is silent may only not have reported again yet."""
+        since = self._listens_since
+        grace = timedelta(seconds=presence.SILENT_BEATS * self._settings.heartbeat_seconds)
+        return not self.connected or (since is not None and now < since + grace)
+
+    def _begin_to_listen(self) -> None:
+        self._listens_since = self._runtime.now()
 
     def _note_presences(self, presences: list[Presence]) -> None:
         with self._runtime.sessions.begin() as session:
