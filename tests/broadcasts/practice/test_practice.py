@@ -128,7 +128,8 @@ def a_drill(session: Session, who: str, *, mode: Mode = Mode.DRILL, act: Act = A
     officer = the_actor(session, who)
     assert officer.id
     alert = Alert(
-        form_key=uuid4().hex, hazard="flood", colour=Colour.RED, title="山洪", text="x", sms_text="", mode=mode, act=act,
+        form_key=uuid4().hex, hazard="flood", colour=Colour.RED, title="山洪", text="x", sms_text="",
+        mode=mode, act=act,
         audience={"regions": [BRIDGE]}, home_path="990101000000/990101001000/990101001001/",
         state=AlertState.STOPPED, armed_at=NOON, fires_at=NOON, fired_at=NOON, expires_at=NOON,
         armed_by=officer.id, armed_by_name=officer.name, speakers_confirmed=1,
