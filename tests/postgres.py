@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,50 +24,81 @@ def programs() -> Path | None:
     return found[-1] if found and (found[-1] / "initdb").exists() else None
 
 
+@dataclass
 class Server:
     """A server that can be taken away and brought back, with everything that was committed."""
 
-    def __init__(self, bin_dir: Path, folder: Path, environ: Mapping[str, str]) -> None:
-        self._program, self._folder, self._environ = bin_dir / "postgres", folder, environ
-        self._user, self._data, self._port = _server_user(folder), folder / "data", _free_port()
-        self.url = f"postgresql+psycopg://cunxiang@127.0.0.1:{self._port}"
-        folder.chmod(0o700)
-        subprocess.run(
-            [bin_dir / "initdb", "-D", self._data, "-U", "cunxiang", "--auth=trust", "-E", "UTF8", "--no-sync"],
-            check=True,
-            user=self._user,
-            cwd=folder,
-            capture_output=True,
-        )
-        self.start()
+    folder: Path
+    port: int
+    user: str | None
+    programs: Path
+    options: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        """Where its files lie."""
+        return self.folder / "data"
+
+    @property
+    def url(self) -> str:
+        """Its address, without the name of a database."""
+        return f"postgresql+psycopg://cunxiang@127.0.0.1:{self.port}"
+
+    def run(self, program: str, *arguments: str | Path) -> None:
+        """Run one of its programs to the end."""
+        command = [self.programs / program, *arguments]
+        subprocess.run(command, check=True, user=self.user, cwd=self.folder, capture_output=True)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        options = ("port", self._port), ("listen_addresses", "127.0.0.1"), ("unix_socket_directories", self._folder)
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    self._program,
-                    "-D",
-                    self._data,
-                    *(p for o in options for p in ("-c", f"{o[0]}={o[1]}")),
-                    "-c",
-                    "fsync=off",
-                    "-c",
-                    "full_page_writes=off",
-                ],
-                user=self._user,
-                cwd=self._folder,
+        own = [f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}"]
+        settings = [
+            word for setting in (*own, "fsync=off", "full_page_writes=off", *self.options) for word in ("-c", setting)
+        ]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.programs / "postgres", "-D", self.data, *settings],
+                user=self.user,
+                cwd=self.folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | self._environ,
+                env=os.environ | self.environ,
             )
-        _wait(self.url, self._process)
+        _wait(self.url, self.process)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it. SIGINT: cut connections, write everything, end. SIGQUIT: at once, as when the power is cut."""
-        self._process.send_signal(how)
-        self._process.wait(20)
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(20)
+            self.process = None
+
+
+@contextmanager
+def some_servers() -> Iterator[Callable[..., Server]]:
+    """Yield what makes servers that have no data yet, each in a folder of its own; all are gone afterwards."""
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    made: list[Server] = []
+    # Not in pytest's own folder: every other run of tests closes that to all users but its own.
+    with TemporaryDirectory(prefix="cunxiang-postgres-") as place:
+        Path(place).chmod(0o755)
+
+        def make(*options: str, **environ: str) -> Server:
+            folder = Path(place) / f"server{len(made)}"
+            folder.mkdir()
+            made.append(Server(folder, _free_port(), _server_user(folder), found, options, environ))
+            folder.chmod(0o700)
+            return made[-1]
+
+        try:
+            yield make
+        finally:
+            for server in made:
+                server.stop(signal.SIGQUIT)  # at once: nothing of it is wanted any more
 
 
 @contextmanager
@@ -79,16 +111,11 @@ def running_postgres(**environ: str) -> Iterator[str]:
 @contextmanager
 def a_server(**environ: str) -> Iterator[Server]:
     """Start a server of which more than its URL is wanted, stop it."""
-    bin_dir = programs()
-    if bin_dir is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
-    # Not in pytest's own folder: every other run of tests closes that to all users but its own.
-    with TemporaryDirectory(prefix="cunxiang-postgres-") as place:
-        server = Server(bin_dir, Path(place), environ)
-        try:
-            yield server
-        finally:
-            server.stop(signal.SIGQUIT)  # at once: nothing of it is wanted any more
+    with some_servers() as make:
+        server = make(**environ)
+        server.run("initdb", "-D", server.data, "-U", "cunxiang", "--auth=trust", "-E", "UTF8", "--no-sync")
+        server.start()
+        yield server
 
 
 def new_database(url: str, name: str, *, like: str = "template1") -> str:
