@@ -1,8 +1,11 @@
-"""What lies on the desk of the demo: a programme every day, one announcement waiting, one half written."""
+"""What lies on the desk of the demo: a programme every day, a sheet, campaigns, some things waiting for a verdict."""
 
 import tomllib
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,20 +17,33 @@ from broadcasts.announcements.models import When
 from broadcasts.announcements.sounding import as_spoken, record
 from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
+from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Theme
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
+from broadcasts.texts import shelf
 from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.core.actor import Actor
 from hub.core.runtime import Runtime
 from hub.regions.tree import codes_in
+from schedules.calendar import Pattern, Rhythm
+from schedules.campaigns import handing_in
+from schedules.campaigns import service as campaigns
+from schedules.campaigns.drafting import CampaignDraft
+from schedules.campaigns.forms import ready
+from schedules.campaigns.models import Campaign
+from schedules.campaigns.outlook import Desk
+from schedules.models import SlotKind
 from schedules.occasions import service as occasions
 from schedules.rounds import forms
 from schedules.rounds import service as rounds
 from schedules.rounds.models import RoundKind
 from schedules.rounds.service import RoundDraft
+from schedules.sheets import service as sheets
+from schedules.sheets.drafting import Head, SlotDraft
+from schedules.sources import Sources
 
 FILE = Path(__file__).resolve().parents[1] / "templates" / "messages" / "routine" / "examples.toml"
 HOURS_AHEAD = 2
@@ -36,7 +52,7 @@ PATROL = 8
 
 
 def seed(runtime: Runtime) -> None:
-    """Write the three as the township's clerk; without a voice only the draft is made."""
+    """Write them as the township's clerk; without a voice only drafts are made."""
     words = tomllib.loads(FILE.read_text(encoding="utf-8"))
     with runtime.sessions.read() as session:
         clerk, approver = _person(session, "clerk"), _person(session, "approver")
@@ -59,6 +75,74 @@ def seed(runtime: Runtime) -> None:
     _office(runtime, clerk, approver, home)
     _submit(runtime, clerk, waiting, None)
     _submit(runtime, clerk, programme, approver)
+    try:
+        running = _campaign(runtime, clerk, approver, home, words["campaign"])
+        waits = _campaign(runtime, clerk, None, home, words["campaign_waiting"])
+    except SpeechFailed:
+        return  # a sheet would have nothing to hold either
+    _sheet(runtime, clerk, approver, home, running, (programme.daily_at, *running.times, *waits.times))
+
+
+def _campaign(runtime: Runtime, clerk: Actor, approver: Actor | None, home: str, said: dict[str, Any]) -> Campaign:
+    """Have a campaign of a month handed in, and run if somebody agrees to it."""
+    rules, now = runtime.get(Rules), runtime.now()
+    local = now.astimezone(runtime.zone)
+    desk = Desk(rules, runtime.get(Timetable))
+    draft = CampaignDraft(
+        title=said["title"],
+        theme=Theme(said["theme"]),
+        departments=tuple(said["departments"]),
+        audience=Audience((home,)),
+        first_day=local.date(),
+        last_day=local.date() + timedelta(days=DAYS),
+        times=times_after(local, said["hours_ahead"]),
+        most_a_day=said["most_a_day"],
+        target=said["target"],
+        texts=tuple(ready(text) for key in said["texts"] if (text := shelf.find(key))),
+    )
+    with runtime.sessions.begin() as session:
+        campaign_id = campaigns.create(session, clerk, draft, now=now).id
+    handed_in = handing_in.hand_in(runtime, clerk, campaign_id, desk=desk, now=now, hurried=True)
+    if approver is not None:
+        with runtime.sessions.begin() as session:
+            campaigns.approve(session, approver, campaign_id, seen_hash=handed_in.content_hash, desk=desk, now=now)
+    return handed_in
+
+
+def times_after(local: datetime, hours: Sequence[int]) -> tuple[str, ...]:
+    """Return local times so many hours after a moment, at half past."""
+    return tuple(sorted(f"{(local + timedelta(hours=n)).replace(minute=30):%H:%M}" for n in hours))
+
+
+def slots_outside(quiet: QuietHours, busy: Sequence[str]) -> list[SlotDraft]:
+    """Return the slots of the demo's day that do not lie in its quiet hours; a silence spares what sounds already."""
+    found = []
+    for said in tomllib.loads(FILE.read_text(encoding="utf-8"))["sheet"]["slots"]:
+        kind, at, minutes = SlotKind(said["kind"]), said["at"], said.get("minutes", 0)
+        begin = _minute(at)
+        if quiet.holds_minute(begin) or any(begin <= _minute(time) < begin + minutes for time in busy):
+            continue
+        pattern = Pattern(Rhythm(said.get("rhythm", Rhythm.DAILY)), weekdays=frozenset(said.get("weekdays", ())))
+        found.append(SlotDraft(said.get("title", ""), kind, at, minutes=minutes, pattern=pattern))
+    return found
+
+
+def _minute(clock: str) -> int:
+    return int(clock[:2]) * 60 + int(clock[3:])
+
+
+def _sheet(runtime: Runtime, clerk: Actor, approver: Actor, home: str, campaign: Campaign, busy: Sequence[str]) -> None:
+    """Have the township's day on a sheet: the campaign's next text, and quiet while people rest."""
+    title = tomllib.loads(FILE.read_text(encoding="utf-8"))["sheet"]["title"]
+    rules, sources, now = runtime.get(Rules), runtime.get(Sources), runtime.now()
+    today = now.astimezone(runtime.zone).date()
+    with runtime.sessions.begin() as session:
+        sheet = sheets.begin(session, clerk, Head(title, home), today=today, now=now)
+        for slot in slots_outside(rules.quiet, busy):
+            held = replace(slot, subject_id=campaign.id) if slot.kind is SlotKind.CAMPAIGN else slot
+            sheets.put_slot(session, clerk, sheet.id, None, held, sources=sources, rules=rules, now=now)
+        sheets.submit(session, clerk, sheet.id, sources=sources, rules=rules, now=now)
+        sheets.approve(session, approver, sheet.id, seen_hash=sheet.content_hash, now=now)
 
 
 def _office(runtime: Runtime, clerk: Actor, approver: Actor, home: str) -> None:

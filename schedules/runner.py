@@ -2,16 +2,19 @@
 
 The only importer of apscheduler. No job store: a timer that is lost is made again by the sweep, and a timer that fires
 twice finds the occurrence taken. What time it is says the database, where it can: processes on machines whose clocks
-differ then agree, and a step of one clock neither starts nor delays anything.
+differ then agree, and a step of one clock neither starts nor delays anything. Timers go by this machine's clock; when
+that is set back, as the network's time does it, they are called at once instead of resting until the old time returns.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from hub.core.background import Loop
 from hub.core.clock import Clock, utc_now
 from hub.core.db import Sessions
 from schedules import booking
@@ -26,6 +29,8 @@ ARM_S = 2
 PLAN_S = 30
 LAY_S = 5
 PREPARE_S = 60
+SET_BACK_S = 0.5
+"""A clock that lost so much within a second was set back; what it is slowed down by is far less."""
 ARMED_AHEAD = timedelta(seconds=ARM_S + 3)
 
 
@@ -59,22 +64,27 @@ class Runner:
             executors={"default": ThreadPoolExecutor(5)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        for job, seconds in (
+        self._jobs = (
             (self.plan, PLAN_S),
             (self.sweep, SWEEP_S),
             (self.arm, ARM_S),
             (self.lay, LAY_S),
             (self.prepare, PREPARE_S),
-        ):
+        )
+        for job, seconds in self._jobs:
             self._timers.add_job(self._guarded(job), "interval", seconds=seconds, id=job.__name__)
+        self._wall = _since_start()
+        self._watch = Loop("timers", self._watch_the_clock)
 
     def start(self) -> None:
         """Plan once, then let the timers run."""
         self._guarded(self.plan)()
         self._timers.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """Stop the timers and wait for a run in progress."""
+        self._watch.stop()
         self._timers.shutdown(wait=True)
 
     @property
@@ -118,6 +128,15 @@ class Runner:
         if self._firing.fire_due(now=self._clock()):
             self._fired()
 
+    def _watch_the_clock(self) -> float:
+        """Call every timer at once when this machine's clock was set back; return how long to rest."""
+        before, self._wall = self._wall, _since_start()
+        if before - self._wall > SET_BACK_S:
+            log.warning("the clock was set back by %.0f s; the timetable goes on by the new time", before - self._wall)
+            for job, _ in self._jobs:
+                self._timers.modify_job(job.__name__, next_run_time=utc_now())
+        return SWEEP_S
+
     @staticmethod
     def _guarded(job: Callable[[], None]) -> Callable[[], None]:
         def run() -> None:
@@ -127,3 +146,8 @@ class Runner:
                 log.exception("the timetable could not %s; it tries again", job.__name__)
 
         return run
+
+
+def _since_start() -> float:
+    """Return how far this machine's clock is ahead of the one that is never set."""
+    return utc_now().timestamp() - time.monotonic()

@@ -1,7 +1,7 @@
 """A process that runs the timetable's clock on a database until it is killed. Arguments: URL, folder for data."""
 
 import sys
-import time
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,8 +25,7 @@ def main(url: str, folder: str) -> None:
     firing = Firing(hub.sessions, rules_of(hub), timedelta())
     Runner(hub.sessions, firing, clock=hub.clock, fired=lambda: None).start()
     print("ready", flush=True)  # noqa: T201
-    while True:
-        time.sleep(60)
+    threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,44 +24,98 @@ def programs() -> Path | None:
     return found[-1] if found and (found[-1] / "initdb").exists() else None
 
 
+@dataclass
+class Server:
+    """A server that can be taken away and brought back, with everything that was committed."""
+
+    folder: Path
+    port: int
+    user: str | None
+    programs: Path
+    options: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        """Where its files lie."""
+        return self.folder / "data"
+
+    @property
+    def url(self) -> str:
+        """Its address, without the name of a database."""
+        return f"postgresql+psycopg://cunxiang@127.0.0.1:{self.port}"
+
+    def run(self, program: str, *arguments: str | Path) -> None:
+        """Run one of its programs to the end."""
+        command = [self.programs / program, *arguments]
+        subprocess.run(command, check=True, user=self.user, cwd=self.folder, capture_output=True)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        own = [f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}"]
+        settings = [
+            word for setting in (*own, "fsync=off", "full_page_writes=off", *self.options) for word in ("-c", setting)
+        ]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.programs / "postgres", "-D", self.data, *settings],
+                user=self.user,
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | self.environ,
+            )
+        _wait(self.url, self.process)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it. SIGINT: cut connections, write everything, end. SIGQUIT: at once, as when the power is cut."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(20)
+            self.process = None
+
+
 @contextmanager
-def running_postgres() -> Iterator[str]:
-    """Start a server, yield its URL without a database name, stop it."""
-    bin_dir = programs()
-    if bin_dir is None:
+def some_servers() -> Iterator[Callable[..., Server]]:
+    """Yield what makes servers that have no data yet, each in a folder of its own; all are gone afterwards."""
+    found = programs()
+    if found is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    made: list[Server] = []
     # Not in pytest's own folder: every other run of tests closes that to all users but its own.
     with TemporaryDirectory(prefix="cunxiang-postgres-") as place:
-        yield from _served(bin_dir, Path(place))
+        Path(place).chmod(0o755)
+
+        def make(*options: str, **environ: str) -> Server:
+            folder = Path(place) / f"server{len(made)}"
+            folder.mkdir()
+            made.append(Server(folder, _free_port(), _server_user(folder), found, options, environ))
+            folder.chmod(0o700)
+            return made[-1]
+
+        try:
+            yield make
+        finally:
+            for server in made:
+                server.stop(signal.SIGQUIT)  # at once: nothing of it is wanted any more
 
 
-def _served(bin_dir: Path, folder: Path) -> Iterator[str]:
-    user = _server_user(folder)
-    folder.chmod(0o700)
-    data, port = folder / "data", _free_port()
-    subprocess.run(
-        [bin_dir / "initdb", "-D", data, "-U", "cunxiang", "--auth=trust", "-E", "UTF8", "--no-sync"],
-        check=True,
-        user=user,
-        cwd=folder,
-        capture_output=True,
-    )
-    options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [bin_dir / "postgres", "-D", data, *options, "-c", "fsync=off", "-c", "full_page_writes=off"],
-            user=user,
-            cwd=folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        url = f"postgresql+psycopg://cunxiang@127.0.0.1:{port}"
-        _wait(url, server)
-        yield url
-    finally:
-        server.send_signal(signal.SIGQUIT)  # at once: nothing of it is wanted any more
-        server.wait(20)
+@contextmanager
+def running_postgres(**environ: str) -> Iterator[str]:
+    """Start a server, yield its URL without a database name, stop it."""
+    with a_server(**environ) as server:
+        yield server.url
+
+
+@contextmanager
+def a_server(**environ: str) -> Iterator[Server]:
+    """Start a server of which more than its URL is wanted, stop it."""
+    with some_servers() as make:
+        server = make(**environ)
+        server.run("initdb", "-D", server.data, "-U", "cunxiang", "--auth=trust", "-E", "UTF8", "--no-sync")
+        server.start()
+        yield server
 
 
 def new_database(url: str, name: str, *, like: str = "template1") -> str:

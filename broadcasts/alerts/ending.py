@@ -10,13 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from broadcasts.alerts import service
+from broadcasts.alerts import parts, service
 from broadcasts.alerts.firing import send_out
 from broadcasts.alerts.models import Alert, AlertState, Authority
 from broadcasts.alerts.service import get, may, record, require
 from broadcasts.alerts.wishes import Spoken
 from broadcasts.audience.selection import Audience
-from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Act, Mode
 from broadcasts.loudspeaker import heard, listing
@@ -160,11 +159,16 @@ def reach_late_hearers(sessions: Sessions, *, rules: Rules, now: datetime) -> in
     """Tell those whose receipt came after the correction: they did hear the alert after all. Return how many.
 
     A loudspeaker that was cut off when the alert was taken back, and sounds it from its own memory or reports late, is
-    told then; each once.
+    told then; each once. Nobody is told any more when somebody has stopped the correction itself.
     """
     with sessions.read() as session:
         endings = session.scalars(
-            select(Alert).where(Alert.act.in_(list(TITLES)), Alert.expires_at > now, Alert.follows_id.is_not(None))
+            select(Alert).where(
+                Alert.act.in_(list(TITLES)),
+                Alert.state == AlertState.FIRED,
+                Alert.expires_at > now,
+                Alert.follows_id.is_not(None),
+            )
         ).all()
         owed = {ending.id: late for ending in endings if (late := _late(session, ending))}
     told = 0
@@ -182,15 +186,13 @@ def _late(session: Session, ending: Alert) -> list[str]:
     first = session.get(Alert, ending.follows_id) if ending.follows_id else None
     if first is None or first.broadcast_id is None:
         return []
-    return heard.late_hearers(session, first.broadcast_id, _told(session, ending))
-
-
-def _told(session: Session, ending: Alert) -> list[UUID]:
-    query = select(Broadcast.id).where(Broadcast.source.startswith(f"alert:{ending.id}"))
-    return list(session.scalars(query))
+    told = [broadcast.id for broadcast in parts.of(session, ending.id)]
+    if ending.state is not AlertState.FIRED or listing.owed(session, told):
+        return []  # who was told is not written down yet: they would all be told a second time
+    return heard.late_hearers(session, first.broadcast_id, told)
 
 
 def _tell_too(session: Session, ending: Alert, late: Sequence[str], *, rules: Rules, now: datetime) -> None:
-    number = len(_told(session, ending))
+    number = len(parts.of(session, ending.id))
     audience = Audience(Audience.from_json(ending.audience).regions, only=tuple(late))
     send_out(session, ending, rules=rules, now=now, to=audience, part=number)

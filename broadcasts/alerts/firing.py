@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from broadcasts.alerts import parts
 from broadcasts.alerts.hazards import slot_of
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.alerts.service import REPEATS, officer, record
@@ -82,7 +83,7 @@ def send_out(
         session,
         officer(alert.armed_by, alert.armed_by_name, alert, "system"),
         delivery.Order(
-            source=f"alert:{alert.id}:{part}" if part else f"alert:{alert.id}",
+            source=parts.source_of(alert.id, part),
             kind=Kind.DRILL if alert.mode is Mode.DRILL else Kind.EMERGENCY,
             title=alert.title,
             text=alert.text,

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from broadcasts.alerts import confirming, ending, service
+from broadcasts.alerts import confirming, ending, parts, service
 from broadcasts.alerts.calling import listing as calling
 from broadcasts.alerts.calling import telling
 from broadcasts.alerts.calling.telling import Told
@@ -140,7 +140,7 @@ def of(session: Session, actor: Actor, alert_id: UUID, *, rules: Rules, now: dat
     called, answered = calling.answered(session, alert.id)
     return Going(
         alert=alert,
-        phase=_phase(alert, broadcast, now),
+        phase=_phase(alert, broadcast, now, on_air=bool(parts.going(session, alert.id))),
         left_s=max(0.0, (alert.fires_at - now).total_seconds()),
         phones=outbox.reach(session, audience).emergency if audience.sms and broadcast is None else 0,
         place=" ".join(names.get(code, code) for code in audience.regions),
@@ -197,7 +197,9 @@ def _ending(session: Session, actor: Actor, alert: Alert) -> Ending | None:
     return ending.outlook(session, alert)
 
 
-def _phase(alert: Alert, broadcast: Broadcast | None, now: datetime) -> Phase:
+def _phase(alert: Alert, broadcast: Broadcast | None, now: datetime, *, on_air: bool) -> Phase:
+    if on_air:
+        return Phase.SOUNDING
     match alert.state:
         case AlertState.PROPOSED:
             return Phase.WAITING

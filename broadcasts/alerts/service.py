@@ -9,6 +9,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from broadcasts.alerts import parts
 from broadcasts.alerts.hazards import Words, slot_of, wording
 from broadcasts.alerts.incidents import service as incidents
 from broadcasts.alerts.incidents.models import SourceKind
@@ -20,7 +21,6 @@ from broadcasts.alerts.plans.service import InForce
 from broadcasts.alerts.wishes import Spoken, Wish
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
-from broadcasts.delivery.models import Broadcast, BroadcastState
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Act, Colour, Mode
 from broadcasts.loudspeaker import orders
@@ -222,13 +222,15 @@ def stop(session: Session, actor: Actor, alert_id: UUID, *, now: datetime) -> Al
         alert = session.get_one(Alert, alert_id, with_for_update=True, populate_existing=True)
         if alert.state in (AlertState.ARMED, AlertState.PROPOSED):
             return cancel(session, actor, alert_id, now=now)
-    if alert.state is not AlertState.FIRED or alert.broadcast_id is None:
+    if alert.state not in (AlertState.FIRED, AlertState.STOPPED):
         return alert
-    broadcast = session.get_one(Broadcast, alert.broadcast_id)
-    if broadcast.state is not BroadcastState.GOING:
+    on_air = parts.going(session, alert.id)
+    if not on_air:
         return alert
     # Whoever may stop it in every place of it may stop it as a whole, also when no single right covers them all.
-    delivery.stop(session, officer(actor.id, actor.name, alert, actor.via, actor.origin), broadcast.id, now=now)
+    stopper = officer(actor.id, actor.name, alert, actor.via, actor.origin)
+    for broadcast in on_air:
+        delivery.stop(session, stopper, broadcast.id, now=now)
     alert.state = AlertState.STOPPED
     alert.ended_at, alert.ended_by_name = now, actor.name
     record(session, actor, "alert.stop", alert, now)
@@ -267,13 +269,12 @@ def live(session: Session, actor: Actor, *, mode: Mode = Mode.LIVE) -> list[Aler
         return []
     query = (
         select(Alert)
-        .outerjoin(Broadcast, Broadcast.id == Alert.broadcast_id)
         .where(
             Alert.mode == mode,
             or_(*(Alert.home_path.like(like_below(p)) for p in paths)),
             or_(
                 Alert.state.in_([AlertState.ARMED, AlertState.PROPOSED]),
-                Broadcast.state == BroadcastState.GOING,
+                Alert.id.in_(parts.on_air(session)),
             ),
         )
         .order_by(Alert.armed_at.desc())

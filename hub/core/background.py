@@ -3,9 +3,12 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
+
+from hub.core.db import may_pass
 
 log = logging.getLogger(__name__)
+SOON_S: Final = 2.0
 
 Step = Callable[[], float]
 """One round of work; returns how many seconds to rest before the next (0 = go on at once)."""
@@ -24,7 +27,10 @@ class Background(Protocol):
 
 
 class Loop:
-    """One thread that repeats a step. An exception is logged and followed by a pause that doubles up to 30 s."""
+    """One thread that repeats a step. An exception is logged and followed by a pause that doubles up to 30 s.
+
+    While the database is away it is asked again every few seconds: an emergency may wait behind it.
+    """
 
     def __init__(self, name: str, step: Step) -> None:
         self.name = name
@@ -59,10 +65,13 @@ class Loop:
         try:
             rest = self._step()
             self.failures = 0
-        except Exception:
+        except Exception as error:
             self.failures += 1
-            rest = min(30.0, 0.5 * 2 ** min(self.failures, 6))
-            log.exception("%s failed (%d in a row), next try in %.1f s", self.name, self.failures, rest)
+            passing = may_pass(error)
+            rest = min(SOON_S if passing else 30.0, 0.5 * 2 ** min(self.failures, 6))
+            # A database that is away for an hour shall not fill the disk with traces that all say the same.
+            told = not passing or self.failures == 1
+            log.exception("%s failed (%d in a row), next try in %.1f s", self.name, self.failures, rest, exc_info=told)
         return rest
 
     def take_kick(self) -> bool:

@@ -7,12 +7,14 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import psycopg
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
+
+from hub.core.db import line_settings
 
 log = logging.getLogger(__name__)
 CHANNEL: Final = "cunxiang"
@@ -61,9 +63,10 @@ class Bell:
             self._thread.join(3)
 
     def _listen(self) -> None:
-        address = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        _, address = self._engine.dialect.create_connect_args(self._engine.url)  # several hosts in it, too
+        settings: dict[str, Any] = {**line_settings(self._engine.url), **address}
         while not self._halt.is_set():
-            with suppress(psycopg.Error, OSError), psycopg.connect(address, autocommit=True) as line:
+            with suppress(psycopg.Error, OSError), psycopg.connect(autocommit=True, **settings) as line:
                 line.execute(f"LISTEN {CHANNEL}")
                 for what in self._hears:  # what was rung while nobody listened
                     self._call(what)

@@ -1,6 +1,7 @@
 """The database: base class, engine, units of work, column types that refuse what must not be stored."""
 
 import select
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import DateTime, Engine, Insert, MetaData, String, create_engine, event, make_url
+from sqlalchemy import URL, DateTime, Engine, Insert, MetaData, String, create_engine, event, make_url
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -94,11 +95,29 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    engine = create_engine(parsed, pool_size=20, max_overflow=20, pool_use_lifo=True)
+    engine = create_engine(
+        parsed, connect_args=line_settings(parsed), pool_size=20, max_overflow=20, pool_use_lifo=True
+    )
     event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _server_check(engine))
     return engine
+
+
+LINE: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A cable that is cut says nothing. By itself the driver would wait two minutes for a connection and a quarter of an
+hour for an answer, and every page with it."""
+
+
+def line_settings(url: URL) -> dict[str, object]:
+    """Return how long to wait on the line to PostgreSQL; what the URL says itself stands."""
+    return {name: value for name, value in LINE.items() if name not in url.query}
 
 
 PREPARED: Final = 1_000
@@ -223,11 +242,57 @@ def copy_rows(session: Session, statement: Insert) -> int:
     return int(getattr(written, "rowcount", 0))
 
 
+class Trouble(StrEnum):
+    """Why the database did not do what it was asked, where that is no fault of ours."""
+
+    AWAY = "away"
+    BUSY = "busy"
+    FULL = "full"
+
+
+_SQLITE: Final = {
+    sqlite3.SQLITE_BUSY: Trouble.BUSY,
+    sqlite3.SQLITE_LOCKED: Trouble.BUSY,
+    sqlite3.SQLITE_FULL: Trouble.FULL,
+}
+_POSTGRESQL: Final = {
+    "25006": Trouble.AWAY,  # it only reads: a standby, or a server that was one a moment ago
+    "40001": Trouble.BUSY,
+    "40P01": Trouble.BUSY,
+    "53100": Trouble.FULL,
+    "53200": Trouble.BUSY,
+    "53300": Trouble.BUSY,
+    "55P03": Trouble.BUSY,
+    "57014": Trouble.BUSY,
+}
+"""By SQLSTATE."""
+
+
+def trouble_of(error: Exception) -> Trouble | None:
+    """Return what ails the database; None when the fault is another."""
+    if isinstance(error, PoolTimeout):
+        return Trouble.BUSY
+    if not isinstance(error, DBAPIError):
+        return None
+    known = _told(error.orig)
+    if known is not None:
+        return known
+    away = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    # SQLite's plainest code means a table or a column that is not there: ours.
+    ours = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return Trouble.AWAY if away and not ours else None
+
+
+def _told(error: BaseException | None) -> Trouble | None:
+    """Return what the database itself has said."""
+    if isinstance(error, sqlite3.Error):
+        return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    return _POSTGRESQL.get(getattr(error, "sqlstate", None) or "")
+
+
 def may_pass(error: Exception) -> bool:
     """Whether the database was away, full or busy: the same work may succeed later, unlike after a fault of ours."""
-    return isinstance(error, OperationalError | InterfaceError | PoolTimeout) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )
+    return trouble_of(error) is not None
 
 
 def like_below(path: str) -> str:

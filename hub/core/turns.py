@@ -16,6 +16,8 @@ from typing import Final
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.core.db import line_settings
+
 log = logging.getLogger(__name__)
 SPACE: Final = 0x43584E54
 """Any constant; keeps our locks apart from those of others in the same database."""
@@ -37,7 +39,10 @@ class Turns:
     def __init__(self, engine: Engine, names: Sequence[str] = (), *, shared: bool) -> None:
         self._active = engine.dialect.name == "postgresql"
         self._shared = self._active and shared
-        self._engine = create_engine(engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        settings = line_settings(engine.url) if self._active else {}
+        self._engine = create_engine(
+            engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=settings
+        )
         self._names = names
         self._house = "pg_try_advisory_lock_shared" if shared else "pg_try_advisory_lock"
         self._held: frozenset[str] = frozenset()

@@ -93,7 +93,7 @@ def room(name: str, about: str, *, open_to_all: bool = False) -> APIBlueprint:
         url_prefix=PREFIX,
         abp_tags=[Tag(name=name, description=about)],
         abp_security=None if open_to_all else [{"key": []}],
-        abp_responses={str(status): _problem_response(status) for status in (422, 429, 500)},
+        abp_responses={str(status): _problem_response(status) for status in (422, 429, 500, 503)},
         operation_id_callback=_operation_id,
     )
     csrf.exempt(bp)
@@ -272,5 +272,5 @@ WHEN = {
     422: "Something that was sent is wrong; `errors` says what.",
     429: "Too many requests in this minute.",
     500: "A fault of the hub; nothing was changed.",
-    503: "Something the hub depends on did not work; nothing was changed.",
+    503: "Something the hub depends on did not work. With the code `database_away` look first whether it was done.",
 }

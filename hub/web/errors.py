@@ -3,18 +3,20 @@
 import logging
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from uuid import uuid4
 
-from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
+from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from hub.core.db import Trouble, trouble_of
 from hub.core.errors import BadInput, HubError, NotSignedIn, Problems
 from hub.web.i18n import language
 from hub.web.words import explain, sentence
-from hub.web.work import is_api
+from hub.web.work import COOKIE, is_api, nobody_asks
 
 log = logging.getLogger(__name__)
 MOST_ERRORS = 50
@@ -26,6 +28,20 @@ API_CODES = {
     415: "json_needed",
 }
 """What a program is told where a person would read of pages and buttons."""
+
+
+AGAIN_S = 10
+NEVER_SHOWN = frozenset({"password", "old", "pin"})
+"""Fields whose form is not written into a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How the same is asked again: where, with which fields, and after how many seconds by itself (0: not)."""
+
+    href: str
+    fields: tuple[tuple[str, str], ...] = ()
+    seconds: int = 0
 
 
 def install(app: Flask) -> None:
@@ -138,12 +154,42 @@ def _http_problem(error: HTTPException, status: int, code: str) -> Response:
 
 
 def _bug(error: Exception) -> ResponseReturnValue:
+    trouble = trouble_of(error)
+    if trouble is not None:
+        return _without_database(trouble, error)
     number = uuid4().hex[:8]
     # Only what it was and where: the message of an exception may hold somebody's number.
     where = "".join(traceback.format_tb(error.__traceback__))
     what = f"{request.method} {request.endpoint}: {type(error).__name__}"
     log.error("unexpected error %s at %s\n%s", number, what, where)
     return _answer(500, "http_500", sentence("http_500", language(), number=number))
+
+
+def _without_database(trouble: Trouble, error: Exception) -> ResponseReturnValue:
+    """Say that the database is away, and what goes on without it. Nothing here may ask it."""
+    log.warning("no_database", extra={"endpoint": request.endpoint, "trouble": trouble, "why": type(error).__name__})
+    nobody_asks()
+    code = f"database_{trouble}"
+    words = sentence(code, language())
+    if is_api() or is_fragment():
+        answer = make_response(_answer(503, code, words))
+    else:
+        staff = COOKIE in request.cookies
+        page = render_template("errors/database.html", trouble=trouble, words=words, staff=staff, again=_again())
+        answer = make_response(page, 503)
+    answer.headers["Retry-After"] = str(AGAIN_S)
+    return answer
+
+
+def _again() -> Again:
+    """Return what a button has to send so that the same is asked again, as far as a page may hold it."""
+    if request.method == "GET":
+        return Again(request.full_path.rstrip("?"), seconds=AGAIN_S)
+    fields = list(request.form.items(multi=True))
+    kept = NEVER_SHOWN.isdisjoint(name for name, _ in fields)
+    if request.method != "POST" or request.files or not kept:
+        return Again("")
+    return Again(request.full_path.rstrip("?"), tuple(fields))
 
 
 def _answer(status: int, code: str, words: str, errors: list[dict[str, str]] | None = None) -> ResponseReturnValue:

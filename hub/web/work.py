@@ -76,6 +76,11 @@ def visitor() -> Visitor | None:
     return found if isinstance(found, Visitor) else None
 
 
+def nobody_asks() -> None:
+    """Look nobody up for the rest of this request."""
+    g.visitor = None
+
+
 def is_api() -> bool:
     """Return whether a program is asking, not a browser."""
     return request.path.startswith("/api/")

@@ -24,25 +24,27 @@ def keep(session: Session, actor: Actor, campaign_id: UUID | None, draft: Campai
     return service.save(session, actor, campaign_id, draft, now=now)
 
 
-def keep_and_hand_in(
-    runtime: Runtime, actor: Actor, campaign_id: UUID | None, draft: CampaignDraft, *, desk: Desk, now: datetime
-) -> Campaign:
-    """Keep it and hand it in. What is refused is kept too, unless it was new: then nothing stays behind."""
+def require_complete(runtime: Runtime, draft: CampaignDraft, *, desk: Desk, now: datetime) -> None:
+    """Raise Problems with everything that keeps a draft from being handed in, before any of it is kept."""
     with runtime.sessions.read() as session:
         service.check_draft(session, draft.settled, desk, now)
-    with runtime.sessions.begin() as session:
-        kept = keep(session, actor, campaign_id, draft, now=now)
-    return hand_in(runtime, actor, kept.id, desk=desk, now=now)
 
 
-def hand_in(runtime: Runtime, actor: Actor, campaign_id: UUID, *, desk: Desk, now: datetime) -> Campaign:
-    """Record every text of what was kept, then hand it in. SpeechFailed when nobody can speak."""
-    spoken = recorded(runtime, actor, campaign_id, desk=desk, now=now)
+def hand_in(
+    runtime: Runtime, actor: Actor, campaign_id: UUID, *, desk: Desk, now: datetime, hurried: bool = False
+) -> Campaign:
+    """Record every text of what was kept, then hand it in. SpeechFailed when nobody can speak.
+
+    Hurried, a voice that takes long is not waited for.
+    """
+    spoken = recorded(runtime, actor, campaign_id, desk=desk, now=now, hurried=hurried)
     with runtime.sessions.begin() as session:
         return service.submit(session, actor, campaign_id, spoken, desk=desk, now=now)
 
 
-def recorded(runtime: Runtime, actor: Actor, campaign_id: UUID, *, desk: Desk, now: datetime) -> dict[UUID, Spoken]:
+def recorded(
+    runtime: Runtime, actor: Actor, campaign_id: UUID, *, desk: Desk, now: datetime, hurried: bool = False
+) -> dict[UUID, Spoken]:
     """Return the recording of every text of what was kept, made with no session open."""
     with runtime.sessions.read() as session:
         campaign = service.own_seen(session, actor, campaign_id)
@@ -50,7 +52,7 @@ def recorded(runtime: Runtime, actor: Actor, campaign_id: UUID, *, desk: Desk, n
         draft = as_draft(campaign)
         wanted = {text.id: draft.spoken(words) for text, words in zip(campaign.texts, draft.texts, strict=True)}
     studio = runtime.get(Studio)
-    return {text_id: as_spoken(record(studio, one)) for text_id, one in wanted.items()}
+    return {text_id: as_spoken(record(studio, one, hurried=hurried)) for text_id, one in wanted.items()}
 
 
 def approve_as_seen(

@@ -21,12 +21,13 @@ from broadcasts.delivery.visibility import may_see, near
 from broadcasts.sms.segments import Length, measure, signed
 from broadcasts.studio import Studio
 from hub.core.actor import Actor, Permission
+from hub.core.errors import BadInput
 from hub.regions import service as regions
 from hub.residents.reach import Reach, reach_of
 from schedules.campaigns import progress, service
 from schedules.campaigns.drafting import CampaignDraft, as_draft
 from schedules.campaigns.models import Campaign, CampaignState
-from schedules.campaigns.outlook import Desk, foresee
+from schedules.campaigns.outlook import Desk, foresee, shortfall
 from schedules.campaigns.plan import Plan
 from schedules.campaigns.progress import Progress
 
@@ -66,6 +67,8 @@ class Outlook:
     budget: int
     texts: tuple[Length, ...]
     reach: Reach | None
+    short: BadInput | None
+    """Why it is heard less often than wanted; None while it is incomplete, or when it is not."""
 
     @property
     def moved(self) -> int:
@@ -180,6 +183,7 @@ def outlook(
         budget=desk.rules.daily_minutes,
         texts=texts if draft.sms_at else (),
         reach=reach,
+        short=shortfall(draft, found, desk.rules) if found.counted else None,
     )
 
 

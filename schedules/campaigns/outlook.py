@@ -12,7 +12,17 @@ from hub.core.errors import BadInput
 from schedules.campaigns import booking
 from schedules.campaigns.drafting import CampaignDraft, as_draft
 from schedules.campaigns.models import Campaign
-from schedules.campaigns.plan import Plan, plan
+from schedules.campaigns.plan import Cause, Plan, plan
+
+FIELDS = {
+    Cause.LOUD: "times",
+    Cause.FULL: "most_a_day",
+    Cause.CROWDED: "times",
+    Cause.HUSHED: "last_day",
+    Cause.PAST: "last_day",
+    Cause.FEW: "target",
+}
+"""Where each is mended."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +46,22 @@ def foresee(
     if period is None or not lengths_ms or not draft.audience.regions:
         return Plan(())
     today = now.astimezone(rules.zone).date()
-    first = max(period.first_day, today)
-    if period.last_day < first:
-        return Plan(())
+    first = min(max(period.first_day, today), period.last_day)
     known = booking.taken(session, draft.audience.paths, first=first, last=period.last_day, rules=rules, apart_from=but)
     return plan(period, lengths_ms, quiet=rules.quiet, taken=known, after=now)
 
 
-def require_worth(target: int, found: Plan, desk: Desk) -> None:
-    """Raise BadInput when what is left of it is not worth the trouble, saying what takes it away."""
-    loud = len({at.astimezone(desk.rules.zone).date() for at in found.loud})
-    if loud and len(found.plays) < max(target, 1):
-        raise BadInput(
-            "campaign_over_budget", field="times", days=loud, most=desk.rules.daily_minutes,
-            week=desk.rules.weekly_minutes,
-        )  # fmt: skip
-    if not found.plays:
-        raise BadInput("campaign_nothing_left", field="times")
-    if len(found.plays) < target:
-        raise BadInput("campaign_too_few", field="target", target=target, plays=len(found.plays))
+def shortfall(draft: CampaignDraft, found: Plan, rules: Rules) -> BadInput | None:
+    """Return what takes most of its times away and what to do, when less is left than somebody wants."""
+    plays, target = len(found.plays), max(draft.target, 1)
+    if plays >= target:
+        return None
+    return BadInput(
+        found.cause.value,
+        field=FIELDS[found.cause],
+        plays=plays,
+        target=target,
+        days=len({at.astimezone(rules.zone).date() for at in found.loud}),
+        most=rules.daily_minutes if found.cause is Cause.LOUD else draft.most_a_day,
+        week=rules.weekly_minutes,
+    )

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -47,12 +48,23 @@ class Play:
         return self.at != self.wanted
 
 
+class Cause(StrEnum):
+    """Why a campaign is heard less often than somebody wants."""
+
+    LOUD = "campaign_over_budget"
+    FULL = "campaign_days_full"
+    CROWDED = "campaign_times_taken"
+    HUSHED = "campaign_days_hushed"
+    PAST = "campaign_times_past"
+    FEW = "campaign_too_few"
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All of a campaign's times.
 
     Left out were: `crowded` because nothing was free, `full` because the day has enough of campaigns, `loud` because a
-    village would hear more than it should in that day or week.
+    village would hear more than it should in that day or week, `past` because the moment was over.
     """
 
     plays: tuple[Play, ...]
@@ -60,6 +72,27 @@ class Plan:
     full: tuple[datetime, ...] = ()
     quiet_days: tuple[date, ...] = ()
     loud: tuple[datetime, ...] = ()
+    past: tuple[datetime, ...] = ()
+
+    @property
+    def counted(self) -> bool:
+        """Whether it has any times at all, heard or left out; it has none while days, times or texts are missing."""
+        return bool(self.plays or self.crowded or self.full or self.quiet_days or self.loud or self.past)
+
+    @property
+    def cause(self) -> Cause:
+        """Return what took most of its times away; FEW when nothing did and it has only so many."""
+        counts = {
+            Cause.LOUD: len(self.loud),
+            Cause.FULL: len(self.full),
+            Cause.CROWDED: len(self.crowded),
+            Cause.HUSHED: len(self.quiet_days),
+            Cause.PAST: len(self.past),
+        }
+        most = max(counts, key=lambda cause: counts[cause])
+        if counts[most]:
+            return most
+        return Cause.FEW if self.plays else Cause.PAST
 
     def minutes_a_day(self, lengths_ms: Sequence[int], zone: ZoneInfo) -> Mapping[date, float]:
         """Return how many minutes it adds on each day."""
@@ -124,12 +157,14 @@ class _Laying:
         self._full: list[datetime] = []
         self._hushed: set[date] = set()
         self._loud: list[datetime] = []
+        self._past: list[datetime] = []
         self._on_days = dict(self._taken.budget.on_days)
         self._in_weeks = dict(self._taken.budget.in_weeks)
 
     def lay(self, text: int, wanted: datetime, day: date, length: timedelta, *, gone: bool) -> None:
         if gone:  # it has had its chance, and the day has so much less to give
             self._counts[day] = self._counts.get(day, 0) + 1
+            self._past.append(wanted)
             return
         if day in self._taken.hushed:
             self._hushed.add(day)
@@ -181,6 +216,7 @@ class _Laying:
             full=tuple(self._full),
             quiet_days=tuple(sorted(self._hushed)),
             loud=tuple(self._loud),
+            past=tuple(self._past),
         )
 
 

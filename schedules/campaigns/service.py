@@ -32,7 +32,7 @@ from hub.regions.tree import common
 from schedules.campaigns import booking
 from schedules.campaigns.drafting import CampaignDraft, as_draft, content_hash
 from schedules.campaigns.models import Campaign, CampaignState, CampaignText, step
-from schedules.campaigns.outlook import Desk, outlook, require_worth
+from schedules.campaigns.outlook import Desk, outlook, shortfall
 from schedules.campaigns.plan import texting_days
 
 
@@ -93,7 +93,8 @@ def submit(
         _take(text, spoken[text.id])
     campaign.state = step(campaign.state, CampaignState.SUBMITTED)
     foreseen = outlook(session, campaign, desk, now)
-    require_worth(campaign.target, foreseen, desk)
+    if short := shortfall(as_draft(campaign), foreseen, desk.rules):
+        raise short
     campaign.written_by, campaign.written_by_name = actor.id or campaign.written_by, actor.name
     campaign.submitted_by, campaign.submitted_by_name = actor.id, actor.name
     campaign.submitted_at = campaign.changed_at = now
@@ -179,7 +180,7 @@ def resume(session: Session, actor: Actor, campaign_id: UUID, *, desk: Desk, now
     campaign.state = step(campaign.state, CampaignState.RUNNING)
     campaign.changed_at = now
     if not _book(session, campaign, desk, now):
-        raise WrongState("campaign_nothing_left")
+        raise WrongState("campaign_nothing_to_go_on")
     _note(session, actor, "campaign.resume", campaign, now)
     return campaign
 

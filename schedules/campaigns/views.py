@@ -26,7 +26,7 @@ from hub.web.work import actor, now, reading, work
 from schedules.campaigns import forms, handing_in, listing, service
 from schedules.campaigns.drafting import as_draft
 from schedules.campaigns.forms import Typed
-from schedules.campaigns.listing import Tab
+from schedules.campaigns.listing import Outlook, Tab
 from schedules.campaigns.models import Campaign, CampaignState
 from schedules.campaigns.outlook import Desk
 
@@ -215,20 +215,20 @@ def _take(typed: Typed, campaign: Campaign | None) -> ResponseReturnValue:
         return _form(forms.with_ready(typed, wanted.removeprefix("add:")), campaign)
     if wanted == "count":
         return _form(typed, campaign, errors=mistakes_of(typed))
+    kept = campaign
     try:
         typed.raise_mistakes()
         if wanted == "submit":
-            kept = handing_in.keep_and_hand_in(
-                runtime(), actor(), campaign.id if campaign else None, typed.draft, desk=desk(), now=now()
-            )
-        else:
-            with work() as session:
-                kept = handing_in.keep(session, actor(), campaign.id if campaign else None, typed.draft, now=now())
+            handing_in.require_complete(runtime(), typed.draft, desk=desk(), now=now())
+        with work() as session:
+            kept = handing_in.keep(session, actor(), campaign.id if campaign else None, typed.draft, now=now())
+        if wanted == "submit":
+            handing_in.hand_in(runtime(), actor(), kept.id, desk=desk(), now=now())
     except SpeechFailed as failure:
-        return _form(typed, campaign, errors={"": why(failure)}, status=503)
+        return _form(typed, kept, errors={"": why(failure)}, status=503)
     except (BadInput, NotFound, WrongState) as error:
         found = mistakes(error) if isinstance(error, BadInput) else {"": explain(error, language())}
-        return _form(typed, campaign, errors=found, status=error.status)
+        return _form(typed, kept, errors=found, status=error.status)
     flash(gettext("交上去了，别人通过了就开始播。") if wanted == "submit" else gettext("存好了。"), "ok")
     return redirect(url_for("campaigns.detail", campaign_id=kept.id))
 
@@ -250,6 +250,7 @@ def _form(
         campaign=campaign,
         offered=offered,
         outlook=outlook,
+        short=_short(outlook),
         shelves=shelf.shelves(),
         errors=errors or {},
     ), status
@@ -258,7 +259,14 @@ def _form(
 def _detail(campaign_id: UUID, *, refused: str = "", status: int = 200) -> ResponseReturnValue:
     with reading() as session:
         page = listing.detail(session, actor(), campaign_id, runtime().get(Studio), desk=desk(), now=now())
-    return render_template(f"{PAGES}/detail.html", page=page, refused=refused, zone=runtime().zone), status
+    return render_template(
+        f"{PAGES}/detail.html", page=page, short=_short(page.outlook), refused=refused, zone=runtime().zone
+    ), status
+
+
+def _short(outlook: Outlook | None) -> str:
+    """Return in words why it would be heard less often than wanted, and what to do; '' when it would not."""
+    return explain(outlook.short, language()) if outlook is not None and outlook.short else ""
 
 
 def _do(campaign_id: UUID, verb: str, said: str) -> ResponseReturnValue:

@@ -203,6 +203,54 @@ def test_who_turns_out_to_have_heard_it_after_all_is_told_then_and_once(
     assert ending.reach_late_hearers(runtime.sessions, rules=rules, now=clock()) == 0
 
 
+def test_nobody_is_told_twice_while_it_is_not_written_down_yet_who_was_told(
+    runtime: Runtime, clock: SetClock, sign_in: SignIn, address: str
+) -> None:
+    for speaker in (B1, B2, H1, H2):
+        say(runtime, speaker, PlayState.FINISHED, started=True)
+    sign_in("duty").post(f"{address}/take-back")
+    rules = runtime.get(Rules)
+    assert ending.reach_late_hearers(runtime.sessions, rules=rules, now=clock()) == 0
+    listing.write_all(runtime.sessions, now=clock())
+    assert ending.reach_late_hearers(runtime.sessions, rules=rules, now=clock()) == 0
+    assert told(runtime) == {B1, B2, H1, H2}
+    with runtime.sessions.read() as session:
+        assert session.scalar(select(func.count()).select_from(Broadcast)) == 2
+
+
+def test_stopping_a_correction_stops_it_for_late_hearers_too_and_no_further_one_is_told(
+    runtime: Runtime, clock: SetClock, sign_in: SignIn, address: str
+) -> None:
+    say(runtime, B1, PlayState.FINISHED, started=True)
+    for speaker in (B2, H1, H2):
+        say(runtime, speaker, PlayState.EXPIRED)
+    duty = sign_in("duty")
+    correction = take_back(runtime, clock, duty, address)
+    rules = runtime.get(Rules)
+    _turned_out_to_have_heard_it(runtime, B2, clock)
+    assert ending.reach_late_hearers(runtime.sessions, rules=rules, now=clock()) == 1
+    listing.write_all(runtime.sessions, now=clock())
+    with runtime.sessions.begin() as session:  # it is over for all but the late one: that can still be stopped
+        alert = session.scalars(select(Alert).where(Alert.act == Act.CORRECTION)).one()
+        session.get_one(Broadcast, alert.broadcast_id).state = BroadcastState.DONE
+    with_a_stop = duty.get(correction).text
+    assert f'action="{correction}/stop"' in with_a_stop
+    assert correction in duty.get("/emergency").text, "the desk shows what is on air"
+    duty.post(f"{correction}/stop")
+    _turned_out_to_have_heard_it(runtime, H1, clock)
+    assert ending.reach_late_hearers(runtime.sessions, rules=rules, now=clock()) == 0
+    assert told(runtime) == {B1, B2}
+    with runtime.sessions.read() as session:
+        assert BroadcastState.GOING not in set(session.scalars(select(Broadcast.state)))
+    assert f'action="{correction}/stop"' not in duty.get(correction).text
+
+
+def _turned_out_to_have_heard_it(runtime: Runtime, speaker: str, clock: SetClock) -> None:
+    with runtime.sessions.begin() as session:
+        first = session.scalars(select(Alert).where(Alert.act == Act.ALERT)).one()
+        session.get_one(SpeakerDelivery, (first.broadcast_id, speaker)).started_at = clock()
+
+
 def test_nothing_is_taken_back_that_never_went_out(runtime: Runtime, clock: SetClock, sign_in: SignIn) -> None:
     duty = sign_in("duty")
     address = duty.post("/emergency", data=FORM).location

@@ -6,6 +6,7 @@ import time
 import pytest
 from brokerlab import free_port
 from livehub import until
+from sqlalchemy.exc import OperationalError
 
 from hub.core import celery_engine
 from hub.core.background import Loop
@@ -93,3 +94,16 @@ def test_without_celery_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(celery_engine, "Celery", None)
     with pytest.raises(NoCelery, match="pip install"):
         CeleryEngine("amqp://nowhere//", ticks=False)
+
+
+def test_a_database_that_is_away_is_asked_again_soon(caplog: pytest.LogCaptureFixture) -> None:
+    """A fault of ours rests longer and longer; what may pass does not, and says where only once."""
+
+    def away() -> float:
+        raise OperationalError("SELECT", {}, Exception("connection refused"))
+
+    loop, faulty = Loop("texts", away), Loop("faulty", lambda: 1 / 0)
+    rests = [loop.once() for _ in range(8)]
+    assert max(rests) == 2.0
+    assert [bool(record.exc_info) for record in caplog.records] == [True, *[False] * 7]
+    assert max(faulty.once() for _ in range(8)) == 30.0

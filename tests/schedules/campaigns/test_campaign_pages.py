@@ -76,6 +76,20 @@ def test_a_refused_form_comes_back_as_it_was_typed(runtime: Runtime, sign_in: Si
     assert 'id="e-times"' in answer.text
 
 
+def test_what_cannot_be_handed_in_is_kept_once_and_the_page_says_what_to_change(
+    runtime: Runtime, sign_in: SignIn
+) -> None:
+    clerk = sign_in("clerk")
+    answer = clerk.post("/campaigns", data=FORM | {"target": "30", "do": "submit"})
+    assert answer.status_code == 422
+    assert "只排得进 8 遍，少于目标 30 遍" in said(answer.text)
+    (draft,) = kept(runtime)
+    where = f"/campaigns/{draft.id}/edit"
+    assert f'action="{where}"' in answer.text
+    assert clerk.post(where, data=FORM | {"do": "submit"}).status_code == 302
+    assert [one.state for one in kept(runtime)] == [CampaignState.SUBMITTED]
+
+
 def test_a_ready_text_is_added_with_what_has_to_be_checked(sign_in: SignIn) -> None:
     page = sign_in("clerk").post("/campaigns", data=FORM | {"do": "add:fireworks"}).text
     assert "放烟花要守规矩" in page

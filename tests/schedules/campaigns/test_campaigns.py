@@ -19,7 +19,7 @@ from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.sms.models import SmsRun
 from hub.core.actor import SYSTEM
-from hub.core.errors import HubError, NotAllowed, NotFound, Problems, WrongState
+from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, Problems, WrongState
 from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
 from schedules import timetable
@@ -29,7 +29,8 @@ from schedules.campaigns.models import Campaign, CampaignState, CampaignText
 from schedules.campaigns.outlook import foresee
 from schedules.campaigns.turns import CampaignTurns
 from schedules.firing import Firing
-from schedules.models import Occurrence, OccurrenceState, Slot, SlotKind
+from schedules.models import CalendarDay, DayKind, Occurrence, OccurrenceState, Slot, SlotKind
+from schedules.sheets.drafting import SlotDraft
 from schedules.sources import Nothing, Piece
 
 TUESDAY = datetime(2026, 11, 24, 3, 50, tzinfo=UTC)
@@ -217,6 +218,35 @@ def test_a_target_that_cannot_be_met_and_too_much_noise_are_refused(office: Offi
     office.runtime.provide(type(rules), rules)
     with pytest.raises(HubError, match="campaign_over_budget"):
         office.hand_in(campaign_id)
+
+
+def refused(office: Office, campaign_id: UUID) -> BadInput:
+    with pytest.raises(BadInput) as found:
+        office.hand_in(campaign_id)
+    return found.value
+
+
+def test_what_takes_its_times_away_is_named_at_the_field_that_mends_it(office: Office, runtime: Runtime) -> None:
+    """Days full of other campaigns, times taken by a silence, quiet days, days that are nearly over."""
+    office.run(times=("09:00", "10:00"), target=8)
+    second = office.write(title="另一个", times=("16:00",), target=4)
+    full = refused(office, second)
+    assert (full.code, full.field) == ("campaign_days_full", "most_a_day")
+    assert full.params["most"] == 2
+    assert full.params["plays"] == 0
+    desk = Desk(runtime)
+    desk.run(SlotDraft("午休", SlotKind.SILENCE, "15:30", minutes=90))
+    taken = refused(office, office.write(title="又一个", times=("16:00",), most_a_day=3, target=4))
+    assert (taken.code, taken.field) == ("campaign_times_taken", "times")
+    clear = {"times": ("08:00",), "most_a_day": 4, "target": 4}
+    with runtime.sessions.begin() as session:
+        for day in (24, 25, 26):
+            session.add(CalendarDay(day=date(2026, 11, day), kind=DayKind.QUIET, name="考试"))
+    hushed = refused(office, office.write(title="考试前", **clear))
+    assert (hushed.code, hushed.field, hushed.params["plays"]) == ("campaign_days_hushed", "last_day", 1)
+    office.air.clock.now = datetime(2026, 11, 27, 1, tzinfo=UTC)
+    past = refused(office, office.write(title="过了", **clear))
+    assert (past.code, past.field) == ("campaign_times_past", "last_day")
 
 
 def test_what_the_villages_hear_already_counts_before_it_is_saved_and_again_when_it_is_due(

@@ -1,0 +1,36 @@
+"""The broadcasts of one alert: its first, and further ones to loudspeakers that turn out to be meant later."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.delivery.models import Broadcast, BroadcastState
+
+_PREFIX: Final = "alert:"
+
+
+def source_of(alert_id: UUID, part: int = 0) -> str:
+    """Return what a broadcast names as its origin; part 0 is the first."""
+    return f"{_PREFIX}{alert_id}:{part}" if part else f"{_PREFIX}{alert_id}"
+
+
+def of(session: Session, alert_id: UUID) -> Sequence[Broadcast]:
+    """Return every broadcast of an alert, the first first."""
+    query = select(Broadcast).where(Broadcast.source.startswith(source_of(alert_id)))
+    return session.scalars(query.order_by(Broadcast.released_at, Broadcast.id)).all()
+
+
+def going(session: Session, alert_id: UUID) -> list[Broadcast]:
+    """Return those of an alert that are on air."""
+    return [each for each in of(session, alert_id) if each.state is BroadcastState.GOING]
+
+
+def on_air(session: Session) -> set[UUID]:
+    """Return the alerts of which any broadcast is on air, wherever they are."""
+    query = select(Broadcast.source).where(
+        Broadcast.state == BroadcastState.GOING, Broadcast.source.startswith(_PREFIX)
+    )
+    return {UUID(source.removeprefix(_PREFIX).partition(":")[0]) for source in session.scalars(query)}
