@@ -78,7 +78,7 @@ def test_the_village_first_then_what_lies_above_until_somebody_takes_it_on(on_ca
 def test_everybody_above_is_tried_once_and_no_stranger_ever(on_call: Lab) -> None:
     lab = on_call
     writes(lab)
-    told = []
+    told: list[str] = []
     for _ in range(MOST_WOKEN + 3):
         told += woken(lab)
         lab.clock.pass_(minutes=2)
