@@ -21,7 +21,7 @@ USER: Final = "postgres"
 
 @contextmanager
 def running_database(kind: str, folder: Path) -> Iterator[str]:
-    """Yield the URL of an empty database; `kind` is sqlite or postgresql."""
+    """Yield the URL of a database in a folder, empty unless it was used before; `kind` is sqlite or postgresql."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'bench.db'}"
         return
@@ -33,7 +33,7 @@ def running_database(kind: str, folder: Path) -> Iterator[str]:
 def _postgres(folder: Path) -> Iterator[str]:
     """As installed, with every commit on disk."""
     programs = _programs()
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     user = None
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
         user = USER
@@ -42,7 +42,8 @@ def _postgres(folder: Path) -> Iterator[str]:
     folder.chmod(0o700)
     data, port = folder / "data", _free_port()
     make: list[str | Path] = [programs / "initdb", "-D", data, "-U", USER, "--auth=trust", "-E", "UTF8"]
-    subprocess.run(make, check=True, user=user, cwd=folder, capture_output=True)
+    if not data.exists():
+        subprocess.run(make, check=True, user=user, cwd=folder, capture_output=True)
     options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(

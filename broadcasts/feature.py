@@ -61,6 +61,7 @@ from broadcasts.village_pages.limits import VillageFormsPerMinute, VillagePagesP
 from broadcasts.voices.choices import Choices
 from broadcasts.voices.commands import voices
 from broadcasts.voices.fetching import Fetching
+from broadcasts.voices.service import count_chosen
 from hub.core.background import Background
 from hub.core.bell import Bell
 from hub.core.celery_engine import CeleryEngine
@@ -71,6 +72,7 @@ from hub.core.lanes import Engine, WorkSettings
 from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
 from hub.core.turns import Turns
+from hub.first_run.steps import FirstSteps, Step
 from hub.residents.erasing import Erasure
 from hub.residents.import_jobs import ImportWork
 from hub.residents.phones import PhoneSafe
@@ -125,6 +127,7 @@ def provide(runtime: Runtime) -> None:
     station.on_beats(arrivals.note_beats)
     Intake(runtime.sessions, station, runtime.clock).plug_in(station)
     attach(runtime, station)
+    runtime.get(FirstSteps).add(Step("voice", 50, "voices.every", count_chosen))
     runtime.provide(QuietTimes, QuietTimes(lambda now: _free_at(rules, now)))
     runtime.provide(
         LiveDesk,

@@ -39,7 +39,11 @@ from hub.duty import roster_api
 from hub.duty import shift_views as shift_pages
 from hub.duty import views as duty_pages
 from hub.duty.shift import ShiftSources
+from hub.first_run import counting as first_counts
+from hub.first_run import views as first_pages
+from hub.first_run.steps import FirstSteps
 from hub.regions import api as region_api
+from hub.regions import import_views as region_lists
 from hub.regions import service as regions
 from hub.regions import views as region_pages
 from hub.regions.facts import LoudspeakerCounts
@@ -80,6 +84,7 @@ ROOMS = (
     staff_views,
     delegation_views,
     region_pages,
+    region_lists,
     resident_pages,
     duty_pages,
     shift_pages,
@@ -90,6 +95,7 @@ ROOMS = (
     audit_pages,
     watching_pages,
     webhook_pages,
+    first_pages,
 )
 VERBS = (
     account_api.open_bp,
@@ -149,6 +155,7 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(Turns, Turns(runtime.sessions.engine, duties.turns, shared=not duties.whole))
     runtime.provide(ShiftSources, ShiftSources())
     runtime.provide(SecretSafe, SecretSafe(runtime.secrets))
+    first_counts.add_steps(runtime.provide(FirstSteps, FirstSteps()))
     for feature in features:
         feature.provide(runtime)
 
@@ -188,6 +195,7 @@ def build_pages(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
     watching_pages.observe(app, runtime)
     errors.install(app)
     shell.install(app)
+    first_pages.install(app)
     api.install(app)
     app.register_blueprint(openapi.bp)
     for verbs in VERBS:

@@ -24,6 +24,7 @@ from hub.web.i18n import language
 from hub.web.menu import Entry as MenuEntry
 from hub.web.menu import Menu, lazy_gettext
 from hub.web.spreadsheets import CSV
+from hub.web.uploads import sent_file
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, work
 
@@ -169,7 +170,7 @@ def export() -> ResponseReturnValue:
 def import_file() -> ResponseReturnValue:
     """Take a file in, if every row of it is right."""
     try:
-        plan = importing.read(_sent_file())
+        plan = importing.read(sent_file(request.files))
         if plan.problems:
             return _page(Typed(), rows=plan.problems), 422
         with work() as session:
@@ -181,14 +182,6 @@ def import_file() -> ResponseReturnValue:
 
 def _typed() -> Typed:
     return Typed(*(request.form.get(name, "")[:200].strip() for name in ("word", "said", "note")))
-
-
-def _sent_file() -> bytes:
-    sent = request.files.get("file")
-    data = sent.stream.read() if sent else b""
-    if not data:
-        raise BadInput("import_no_file", field="file")
-    return data
 
 
 def _checked(typed: Typed) -> dict[str, object]:

@@ -10,7 +10,7 @@ from flask_babel import gettext, lazy_gettext
 from broadcasts.delivery.rules import Rules
 from broadcasts.hearing import tallies
 from broadcasts.hearing.tallies import Spell
-from broadcasts.reports import approving, gaps, ledger, service, sheets
+from broadcasts.reports import approving, gaps, ledger, service, sheets, trends
 from broadcasts.reports.counted import Window
 from broadcasts.reports.forms import SHARES, period_of, place_of, rules_from
 from broadcasts.reports.periods import Period
@@ -51,6 +51,15 @@ def coverage() -> ResponseReturnValue:
     with reading() as session:
         heard = tallies.by_place(session, found.place.path, Spell(start, end))
         reached = gaps.coverage(session, actor(), found.place.code)
+        lines = trends.trends(
+            session,
+            actor(),
+            found.place.code,
+            given["period"],
+            zone=runtime().zone,
+            quiet=runtime().get(Rules).quiet,
+            now=now(),
+        )
     settles = actor().may_somewhere(Permission.EDIT_ACCOUNTS)
     return render_template(
         "broadcasts/reports/report.html",
@@ -60,6 +69,7 @@ def coverage() -> ResponseReturnValue:
         may_settle=settles,
         clear=[(line, tallies.below_place(heard, line.path)) for line in [*found.lines, found.place]],
         reached=reached,
+        trends=lines,
         **given,
     )
 

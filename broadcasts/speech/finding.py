@@ -2,11 +2,11 @@
 
 import sys
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from broadcasts.settings import SpeechSettings
 from broadcasts.speech.engine import N_, SpeechEngine, SpeechFailed
+from hub.core.plugins import offered
 
 ENTRY_POINTS = "cunxiang.speech_engines"
 
@@ -30,7 +30,7 @@ def context_of(settings: SpeechSettings) -> EngineContext:
 
 
 def installed_engines() -> tuple[str, ...]:
-    return tuple(sorted({entry.name for entry in entry_points(group=ENTRY_POINTS)}))
+    return tuple(sorted({entry.name for entry in offered(ENTRY_POINTS)}))
 
 
 def load_engine(name: str, context: EngineContext) -> SpeechEngine:
@@ -38,7 +38,7 @@ def load_engine(name: str, context: EngineContext) -> SpeechEngine:
 
     The entry point names a callable that takes the context and makes the engine; it neither speaks nor waits.
     """
-    found = tuple(entry_points(group=ENTRY_POINTS, name=name))
+    found = tuple(offered(ENTRY_POINTS).select(name=name))
     if not found:
         listed = "、".join(installed_engines()) or "—"
         raise UnknownEngine(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.speech.engine import FASTEST, LOUDEST_DB, QUIETEST_DB, SLOWEST, EngineInfo, Language, VoiceSpec
@@ -33,6 +33,11 @@ class Wish:
 def all_chosen(session: Session) -> dict[Language, VoiceSpec]:
     """Return what was chosen, by language."""
     return {each.language: as_spec(each) for each in session.scalars(select(VoiceChoice))}
+
+
+def count_chosen(session: Session, actor: Actor) -> int:
+    """Return for how many languages a voice was chosen, for the first run."""
+    return session.scalar(select(func.count()).select_from(VoiceChoice)) or 0
 
 
 def as_spec(choice: VoiceChoice) -> VoiceSpec:

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from hub.accounts import passkeys, passwords, role_book, second, sessions, signing_in, throttle
@@ -63,6 +63,11 @@ def create_account(
     roles = _shown(account)
     log.record(session, actor, "account.create", f"account:{login}", wanted[0][1], now, name=account.name, roles=roles)
     return account
+
+
+def any_account(session: Session) -> bool:
+    """Return whether anybody has an account yet."""
+    return bool(session.scalar(select(exists().where(Account.id.is_not(None)))))
 
 
 def _all_of(checks: Iterable[Callable[[], None]]) -> None:

@@ -30,7 +30,11 @@ def add_to_menu(runtime: Runtime) -> None:
 @bp.get("/sign-in")
 @never_held
 def sign_in() -> ResponseReturnValue:
-    """Show the sign-in page; a demo shows its accounts."""
+    """Show the sign-in page; a demo shows its accounts, and a hub that nobody uses yet asks who comes first."""
+    with reading() as session:
+        first = not service.any_account(session)
+    if first:
+        return redirect(url_for("first_run.begin"))
     return sign_in_page("", request.args.get("next", ""))
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from hub.audit.models import AuditEntry
 from hub.web.words import TEMPLATES
 
-HIDDEN = frozenset({"before", "after", "content", "source"})
+HIDDEN = frozenset({"before", "after", "content", "source", "audio"})
 """Details that are shown as a change, or are made for programs."""
 PATHS = frozenset({"moved_from", "moved_to"})
 """Details that hold a region path."""

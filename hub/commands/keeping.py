@@ -11,6 +11,9 @@ from hub.core.actor import SYSTEM
 from hub.core.clock import utc_now
 from hub.core.config import HUB_SECTIONS, Section
 from hub.core.db import Base, Sessions, make_engine
+from hub.core.errors import WrongState
+from hub.core.typed import shown
+from hub.first_run import opening
 from hub.regions.tree import path_of
 
 
@@ -112,6 +115,18 @@ def user_add(frame: Frame, login: str, name: str, role: str, region: str, passwo
             session, SYSTEM, login=login, name=name, password=password, grants=grants, now=utc_now()
         )
     click.echo(f"Account {login} can sign in now.")
+
+
+@user.command("first-code")
+@pass_frame
+@guarded
+def user_first_code(frame: Frame) -> None:
+    """Print the code by which the first person opens a new hub in the browser."""
+    runtime = frame.runtime()
+    with runtime.sessions.read() as session:
+        if not opening.is_untouched(session):
+            raise WrongState("first_run_over")
+    click.echo(shown(opening.first_code(runtime.secrets)))
 
 
 @user.command("list")

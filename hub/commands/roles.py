@@ -8,6 +8,7 @@ from sqlalchemy import make_url
 
 from hub.app import RefusedToStart, build_pages, open_runtime, provide
 from hub.commands.frame import Frame, guarded, pass_frame
+from hub.commands.serving import welcome
 from hub.core.config import Config, HubSettings
 from hub.core.lanes import WorkSettings
 from hub.core.logs import configure
@@ -81,6 +82,8 @@ def _run(frame: Frame, duties: Duties, json_lines: bool, port: int | None = None
     pages = build_pages(runtime, frame.features) if duties.has(Role.WEB) else None
     server = Server(pages, runtime, frame.features)
     server.close_on_signals()
+    if pages is not None:
+        welcome(runtime)
     log.info("process ready", extra={"role": duties.name, "port": server.port})
     server.serve()
     sys.exit(server.status)

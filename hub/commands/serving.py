@@ -3,6 +3,7 @@
 import logging
 import shutil
 import socket
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,8 +16,10 @@ from hub.core.clock import utc_now
 from hub.core.feature import Feature
 from hub.core.logs import configure
 from hub.core.runtime import Runtime
+from hub.core.typed import shown
 from hub.demo import seeding
 from hub.demo.simulation import SimulatedSpeakers
+from hub.first_run import opening
 from hub.running import Server
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,25 @@ def run(frame: Frame, port: int | None, json_logs: bool) -> None:
     server = Server(build(runtime, frame.features), runtime, frame.features)
     server.close_on_signals()
     log.info("hub ready", extra={"address": runtime.base_url})
+    welcome(runtime)
     server.serve()
+
+
+def welcome(runtime: Runtime) -> None:
+    """Tell whoever stands at the console of a hub that nobody uses yet how to begin.
+
+    The code is shown on a terminal alone: where the output is kept as a log, the sentence says how to get it.
+    """
+    with runtime.sessions.read() as session:
+        if not opening.is_untouched(session):
+            return
+    click.echo()
+    click.secho(f"  还没有人用过，打开  {runtime.base_url}/first-run/begin  Nobody uses this hub yet.", bold=True)
+    if sys.stdout.isatty():
+        click.secho(f"  开机码  {shown(opening.first_code(runtime.secrets))}  (code of the first run)", bold=True)
+    else:
+        click.echo("  开机码：在这台机器上运行 cunxiang user first-code  (prints the code of the first run)")
+    click.echo()
 
 
 @click.command()

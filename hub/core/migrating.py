@@ -1,5 +1,6 @@
 """Bring a database up to the present models, and prove that models and migrations agree."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def current(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
 def _head() -> str | None:
     return ScriptDirectory(str(SCRIPTS)).get_current_head()
 

@@ -19,6 +19,8 @@ from hub.demo import county
 from hub.demo.outlines import outlines, village_seeds
 from hub.duty import service as duty
 from hub.duty.service import PersonInput
+from hub.first_run.models import FirstStep, Said
+from hub.first_run.steps import WHOLE
 from hub.regions import service as regions
 from hub.regions.models import Region, RegionShape
 from hub.regions.tree import path_of
@@ -47,6 +49,7 @@ def seed(runtime: Runtime, step: Step) -> None:
     with runtime.sessions.begin() as session:
         _regions(session, now, step)
         _accounts(session, now)
+        session.add(FirstStep(key=WHOLE, said=Said.DONE, by_name="", at=now))  # there is nothing left to set up
         _speakers(runtime, session, now, step)
     with runtime.sessions.begin() as session:
         _residents(runtime, session, now, step)

@@ -164,10 +164,20 @@ def _choices(node: Node, above: str, levels: frozenset[Level]) -> list[tuple[str
 
 def next_code(session: Session, code: str) -> str:
     """Return the first free code after the highest one below a region; nothing when no number is left."""
-    head, digits, tail = _ROOM_BELOW[level_of(code)]
     highest = session.scalar(select(func.max(Region.code)).where(Region.parent_code == code))
-    number = int(highest[head : head + digits]) + 1 if highest else 1
-    return f"{code[:head]}{number:0{digits}d}{tail}" if number < 10**digits else ""
+    return following(highest) if highest else _numbered(code, 1)
+
+
+def following(code: str) -> str:
+    """Return the code after one, below the same region; nothing when no number is left."""
+    above = parent_code(code) or ""
+    head, digits, _ = _ROOM_BELOW[level_of(above)]
+    return _numbered(above, int(code[head : head + digits]) + 1)
+
+
+def _numbered(above: str, number: int) -> str:
+    head, digits, tail = _ROOM_BELOW[level_of(above)]
+    return f"{above[:head]}{number:0{digits}d}{tail}" if number < 10**digits else ""
 
 
 def require_known(session: Session, codes: Sequence[str]) -> None:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
 
-from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.datastructures import MultiDict
 
-from hub.core.errors import BadInput
 from hub.residents.models import AwayConsent, Resident
 from hub.residents.service import MAX_PHONES, ResidentInput
 
@@ -101,15 +100,6 @@ class ResidentForm:
 def phone_fields(count: int) -> Sequence[str]:
     """Return the names of the fields for numbers."""
     return ["phone" if i == 0 else f"phone-{i}" for i in range(count)]
-
-
-def sent_file(files: Mapping[str, FileStorage]) -> bytes:
-    """Return the content of the uploaded file; BadInput when none was chosen."""
-    sent = files.get("file")
-    data = sent.stream.read() if sent else b""
-    if not data:
-        raise BadInput("import_no_file", field="file")
-    return data
 
 
 def _id(text: str) -> UUID | None:

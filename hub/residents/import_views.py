@@ -13,7 +13,6 @@ from hub.core.runtime import runtime
 from hub.regions.service import choices
 from hub.regions.tree import Level
 from hub.residents import import_jobs, importing
-from hub.residents.forms import sent_file
 from hub.residents.import_jobs import ImportWork
 from hub.residents.import_models import ImportJob, JobState
 from hub.residents.importing import COLUMNS, MOST_BYTES, MOST_ROWS, NEEDED
@@ -21,7 +20,7 @@ from hub.residents.preview import good_rows, preview
 from hub.web.errors import is_fragment, mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
-from hub.web.uploads import Uploads
+from hub.web.uploads import Uploads, sent_file
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, work
 

@@ -3,15 +3,27 @@
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from hub.core.errors import NotFound
+from werkzeug.datastructures import FileStorage
+
+from hub.core.errors import BadInput, NotFound
 
 LIFE = timedelta(hours=1)
 _TOKEN = re.compile(r"[0-9a-f]{32}")
+
+
+def sent_file(files: Mapping[str, FileStorage]) -> bytes:
+    """Return the content of the uploaded file; BadInput when none was chosen."""
+    sent = files.get("file")
+    data = sent.stream.read() if sent else b""
+    if not data:
+        raise BadInput("import_no_file", field="file")
+    return data
 
 
 class Uploads:

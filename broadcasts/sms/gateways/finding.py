@@ -3,16 +3,16 @@
 import difflib
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import entry_points
 
 from broadcasts.sms.gateways.gateway import GatewayContext, GatewayError, SmsGateway
+from hub.core.plugins import offered
 
 GROUP = "cunxiang.sms_gateways"
 
 
 def names() -> list[str]:
     """Return the names of all installed gateways."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted({point.name for point in offered(GROUP)})
 
 
 def find_gateways(context: GatewayContext, token_of: Callable[[str], str]) -> dict[str, SmsGateway]:
@@ -23,7 +23,7 @@ def find_gateways(context: GatewayContext, token_of: Callable[[str], str]) -> di
 
 def open_named(wanted: str, context: GatewayContext) -> SmsGateway:
     """Open one gateway. GatewayError when there is none of that name, or its settings do not do."""
-    found = [point for point in entry_points(group=GROUP) if point.name == wanted]
+    found = [point for point in offered(GROUP) if point.name == wanted]
     if not found:
         close = difflib.get_close_matches(wanted, names(), n=1)
         hint = f" Did you mean '{close[0]}'?" if close else f" Installed: {', '.join(names()) or 'none'}."

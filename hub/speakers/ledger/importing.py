@@ -1,7 +1,7 @@
 """Read a ledger from CSV or Excel, find every mistake in it at its place, and write nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -10,7 +10,8 @@ from hub.regions.lookup import Place as Region
 from hub.regions.lookup import Places
 from hub.speakers.care import setup
 from hub.speakers.care.setup import Place
-from hub.web.spreadsheets import ERROR_COLUMN, bad_file, plain_heading, read_table, write_csv
+from hub.web.marking import CellProblem, Marked
+from hub.web.spreadsheets import bad_file, plain_heading, read_table
 
 MOST_NEW: Final = 300
 """So many claim codes are made in one go: each is a label that somebody has to print and carry."""
@@ -78,16 +79,6 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class CellProblem:
-    """One mistake. `row` counts as the spreadsheet does; `code` names the sentence that explains it."""
-
-    row: int
-    column: str
-    code: str
-    params: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class LedgerRow:
     """One loudspeaker of the file: a known one with what is to be changed, or (no id) a new one for a village."""
 
@@ -98,19 +89,11 @@ class LedgerRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerPlan:
+class LedgerPlan(Marked):
     """What a file holds. Only `good` rows would be written; `cells` keeps the wrong ones for the error file."""
 
-    header: tuple[str, ...]
     good: tuple[LedgerRow, ...]
     same: int
-    problems: tuple[CellProblem, ...]
-    cells: Mapping[int, tuple[str, ...]] = field(repr=False)
-
-    @property
-    def faulty_rows(self) -> int:
-        """How many rows of the file would be skipped."""
-        return len({problem.row for problem in self.problems})
 
     @property
     def new(self) -> int:
@@ -134,7 +117,7 @@ def read(data: bytes, ground: Ground) -> LedgerPlan:
             reader.read(number, {column: row[i] if i < len(row) else "" for column, i in columns.items()}, row)
     if not (reader.good or reader.problems or reader.same):
         raise bad_file("import_empty")
-    plan = LedgerPlan(tuple(header), tuple(reader.good), reader.same, tuple(reader.problems), reader.cells)
+    plan = LedgerPlan(tuple(header), tuple(reader.problems), reader.cells, tuple(reader.good), reader.same)
     if plan.new > MOST_NEW:
         raise bad_file("ledger_too_many_new", most=MOST_NEW, count=plan.new)
     return plan
@@ -148,19 +131,6 @@ def columns_of(header: Sequence[str]) -> dict[str, int]:
         if column and column not in found:
             found[column] = i
     return found
-
-
-def error_file(plan: LedgerPlan, explain: Callable[[CellProblem], str]) -> bytes:
-    """Return the wrong rows with one more column that says why, to be corrected and read again."""
-    reasons: dict[int, list[str]] = {}
-    for problem in plan.problems:
-        reasons.setdefault(problem.row, []).append(explain(problem))
-    keep = [i for i, name in enumerate(plan.header) if name != ERROR_COLUMN]
-    rows = [
-        [*((row[i] if i < len(row) else "") for i in keep), "；".join(reasons[number])]
-        for number, row in plan.cells.items()
-    ]
-    return write_csv([*(plan.header[i] for i in keep), ERROR_COLUMN], rows)
 
 
 def _find_header(table: list[list[str]]) -> tuple[int, list[str]]:

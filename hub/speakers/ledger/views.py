@@ -15,13 +15,15 @@ from hub.speakers import listing
 from hub.speakers.joining import desk
 from hub.speakers.joining.labels import print_labels
 from hub.speakers.ledger import export, importing, intake
-from hub.speakers.ledger.importing import CellProblem, LedgerPlan
+from hub.speakers.ledger.importing import LedgerPlan
 from hub.speakers.ledger.preview import preview
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
+from hub.web.marking import CellProblem
+from hub.web.marking import error_file as error_csv
 from hub.web.spreadsheets import CSV, MAX_ROWS, XLSX, write_csv, write_xlsx
-from hub.web.uploads import Uploads
+from hub.web.uploads import Uploads, sent_file
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, work
 
@@ -62,7 +64,7 @@ def empty(kind: str) -> ResponseReturnValue:
 def upload() -> ResponseReturnValue:
     """Read a file and show what is in it; nothing is written yet."""
     try:
-        data = _sent_file()
+        data = sent_file(request.files)
         _read(data)
     except BadInput as error:
         return _desk_page(mistakes(error)), 422
@@ -97,7 +99,7 @@ def import_file(token: str) -> ResponseReturnValue:
     _uploads().drop(_owner(), token)
     rest = ""
     if plan.problems:
-        rest = _uploads().keep(_owner(), importing.error_file(plan, _explain), now=now())
+        rest = _uploads().keep(_owner(), error_csv(plan, _explain), now=now())
     labels = print_labels(done.labels, runtime().settings.public_url or request.host_url, now())
     return render_template("hub/ledger/imported.html", done=done, labels=labels, places=places, token=rest)
 
@@ -106,15 +108,7 @@ def import_file(token: str) -> ResponseReturnValue:
 @permission_required(Permission.EDIT_SPEAKERS)
 def error_file(token: str) -> ResponseReturnValue:
     """Hand out the wrong rows with a column that says why."""
-    return _download(importing.error_file(_kept(token), _explain), "import-errors.csv", CSV)
-
-
-def _sent_file() -> bytes:
-    sent = request.files.get("file")
-    data = sent.stream.read() if sent else b""
-    if not data:
-        raise BadInput("import_no_file", field="file")
-    return data
+    return _download(error_csv(_kept(token), _explain), "import-errors.csv", CSV)
 
 
 def _desk_page(errors: dict[str, str]) -> str:
