@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from broadcasts.sms import direct
+from broadcasts.sms import direct, inbox
 from broadcasts.sms.models import InboundStep, SmsInbound, SmsRun
 from broadcasts.sms.purposes import StepKind
 from broadcasts.sms.settings import SmsSettings
@@ -119,7 +119,7 @@ def _text(session: Session, found: SmsInbound, place: str) -> str:
     name = session.scalar(select(Resident.name).where(Resident.id == found.resident_id)) if found.resident_id else None
     codes = codes_in(found.region_path)[2:] or [place]
     known = regions.names(session, set(codes))
-    said = found.text.replace("【", "[").replace("】", "]")
+    said = inbox.said(session, [found])[found.id].replace("【", "[").replace("】", "]")
     return words().woken.format(
         place="".join(known.get(code, "") for code in codes),
         name=name or "",

@@ -115,7 +115,8 @@ def pass_on(session: Session, actor: Actor, inbound_id: UUID, *, settings: SmsSe
     if not people:
         raise BadInput("sms_no_cadres", field="pass_on", tag=CADRES)
     name = session.scalar(select(Resident.name).where(Resident.id == found.resident_id)) if found.resident_id else None
-    text = words().pass_on.format(name=name or "", masked=found.masked, text=found.text[:200], by=actor.name)
+    said = inbox.said(session, [found])[found.id]
+    text = words().pass_on.format(name=name or "", masked=found.masked, text=said[:200], by=actor.name)
     outbox.plan_run(
         session,
         broadcast_id=uuid7(),

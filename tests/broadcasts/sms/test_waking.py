@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-from smslab import COUNTY, EAST, NOON, PINE, WEST, Lab, lab_actor, lab_safe, lab_settings, mobile, somebody
+from smslab import COUNTY, EAST, NOON, PINE, WEST, Lab, lab_actor, lab_run, lab_safe, lab_settings, mobile, somebody
 
-from broadcasts.sms import inbound, inbox
+from broadcasts.sms import inbound, inbox, records
 from broadcasts.sms.models import SmsInbound
 from broadcasts.sms.purposes import StepKind
 from broadcasts.sms.reports import Inbound
@@ -125,3 +125,17 @@ def test_two_processes_wake_one_person(on_call: Lab) -> None:
         Waking(lab.sessions, lab_settings(), clock=lab.clock).step()
     lab.work(Lane.EMERGENCY)
     assert lab.gateway.numbers == [VILLAGE]
+
+
+def test_a_bare_number_is_read_with_the_answer_it_stands_for(on_call: Lab) -> None:
+    lab = on_call
+    with lab.sessions.begin() as session:
+        lab_run(session, text="今晚有大雨。已转移的回1，走不了的回2。", regions=(PINE,))
+    lab.work()
+    lab.clock.pass_(seconds=5)
+    writes(lab, "2")
+    assert woken(lab) == [VILLAGE]
+    assert "来短信：2（走不了）。" in lab.gateway.calls[-1].text
+    with lab.sessions.read() as session:
+        (shown,) = records.letters(session, [letter(lab)])
+    assert shown.said == "2（走不了）"
