@@ -296,7 +296,14 @@ def test_pages_ledger_and_sheets_show_the_same_counts(sign_in: SignIn, runtime: 
     client = sign_in("clerk")
     page = client.get(f"/coverage?{asked}").text
     assert f"{north.values[Metric.PLAYED] * 100:.1f}%" in page  # type: ignore[operator]
-    assert client.get(f"/coverage/ledger?{asked}").text.count("/broadcasts/") >= 30
+    assert north.figures.minutes is not None
+    assert f"{round(north.figures.minutes, 1)} 分钟" in page, "how long a loudspeaker sounded on average"
+    assert page.count('<a class="card stat" href="/coverage/ledger?') == 5, (
+        "figures lead to what they were counted from"
+    )
+    ledger = client.get(f"/coverage/ledger?{asked}").text
+    assert ledger.count("/broadcasts/") >= 30
+    assert "一共响了" in ledger
     sheet = load_workbook(BytesIO(client.get(f"/coverage/ledger.xlsx?{asked}").data)).worksheets[0]
     rows = list(sheet.iter_rows(values_only=True))
     columns = {str(name): number for number, name in enumerate(rows[0])}
@@ -322,6 +329,15 @@ def test_villages_nobody_reaches_are_named(sign_in: SignIn, runtime: Runtime) ->
     assert "2 只全不在线" in page
     assert "1 人，全村 1 人" in page
     assert "渡村" not in page
+    clerk = sign_in("clerk")
+    named = clerk.get(f"/residents?region={BRIDGE}&mobile=none").text
+    assert "禾" in named
+    file = clerk.post("/residents/export", data={"region": BRIDGE, "mobile": "none", "reason": "补手机号码"})
+    assert [line.split(",")[0] for line in file.text.splitlines()[1:]] == ["禾"]
+    assert f'/residents?region={BRIDGE}&amp;mobile=none"' in page
+    assert "mobile=none" not in sign_in("viewer").get("/coverage/gaps").text, (
+        "who may not see residents is not led there"
+    )
 
 
 @pytest.mark.slow
