@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -17,10 +18,11 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts.models import Alert, AlertState
+from broadcasts.alerts.plans.models import Plan
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import State
-from broadcasts.announcements.models import Announcement
+from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.quiet import QuietHours
@@ -47,6 +49,7 @@ from hub.speakers.protocol import Reached, Receipt, Records
 
 SignIn = Callable[[str], FlaskClient]
 NOVEMBER = Period.around(Span.MONTH, date(2026, 11, 23))
+EVENING = NOON + timedelta(hours=8)
 LATER = datetime(2026, 12, 5, tzinfo=NOON.tzinfo)
 VILLAGES = {BRIDGE: ("s1001-1", "s1001-2"), HILL: ("s1002-1", "s1002-2"), FERRY: ("s2001-1", "s2001-2")}
 
@@ -369,21 +372,30 @@ def test_the_ledger_of_approvals_names_everybody_who_looked_and_leads_to_the_rec
     rules = runtime.get(Rules)
     with runtime.sessions.begin() as session:
         clerk, approver = the_actor(session, "clerk"), the_actor(session, "approver")
-        notice = announcements.create(session, clerk, a_draft(title="停水通知"), now=NOON)
+        draft = a_draft(title="停水通知", when=When.ONCE, at=EVENING)
+        notice = announcements.create(session, clerk, draft, now=NOON)
         spoken = Spoken(Sound("ab" * 32, 30_000, 90_000), engine="tone", spoken="")
         announcements.submit(session, clerk, notice.id, spoken, rules=rules, now=NOON)
         announcements.give_back(session, approver, notice.id, "写明几点来水", now=NOON)
-        announcements.save(session, clerk, notice.id, a_draft(title="停水通知", text="明天停水到晚上六点。"), now=NOON)
+        rewritten = a_draft(title="停水通知", text="明天停水到晚上六点。", speed="slow")
+        announcements.save(session, clerk, notice.id, rewritten, now=NOON)
         announcements.submit(session, clerk, notice.id, spoken, rules=rules, now=NOON)
         timetable = runtime.get(Timetable)
         sent = announcements.approve(session, approver, notice.id, rules=rules, timetable=timetable, now=NOON)
         assert sent is not None
-        sent_id = sent.id
+        sent_id, notice_id = sent.id, notice.id
+        plan_id = session.scalars(select(Plan.id)).first()
     asked = f"span=month&day=2026-11-23&region={NORTH}"
     page = sign_in("clerk").get(f"/coverage/approvals?{asked}").text
     assert "“写明几点来水”" in page
     assert f"/broadcasts/{sent_id}" in page
     assert "第 2 次提交" in page
+    versions = sign_in("clerk").get(f"/reviews/{notice_id}").text
+    for was, became in (("正常", "慢"), ("播一次", "马上播"), ("11月23日 18:00", "空")):
+        assert re.search(f"<(del>{was}</del> <)?ins>{became}</ins>", versions), f"{became}: in words, not as it is kept"
+    plan_page = sign_in("county").get(f"/reviews/{plan_id}").text
+    assert "〔地名〕" in plan_page
+    assert "{place}" not in plan_page
     file = sign_in("county").get(f"/coverage/approvals.xlsx?{asked}")
     rows = list(load_workbook(BytesIO(file.data)).worksheets[0].iter_rows(values_only=True))
     columns = {str(name): number for number, name in enumerate(rows[0])}
