@@ -1,13 +1,30 @@
 """What browser tests share: where Chromium is, how it is started, and the hub it looks at."""
 
+import os
+import re
 import shutil
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import urljoin, urlsplit
 
+import requests
 from flask_openapi3.openapi import OpenAPI
+from playwright.sync_api import Browser, Page
+from waitress.server import create_server
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter, RequestRedirect
 
 from hub.core.runtime import Runtime
 
+LONG = os.environ.get("CUNXIANG_LONG", "") == "1"
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+OLD_CHROMIUM = Path(__file__).resolve().parents[1] / ".venv" / "old-browser" / "chromium"
+"""Chromium 109, brought by scripts/old-browser."""
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -18,6 +35,39 @@ ARGUMENTS = (
     "--disable-sync",
     "--lang=zh-CN",
 )
+LOGINS = ("editor", "county", "chief", "duty", "secretary")
+"""Each page is looked at by the first of them who can reach it."""
+LIVED_ON = {
+    "alerts.desk",
+    "announcements.approvals",
+    "announcements.compose",
+    "delivery.overview",
+    "delivery.every",
+    "drills.desk",
+    "inbox.every",
+    "residents.every",
+    "shell.settings",
+    "shift.mine",
+    "shout.desk",
+    "speakers.every",
+    "timetable.week",
+}
+"""What people have open all day."""
+PARTING = {"shell.settings", "reports.coverage", "announcements.written", "sheets.every", "campaigns.every"}
+"""Pages whose links differ from one person to the next."""
+NO_PAGES = {"static", "openapi.document"}
+LINK = re.compile(r'href="([^"#]+)')
+TOKEN = re.compile(r'name="csrf[-_]token" (?:content|value)="([^"]+)"')
+Scheme = Literal["light", "dark"]
+EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ASK_ROOM = """() => {
+  const found = [];
+  if (document.documentElement.scrollWidth > window.innerWidth) found.push("scrolls sideways");
+  const moving = document.getAnimations().filter(a => a.effect && a.effect.getComputedTiming().activeDuration > 50);
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches && moving.length)
+    found.push("moves: " + moving.map(a => a.animationName || a.transitionProperty).join(" "));
+  return found;
+}"""
 ASK_AXE = """async kinds => {
   const found = await axe.run(document, {runOnly: kinds, resultTypes: ["violations"]});
   const place = node => node.target.join(" ") + " " + (node.failureSummary || "").split("\\n")[1];
@@ -32,3 +82,157 @@ class Served:
     address: str
     app: OpenAPI
     runtime: Runtime
+    password: str = "cunxiang-demo"
+
+
+@contextmanager
+def serving(app: OpenAPI, runtime: Runtime, password: str) -> Iterator[Served]:
+    """Answer browsers until the block ends; nothing is sent anywhere."""
+    server: Any = create_server(app, host="127.0.0.1", port=0, threads=4)
+    runtime.port = server.effective_port
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield Served(f"http://127.0.0.1:{server.effective_port}", app, runtime, password)
+    server.close()
+    server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
+    runtime.sessions.engine.dispose()
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One page on the walk."""
+
+    login: str
+    path: str
+    endpoint: str
+    text: str
+
+
+@dataclass(frozen=True)
+class View:
+    """How somebody looks at it."""
+
+    width: int
+    height: int
+    scheme: Scheme
+
+
+DESKTOP, PHONE = View(1366, 768, "light"), View(390, 844, "dark")
+OTHERS = (View(1366, 768, "dark"), View(390, 844, "light"))
+
+
+def signed_in(served: Served, login: str) -> requests.Session:
+    """Sign in without a browser."""
+    person = requests.Session()
+    token = TOKEN.search(person.get(f"{served.address}/sign-in", timeout=20).text)
+    assert token
+    form = {"login": login, "password": served.password, "csrf_token": token[1]}
+    answer = person.post(f"{served.address}/sign-in", data=form, timeout=20)
+    assert "/sign-in" not in answer.url, answer.text
+    return person
+
+
+def endpoint_of(urls: MapAdapter, path: str) -> str | None:
+    """Which page answers there."""
+    try:
+        endpoint, _ = urls.match(urlsplit(path).path, method="GET")
+    except (HTTPException, RequestRedirect):
+        return None
+    return str(endpoint)
+
+
+@dataclass
+class Walk:
+    """Follow every link from each person's overview.
+
+    Quick: a page of each kind, by the first person who comes to it. Thorough: two of each kind, by everybody's own way,
+    and what people live on as each of them sees it.
+    """
+
+    served: Served
+    thorough: bool = LONG
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Stop]:
+        """Walk for one person after the other."""
+        for login in LOGINS:
+            yield from self._walk(login)
+
+    def _walk(self, login: str) -> Iterator[Stop]:
+        urls = self.served.app.url_map.bind("127.0.0.1")
+        person, waiting, known = signed_in(self.served, login), ["/"], {"/"}
+        own: dict[str, int] = {}
+        while waiting:
+            path = waiting.pop(0)
+            endpoint = endpoint_of(urls, path)
+            if endpoint is None or not self._worth(endpoint, path, own):
+                continue
+            answer = person.get(self.served.address + path, timeout=30)
+            assert answer.status_code < 500, f"{login} {path}"
+            if not answer.ok or "<html" not in answer.text[:200]:
+                continue
+            own[endpoint] = own.get(endpoint, 0) + 1
+            if self._new(endpoint, own):
+                self.seen[endpoint] = self.seen.get(endpoint, 0) + 1
+                yield Stop(login, path, endpoint, answer.text)
+            waiting += [there for there in self._links(path, answer.text) if there not in known]
+            known.update(waiting)
+
+    def _worth(self, endpoint: str, path: str, own: dict[str, int]) -> bool:
+        if endpoint in NO_PAGES:
+            return False
+        if self.thorough:
+            return own.get(endpoint, 0) < 2
+        return path == "/" or endpoint not in self.seen or (endpoint in PARTING and endpoint not in own)
+
+    def _new(self, endpoint: str, own: dict[str, int]) -> bool:
+        if not self.thorough:
+            return endpoint not in self.seen
+        return self.seen.get(endpoint, 0) < 2 or (endpoint in LIVED_ON and own[endpoint] == 1)
+
+    def _links(self, path: str, text: str) -> Iterator[str]:
+        for link in LINK.findall(text):
+            target = urlsplit(urljoin(f"{self.served.address}{path}", link.replace("&amp;", "&")))
+            if target.netloc == urlsplit(self.served.address).netloc:
+                yield target.path + (f"?{target.query}" if target.query else "")
+
+
+class Looker:
+    """One person's browser window in one view, and what it complains about."""
+
+    def __init__(self, browser: Browser, served: Served, login: str, view: View) -> None:
+        self.address = served.address
+        self.said: list[str] = []
+        self._context = browser.new_context(
+            viewport={"width": view.width, "height": view.height},
+            locale="zh-CN",
+            color_scheme=view.scheme,
+            reduced_motion="reduce",
+        )
+        cookies = signed_in(served, login).cookies
+        self._context.add_cookies([{"name": c.name, "value": c.value or "", "url": served.address} for c in cookies])
+        self.page = self._new_page()
+
+    def _new_page(self) -> Page:
+        page = self._context.new_page()
+        page.on("console", lambda m: self.said.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.said.append(f"script: {error}"))
+        return page
+
+    def faults(self, path: str, axe: str = "", kinds: list[str] = EVERYTHING) -> list[str]:
+        """Go there and return what is wrong; `axe`: the program that looks for barriers, if it shall look."""
+        self.said.clear()
+        self.page.goto(self.address + path)
+        return self.faults_here(axe, kinds)
+
+    def faults_here(self, axe: str, kinds: list[str] = EVERYTHING) -> list[str]:
+        """Return what is wrong with the page that is open."""
+        faults = cast("list[str]", self.page.evaluate(ASK_ROOM))
+        if axe:
+            self.page.evaluate(axe)
+            faults += self.page.evaluate(ASK_AXE, kinds)
+        return [*self.said, *faults]
+
+    def close(self) -> None:
+        """Close the window."""
+        self._context.close()

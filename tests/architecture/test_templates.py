@@ -121,3 +121,32 @@ def test_vendored_files_are_the_locked_ones() -> None:
     lock = json.loads((STATIC / "vendor" / "vendor.lock.json").read_text("utf-8"))
     found = {name: hashlib.sha256((STATIC / name).read_bytes()).hexdigest() for name in lock["sha256"]}
     assert found == lock["sha256"]
+
+
+def spoken_once(trees: dict[str, jinja2.nodes.Template]) -> set[str]:
+    """Templates that are imported without context and translate something outside their macros.
+
+    Jinja keeps what such an import has found for the whole process, in the language of who asked first.
+    """
+    kept = {
+        found.template.value
+        for tree in trees.values()
+        for found in tree.find_all(jinja2.nodes.Import)
+        if not found.with_context and isinstance(found.template, jinja2.nodes.Const)
+    }
+    return {
+        name
+        for name in kept
+        for part in trees[name].body
+        if isinstance(part, jinja2.nodes.Assign)
+        for call in part.find_all(jinja2.nodes.Call)
+        if isinstance(call.node, jinja2.nodes.Name) and call.node.name in ("_", "ngettext")
+    }
+
+
+def test_no_word_is_kept_in_the_language_of_who_asked_first() -> None:
+    parser = jinja2.Environment(extensions=["jinja2.ext.i18n", "jinja2.ext.do"])  # noqa: S701 - it only reads
+    trees = {str(page.relative_to(TEMPLATES)): parser.parse(page.read_text("utf-8")) for page in PAGES}
+    assert spoken_once(trees) == set(), "import it `with context`"
+    planted = {"a": parser.parse("{% set words = {1: _('x')} %}"), "b": parser.parse("{% import 'a' as a %}")}
+    assert spoken_once(planted) == {"a"}

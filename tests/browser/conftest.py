@@ -1,14 +1,13 @@
 """A hub with the demo county in it, served for browsers; nothing is sent anywhere."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import builders
 import pytest
-from pagelab import ARGUMENTS, CHROMIUM, Served
+from pagelab import ARGUMENTS, CHROMIUM, OLD_CHROMIUM, Served, serving
 from playwright.sync_api import Browser, sync_playwright
-from waitress.server import create_server
+from strangerlab import somebody_for_all
 
 import cunxiang
 from hub.app import build, open_runtime
@@ -36,14 +35,27 @@ def served(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> I
     seeding.seed(runtime, _silent)
     for feature in cunxiang.FEATURES:
         feature.seed_demo(runtime)
-    server: Any = create_server(app, host="127.0.0.1", port=0, threads=4)
-    runtime.port = server.effective_port
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield Served(f"http://127.0.0.1:{server.effective_port}", app, runtime)
-    server.close()
-    server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
-    runtime.sessions.engine.dispose()
+    with serving(app, runtime, "cunxiang-demo") as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> Iterator[Served]:
+    """A small county with something behind every address there is; `all` may do everything in it."""
+    overrides: dict[str, dict[str, object]] = {
+        "hub": {"data_dir": tmp_path_factory.mktemp("full") / "var", "port": 0},
+        "speech": {"engines": ("tone",)},
+        "mqtt": {"engine": "embedded", "port": 0},
+        "broadcast": {"quiet_hours": ()},
+    }
+    runtime = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides), clock=utc_now)
+    app = build(runtime, cunxiang.FEATURES)
+    with runtime.sessions.begin() as session:
+        builders.a_county(session)
+        builders.signed_plans(session)
+        somebody_for_all(session, builders.COUNTY)
+    with serving(app, runtime, builders.PASSWORD) as hub:
+        yield hub
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +66,16 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def old_browser(browser: Browser) -> Iterator[Browser]:
+    """Chromium 109, the last one that Windows 7 can have."""
+    if not OLD_CHROMIUM.exists():
+        pytest.skip("no old Chromium (scripts/old-browser brings it by npm)")
+    old = browser.browser_type.launch(executable_path=OLD_CHROMIUM, args=[*ARGUMENTS, "--no-zygote"])
+    yield old
+    old.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,159 +1,174 @@
-"""Every page a person can reach by links, in a real browser: barriers, complaints, width, weight, in light and dark."""
+"""Every page a person can reach by links, in a real browser: barriers, complaints, width, weight, motion, words.
+
+The quick sweep opens a page of each kind once, every second one on a telephone in the dark, and looks for barriers on
+what people have open all day. CUNXIANG_LONG=1 looks at everything everywhere, and at a county where every address there
+is has something behind it.
+"""
 
 import gzip
-import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from itertools import cycle
 
 import pytest
 import requests
-from pagelab import ASK_AXE, Served
-from playwright.sync_api import Browser, Page
-from werkzeug.exceptions import HTTPException
-from werkzeug.routing import MapAdapter, RequestRedirect
+from pagelab import (
+    DESKTOP,
+    EVERYTHING,
+    LIVED_ON,
+    LOGINS,
+    LONG,
+    OTHERS,
+    PHONE,
+    Looker,
+    Served,
+    Stop,
+    View,
+    Walk,
+    signed_in,
+)
+from playwright.sync_api import Browser
+from strangerlab import NOT_MADE_UP, addresses
+
+from hub.web.menu import Menu
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-LOGINS = ("county", "editor", "chief", "duty", "secretary")
-"""Each page is looked at by the first of them who can reach it."""
-LONG = os.environ.get("CUNXIANG_LONG", "") == "1"
-VIEWS = [(1366, 768, "light"), (390, 844, "dark")]
-if LONG:
-    VIEWS += [(1366, 768, "dark"), (390, 844, "light")]
 MOST_GZ = 80_000
-EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-LINK = re.compile(r'href="([^"#]+)')
-TOKEN = re.compile(r'name="csrf[-_]token" (?:content|value)="([^"]+)"')
-MOST_OF_ONE_KIND = 2 if LONG else 1
-
-
-@dataclass(frozen=True)
-class Stop:
-    """One page on the walk."""
-
-    login: str
-    path: str
-    endpoint: str
-
-
-def signed_in(served: Served, login: str) -> requests.Session:
-    person = requests.Session()
-    token = TOKEN.search(person.get(f"{served.address}/sign-in", timeout=20).text)
-    assert token
-    form = {"login": login, "password": "cunxiang-demo", "csrf_token": token[1]}
-    answer = person.post(f"{served.address}/sign-in", data=form, timeout=20)
-    assert "/sign-in" not in answer.url, answer.text
-    return person
-
-
-def endpoint_of(urls: MapAdapter, path: str) -> str | None:
-    try:
-        endpoint, _ = urls.match(urlsplit(path).path, method="GET")
-    except (HTTPException, RequestRedirect):
-        return None
-    return str(endpoint)
-
-
-def walk(served: Served, urls: MapAdapter) -> Iterator[Stop]:
-    """Follow every link from the overview, one or two pages of a kind."""
-    seen: dict[str, set[str]] = {}
-    for login in LOGINS:
-        person, waiting, known = signed_in(served, login), ["/"], {"/"}
-        while waiting:
-            path = waiting.pop(0)
-            endpoint = endpoint_of(urls, path)
-            if endpoint is None or endpoint == "static" or len(seen.get(endpoint, ())) >= MOST_OF_ONE_KIND:
-                continue
-            answer = person.get(served.address + path, timeout=30)
-            if not answer.headers.get("Content-Type", "").startswith("text/html"):
-                continue
-            assert answer.status_code < 500, f"{login} {path}"
-            if answer.ok and "<html" in answer.text:
-                seen.setdefault(endpoint, set()).add(path)
-                yield Stop(login, path, endpoint)
-            for link in LINK.findall(answer.text):
-                target = urlsplit(urljoin(f"{served.address}{path}", link.replace("&amp;", "&")))
-                there = target.path + (f"?{target.query}" if target.query else "")
-                if target.netloc == urlsplit(served.address).netloc and there not in known:
-                    known.add(there)
-                    waiting.append(there)
+THOROUGH = "CUNXIANG_LONG=1 looks at everything everywhere"
+NOT_BY_LINKS = {
+    "accounts.sign_in",  # one is sent there
+    "accounts.welcome",  # the first account of an empty hub
+    "joining.scanned",  # what a label on a loudspeaker leads to
+    "own.renew",  # one is sent there when the password was given by somebody else
+}
+"""Pages without arguments that no link leads to, and why each of them has none."""
 
 
 @pytest.fixture(scope="module")
 def stops(served: Served) -> list[Stop]:
-    app = served.app
-    return list(walk(served, app.url_map.bind("127.0.0.1")))
+    return list(Walk(served))
 
 
-def look_at(page: Page, address: str, stop: Stop, axe: str, kinds: list[str]) -> list[str]:
-    said: list[str] = []
-    page.on("console", lambda m: said.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: said.append(f"script: {error}"))
-    page.goto(address + stop.path)
-    faults = list(said)
-    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-        faults.append("scrolls sideways")
-    page.evaluate(axe)
-    faults += page.evaluate(ASK_AXE, kinds)
-    return faults
+def is_a_page(person: requests.Session, hub: Served, address: str) -> bool:
+    answer = person.get(hub.address + address, timeout=30, allow_redirects=False)
+    assert answer.status_code < 500 or address.startswith(NOT_MADE_UP), address
+    return answer.status_code == 200 and "<html" in answer.text[:200]
 
 
-@pytest.mark.parametrize(("width", "height", "scheme"), VIEWS)
-def test_no_page_has_a_fault(
-    served: Served, stops: list[Stop], browser: Browser, axe: str, width: int, height: int, scheme: str
-) -> None:
-    faults: dict[str, list[str]] = {}
-    # What differs between the views is colour and room; all the rest is looked for once.
-    kinds = EVERYTHING if LONG or scheme == "light" else ["color-contrast", "target-size"]
+def tell(faults: dict[str, list[str]]) -> str:
+    return "\n".join(f"{where}\n   " + "\n   ".join(what) for where, what in faults.items())
+
+
+@pytest.mark.skipif(LONG, reason="the long form looks at every page in every view")
+def test_no_page_has_a_fault(served: Served, stops: list[Stop], browser: Browser, axe: str) -> None:
+    views, faults = cycle((DESKTOP, PHONE)), {}
     for login in LOGINS:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            locale="zh-CN",
-            color_scheme="dark" if scheme == "dark" else "light",
-            reduced_motion="reduce",
-        )
-        cookies = signed_in(served, login).cookies
-        context.add_cookies([{"name": c.name, "value": c.value or "", "url": served.address} for c in cookies])
+        windows = {view: Looker(browser, served, login, view) for view in (DESKTOP, PHONE)}
         for stop in (s for s in stops if s.login == login):
-            page = context.new_page()
-            found = look_at(page, served.address, stop, axe, kinds)
-            page.close()
-            if found:
+            view = next(views)
+            if found := windows[view].faults(stop.path, axe if stop.endpoint in LIVED_ON else ""):
+                faults[f"{login} {stop.path} {view}"] = found
+        for window in windows.values():
+            window.close()
+    assert faults == {}, tell(faults)
+
+
+@pytest.mark.skipif(not LONG, reason=THOROUGH)
+@pytest.mark.parametrize("view", [DESKTOP, PHONE, *OTHERS])
+def test_no_page_has_a_fault_in_any_view(
+    served: Served, stops: list[Stop], browser: Browser, axe: str, view: View
+) -> None:
+    faults = {}
+    for login in LOGINS:
+        window = Looker(browser, served, login, view)
+        for stop in (s for s in stops if s.login == login):
+            if found := window.faults(stop.path, axe):
                 faults[f"{login} {stop.path}"] = found
-        context.close()
-    assert faults == {}, "\n".join(f"{where}\n   " + "\n   ".join(what) for where, what in faults.items())
+        window.close()
+    assert faults == {}, tell(faults)
+
+
+@pytest.mark.skipif(not LONG, reason=THOROUGH)
+def test_no_address_has_a_fault_with_something_behind_it(full: Served, browser: Browser, axe: str) -> None:
+    windows = [Looker(browser, full, "all", view) for view in (DESKTOP, PHONE)]
+    person = signed_in(full, "all")
+    faults, opened = {}, 0
+    for rule, address in addresses(full.app, full.runtime):
+        if "GET" not in (rule.methods or ()) or not is_a_page(person, full, address):
+            continue
+        for window in windows:
+            opened += 1
+            if found := window.faults(address, axe):
+                faults[f"{rule.rule} {address}"] = found
+    for window in windows:
+        window.close()
+    assert faults == {}, tell(faults)
+    assert opened > 200
+
+
+def test_no_page_has_a_fault_in_an_old_browser(served: Served, stops: list[Stop], old_browser: Browser) -> None:
+    assert old_browser.version.startswith("109.")
+    views, faults = cycle((DESKTOP, PHONE)), {}
+    for login in LOGINS:
+        windows = {view: Looker(old_browser, served, login, view) for view in (DESKTOP, PHONE)}
+        for stop in (s for s in stops if s.login == login and (LONG or s.endpoint in LIVED_ON)):
+            view = next(views)
+            if found := windows[view].faults(stop.path):
+                faults[f"{login} {stop.path} {view}"] = found
+        for window in windows.values():
+            window.close()
+    assert faults == {}, tell(faults)
 
 
 def test_every_page_is_light_enough_for_a_bad_line(served: Served, stops: list[Stop]) -> None:
     heavy = {}
-    for login in LOGINS:
-        person = signed_in(served, login)
-        static: dict[str, int] = {}
-        for stop in (s for s in stops if s.login == login):
-            text = person.get(served.address + stop.path, timeout=30).text
-            total = len(gzip.compress(text.encode(), 5))
-            for link in set(re.findall(r'(?:src|href)="(/static/[^"#]+)', text)):
-                if link not in static:
-                    static[link] = len(gzip.compress(person.get(served.address + link, timeout=30).content, 5))
-                total += static[link]
-            if total > MOST_GZ:
-                heavy[stop.path] = total
+    static: dict[str, int] = {}
+    person = signed_in(served, LOGINS[0])
+    for stop in stops:
+        total = len(gzip.compress(stop.text.encode(), 5))
+        for link in set(re.findall(r'(?:src|href)="(/static/[^"#]+)', stop.text)):
+            if link not in static:
+                static[link] = len(gzip.compress(person.get(served.address + link, timeout=30).content, 5))
+            total += static[link]
+        if total > MOST_GZ:
+            heavy[stop.path] = total
     assert heavy == {}
 
 
-def test_the_walk_reaches_what_the_menu_promises(stops: list[Stop]) -> None:
+def test_the_walk_reaches_all_of_the_menu(served: Served, stops: list[Stop]) -> None:
     reached = {stop.endpoint for stop in stops}
-    assert len(reached) > 35, sorted(reached)
+    assert {entry.endpoint for entry in served.runtime.get(Menu).entries} - reached == set()
 
 
-def test_a_planted_fault_is_found(browser: Browser, axe: str) -> None:
-    page = browser.new_page()
-    page.set_content(
+def pages_without_arguments(served: Served) -> Iterator[tuple[str, str]]:
+    """Every address of the hub that needs nothing more to be opened."""
+    for rule in served.app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()) and not rule.arguments and not rule.rule.startswith("/api/"):
+            yield str(rule.endpoint), rule.rule
+
+
+def test_every_page_can_be_reached_by_links(served: Served, stops: list[Stop]) -> None:
+    reached = {stop.endpoint for stop in stops} | NOT_BY_LINKS
+    people = [signed_in(served, login) for login in LOGINS]
+    lost = []
+    for endpoint, path in pages_without_arguments(served):
+        if endpoint in reached:
+            continue
+        if any(is_a_page(person, served, path) for person in people):
+            lost.append(f"{endpoint} {path}")
+    assert lost == [], lost
+
+
+def test_a_planted_fault_is_found(browser: Browser, served: Served, axe: str) -> None:
+    window = Looker(browser, served, "viewer", PHONE)
+    window.page.set_content(
         '<html lang="zh-CN"><title>x</title><main><h1>x</h1><input>'
-        '<p style="color:#bbb">浅浅的字看不清楚</p></main></html>'
+        '<p style="color:#bbb;width:900px">浅浅的字看不清楚</p></main>'
+        "<style>@keyframes go { from { opacity: 0 } } h1 { animation: go 9s }</style></html>"
     )
-    page.evaluate(axe)
-    found = {fault.split(":")[0] for fault in page.evaluate(ASK_AXE, EVERYTHING)}
-    page.close()
-    assert {"label", "color-contrast"} <= found
+    found = [fault.split(":")[0] for fault in window.faults_here(axe, EVERYTHING)]
+    assert {"label", "color-contrast", "scrolls sideways", "moves"} <= set(found)
+    window.faults("/")
+    window.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color:red\">x</p>')")
+    assert any("Content Security Policy" in fault for fault in window.faults_here(""))
+    window.close()

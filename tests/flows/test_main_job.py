@@ -51,10 +51,8 @@ def sign_in_as(browser: Browser, demo: RunningDemo, troubles: list[str]) -> Iter
     """Open a browser of one's own and sign in."""
     contexts = []
 
-    def open_page(login: str, size: tuple[int, int] = DESKTOP, *, javascript: bool = True) -> Page:
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, locale="zh-CN", java_script_enabled=javascript
-        )
+    def open_page(login: str, size: tuple[int, int] = DESKTOP) -> Page:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: troubles.append(f"{login}: {m.text}") if m.type in ("error", "warning") else None)
@@ -175,24 +173,3 @@ def test_an_emergency_overtakes_what_is_playing_and_one_press_stops_it(demo: Run
     duty.locator("button:visible", has_text="马上停止").first.click()
     demo.wait(lambda: states(demo, "emergency").get("stopped", 0) == 30, within_s=15)
     assert demo.ask("SELECT count(*) FROM alert WHERE state = 'stopped'") == [(1,)]
-
-
-def test_everything_works_without_javascript(demo: RunningDemo, sign_in_as: SignIn) -> None:
-    demo.start()
-    demo.wait(lambda: demo.online() == 120)
-    clerk = sign_in_as("clerk", javascript=False)
-    clerk.goto(f"{demo.address}/compose")
-    clerk.fill("input[name=title]", "防诈骗提醒")
-    clerk.fill("textarea[name=text]", WORDS)
-    clerk.check(f"input[name=region][value='{TOWNSHIP}']")
-    clerk.locator("label", has_text=re.compile("^马上$")).click()
-    clerk.locator("button:visible", has_text="提交审批").first.click()
-    clerk.wait_for_url(re.compile(r"/announcements/"))
-    approver = sign_in_as("approver", javascript=False)
-    approver.goto(f"{demo.address}/approvals")
-    approve(approver)
-    demo.wait(lambda: states(demo, "routine").get("started", 0) == 30)
-    approver.goto(f"{demo.address}/broadcasts")
-    approver.locator("a", has_text="防诈骗提醒").first.click()
-    approver.locator("button:visible", has_text="停止播出").first.click()
-    demo.wait(lambda: states(demo, "routine").get("stopped", 0) == 30, within_s=15)

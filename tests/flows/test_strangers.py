@@ -1,7 +1,6 @@
 """Every address of the application, walked by somebody who holds every role in another township, and by nobody."""
 
 from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 from builders import BRIDGE, HILL, NORTH, PASSWORD, SOUTH, the_actor
@@ -9,18 +8,14 @@ from conftest import NOON
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select
-from strangerlab import SECRET, behind, rows_of_the_north, seed
+from strangerlab import SECRET, addresses, rows_of_the_north, somebody_for_all
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from hub.accounts import service as accounts
 from hub.accounts import tokens
 from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
-from hub.accounts.roles import Role
-from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
-from hub.regions.tree import path_of
 from hub.web.limits import PerMinute
 
 NAMES = (SECRET, "北镇广播员", "北镇副镇长", "北镇值班员", "s1001-2", "s1002-2", HILL)
@@ -45,8 +40,6 @@ FORM = {
     "do": "submit",
 }
 JSON = {"regions": [NORTH], "region": NORTH, "title": "x", "text": "x", "reason": "x", "name": "x", "volume": 50}
-LEAST_SEEDED = 20
-"""So many kinds of things must really be there for the walk to mean anything."""
 
 
 @pytest.fixture
@@ -54,45 +47,12 @@ def stranger(app: OpenAPI, runtime: Runtime) -> tuple[FlaskClient, str]:
     """Somebody with every role in the south: a browser, and a key."""
     runtime.provide(PerMinute, PerMinute(100_000))
     with runtime.sessions.begin() as session:
-        grants = [(role, path_of(SOUTH)) for role in Role]
-        made = accounts.create_account(
-            session, SYSTEM, login="all", name="南镇全能", password=PASSWORD, grants=grants, now=NOON
-        )
+        made = somebody_for_all(session, SOUTH, name="南镇全能")
         actor = actor_for(session, made, origin="test")
         key = tokens.issue_token(session, actor, name="x", days=30, now=NOON)
     client = app.test_client()
     assert client.post("/sign-in", data={"login": "all", "password": PASSWORD}).status_code == 302
     return client, key
-
-
-def addresses(app: OpenAPI, runtime: Runtime) -> list[tuple[Rule, str]]:
-    """Return every rule with an address that leads to something of the north, and how many kinds of things that are."""
-    with runtime.sessions.begin() as session:
-        seeded = seed(session)
-    found, kinds = [], set()
-    with app.test_request_context():
-        for rule in app.url_map.iter_rules():
-            values = {}
-            for argument in rule.arguments:
-                row = behind(argument, seeded)
-                kinds |= {argument} if row else set()
-                values[argument] = row or _made_up(argument, rule)
-            built = rule.build(values)
-            found.append((rule, built[1] if built else ""))
-    assert len(kinds) >= LEAST_SEEDED, sorted(kinds)
-    return [(rule, address) for rule, address in found if address]
-
-
-def _made_up(argument: str, rule: Rule) -> object:
-    converter = rule._converters[argument]
-    if "UUID" in type(converter).__name__:
-        return uuid4()
-    if type(converter).__name__ == "AnyConverter":
-        return min(str(item) for item in vars(converter)["items"])
-    if "Integer" in type(converter).__name__:
-        return 1
-    known = {"code": BRIDGE, "speaker_id": "s1001-1", "digest": "a" * 64, "sha256": "a" * 64, "kind": "csv"}
-    return known.get(argument, "clerk")
 
 
 def visits(client: FlaskClient, rule: Rule, address: str, key: str) -> Iterator[tuple[str, TestResponse]]:
