@@ -1,7 +1,7 @@
 """Who hands out the work: Celery's tickets beside threads of our own, one worker process beside two and four.
 
 Run: PYTHONPATH=tests:. .venv/bin/python benchmarks/workers.py [adapters] [pinned] [each] [growth] [people=N]
-Needs PostgreSQL, and RabbitMQ for the adapters and for a task each. A call of the stand-in provider is for 100 people and
+Needs PostgreSQL, and RabbitMQ for adapters and a task each. A call of the stand-in provider is for 100 people and
 takes 20 ms, for the growth 200 ms, as over a network. Each process has four calls open.
 """
 
