@@ -44,6 +44,7 @@ from broadcasts.lexicon import wording_views as wording
 from broadcasts.materials import api as material_api
 from broadcasts.materials import service as shelf
 from broadcasts.materials import views as materials
+from broadcasts.practice import views as practice
 from broadcasts.reports import alarming, gap_views, gaps
 from broadcasts.reports import views as reports
 from broadcasts.shout import views as shout
@@ -72,6 +73,7 @@ ROOMS = (
     alerts,
     bulletins,
     drills,
+    practice,
     plans,
     incidents,
     calling,

@@ -75,7 +75,11 @@ def just_these(session: Session, page: ResidentList, found: tuple[Resident, ...]
 
 def places(session: Session, residents: Sequence[Resident]) -> dict[str, str]:
     """Return region path → 青石镇 石桥村 三组 for some residents."""
-    paths = {resident.region_path for resident in residents}
+    return place_names(session, {resident.region_path for resident in residents})
+
+
+def place_names(session: Session, paths: set[str]) -> dict[str, str]:
+    """Return region path → 青石镇 石桥村 三组 for some places."""
     names = regions.names(session, {code for path in paths for code in codes_in(path)})
     return {path: " ".join(names.get(code, code) for code in codes_in(path)[1:] or codes_in(path)) for path in paths}
 

@@ -256,6 +256,7 @@ def test_cries_for_help_stand_above_everything_else(runtime: Runtime, clock: Set
     assert "退订" not in page.text
     assert "已退订" in clerk.get("/sms/inbox?done=1").text
     assert "可能要救人" in page.text
+    assert page.text.count("/handled") == 1, "a cry for help is not closed with one press on a list"
     assert "桥村" in page.text
     assert re.search(r'<b class="count">2<', page.text)
 
@@ -303,6 +304,7 @@ def test_a_simulated_phone_shows_what_came_and_can_write_back(
     assert "王三" not in page.text
     phone = phone_of(page, "张一")
     assert "收到" in clerk.get(phone).text
+    assert "1 条 4.5 分" in clerk.get(phone).text
     answer = clerk.post(f"{phone}/reply", data={"text": "退订"}, follow_redirects=True)
     assert "退订" in answer.text
     with runtime.sessions.read() as session:
