@@ -46,6 +46,7 @@ def page(session: Session, actor: Actor, wanted: Filter, *, safe: PhoneSafe) -> 
         region_path=path,
         query=wanted.query,
         tag=wanted.tag,
+        without_mobile=wanted.without_mobile,
         after=_place_of(session, actor, wanted.after),
     )
     below = [path] if path else list(actor.paths(Permission.SEE_RESIDENTS))
@@ -54,7 +55,15 @@ def page(session: Session, actor: Actor, wanted: Filter, *, safe: PhoneSafe) -> 
         blocked=found.blocked,
         places=places(session, found.residents),
         after=found.after[2] if found.after else None,
-        total=service.count_residents(session, actor, safe=safe, region_path=path, query=wanted.query, tag=wanted.tag),
+        total=service.count_residents(
+            session,
+            actor,
+            safe=safe,
+            region_path=path,
+            query=wanted.query,
+            tag=wanted.tag,
+            without_mobile=wanted.without_mobile,
+        ),
         reach=reachable_counts(session, below, [wanted.tag] if wanted.tag else ()),
         regions=regions.choices(session, actor, Permission.SEE_RESIDENTS, levels=FILTERED),
         tags=service.tags_in_use(session, actor),

@@ -161,6 +161,7 @@ def export() -> ResponseReturnValue:
                 actor(),
                 region=form.get("region", ""),
                 tag=form.get("tag", ""),
+                without_mobile=form.get("mobile", "") == "none",
                 whole_numbers=form.get("whole_numbers") == "1",
                 reason=form.get("reason", ""),
                 safe=_safe(),
