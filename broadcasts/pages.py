@@ -59,6 +59,7 @@ from broadcasts.village_pages import desk_views as village_desk
 from broadcasts.village_pages import views as village_pages
 from broadcasts.voices import api as voices_api
 from broadcasts.voices import views as voices
+from broadcasts.walls import views as walls
 from hub.core.runtime import Runtime
 from hub.regions.facts import Silencing
 from hub.speakers.history import SpeakerHistory
@@ -74,6 +75,7 @@ ROOMS = (
     bulletins,
     drills,
     practice,
+    walls,
     plans,
     incidents,
     calling,
