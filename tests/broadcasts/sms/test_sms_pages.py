@@ -152,6 +152,20 @@ def test_earlier_tries_stand_below_the_last(runtime: Runtime, clock: SetClock, s
     assert "代号 isv.BLACK" in words
 
 
+def test_what_each_provider_bills_is_named_when_they_differ(runtime: Runtime, clock: SetClock, sign_in: SignIn) -> None:
+    broadcast_id = a_run(runtime, clock)
+    clerk = sign_in("clerk")
+    assert "模拟短信" not in shown(clerk.get(f"/sms/{broadcast_id}/summary"))
+    with runtime.sessions.begin() as session:
+        session.get_one(SmsRun, broadcast_id).tariff = {"aliyun": [2, 550]}
+        message = session.scalars(select(SmsMessage).where(SmsMessage.broadcast_id == broadcast_id)).first()
+        assert message is not None
+        message.provider = "aliyun"
+    words = shown(clerk.get(f"/sms/{broadcast_id}/summary"))
+    assert "阿里云短信 2 条 0.11 元，模拟短信 1 条 0.05 元。" in words
+    assert "一共 3 条" in words
+
+
 def test_the_old_address_of_a_run_leads_to_it(runtime: Runtime, clock: SetClock, sign_in: SignIn) -> None:
     broadcast_id = a_run(runtime, clock)
     assert sign_in("clerk").get(f"/sms?broadcast_id={broadcast_id}").location == f"/sms/{broadcast_id}"
