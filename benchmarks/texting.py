@@ -55,7 +55,7 @@ def queue(sessions: Sessions, count: int, priority: Priority = Priority.ROUTINE)
     safe, now = lab_safe(), utc_now()
     with sessions.begin() as session:
         run = lab_run(session, priority=priority, now=now)
-        run.state, run.expanded_at = RunState.GOING, now
+        run.state, run.expanded_at = RunState.DONE, now
     sealed = safe.seal(mobile(1))
     for start in range(0, count, 5000):
         rows = [
@@ -75,6 +75,8 @@ def queue(sessions: Sessions, count: int, priority: Priority = Priority.ROUTINE)
         ]
         with sessions.begin() as session:
             session.execute(insert(SmsMessage), rows)
+    with sessions.begin() as session:  # last: a pump that looks meanwhile would find a run without people, and close it
+        session.get_one(SmsRun, run.broadcast_id).state = RunState.GOING
     return run.broadcast_id
 
 

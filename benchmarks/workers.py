@@ -1,21 +1,27 @@
 """Who hands out the work: Celery's tickets beside threads of our own, one worker process beside two and four.
 
-Run: PYTHONPATH=tests .venv/bin/python benchmarks/workers.py [adapters] [growth] [people=N]
-Needs PostgreSQL, and RabbitMQ for the adapters. A call of the stand-in provider is for 100 people; it takes 20 ms for
-the adapters and 200 ms, as over a network, for the growth. Each process has four calls open.
+Run: PYTHONPATH=tests:. .venv/bin/python benchmarks/workers.py [adapters] [pinned] [each] [growth] [people=N]
+Needs PostgreSQL, and RabbitMQ for adapters and a task each. A call of the stand-in provider is for 100 people and
+takes 20 ms, for the growth 200 ms, as over a network. Each process has four calls open.
 """
 
+import logging
 import multiprocessing
+import os
 import statistics
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from celery import Celery
+from celery.worker import WorkController
 from rabbitlab import running_rabbit
 from smslab import LabGateway, accept, fill_small_county, lab_routes, lab_safe, lab_settings
 from sqlalchemy import text
@@ -37,6 +43,7 @@ PER_CALL: Final = 100
 AT_ONCE: Final = 4
 ROUNDS: Final = 3
 MOST_S: Final = 60.0
+Way = Callable[[str, int, str], float]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["cunxiang", "smslab"])
 
@@ -82,36 +89,55 @@ def rate(sessions: Sessions, people: int) -> float:
     return people / taken
 
 
-def local(sessions: Sessions, people: int) -> float:
+def local(url: str, people: int, amqp: str) -> float:
     """Threads of our own."""
+    sessions = Sessions(make_engine(url))
     pump = a_pump(sessions, "adapters")
     loop = Loop("sms", pump.step)
     loop.start()
     queue(sessions, people)
     loop.kick()
-    found = rate(sessions, people)
-    loop.stop()
-    pump.close()
-    return found
+    return rate(sessions, people)
 
 
-def celery(sessions: Sessions, people: int, amqp: str) -> float:
+def celery(url: str, people: int, amqp: str) -> float:
     """Tickets by RabbitMQ, with the worker already waiting; one is sent, as a release does."""
+    sessions = Sessions(make_engine(url))
     pump, work, engine = a_pump(sessions, "adapters"), LaneWork(), CeleryEngine(amqp, ticks=True)
     work.add(WorkLane.NORMAL, Loop("sms", pump.step))
     engine.serve(work)
     engine.start()
-    end = time.monotonic() + MOST_S
+    end = time.monotonic() + MOST_S / 2
     while not engine.taken:  # until then RabbitMQ and the worker are still getting acquainted
         if time.monotonic() > end:
             raise SystemExit("no ticket came")
         time.sleep(0.05)
     queue(sessions, people)
+    work.kick()
     engine.kick(WorkLane.NORMAL)
-    found = rate(sessions, people)
-    engine.stop()
-    pump.close()
-    return found
+    return rate(sessions, people)
+
+
+def _measured(way: Way, arguments: tuple[str, int, str], said: Connection) -> None:
+    said.send(way(*arguments))
+    os._exit(0)  # threads of the engine may still be at it: nobody waits for them
+
+
+def by_itself(way: Way, *arguments: Any) -> float:
+    """Measure in a process of its own, killed when it takes too long: a benchmark that hangs stops everybody."""
+    hears, says = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=_measured, args=(way, arguments, says), daemon=True)
+    process.start()
+    says.close()
+    try:
+        if not hears.poll(MOST_S):
+            raise SystemExit(f"{way.__name__}: not done within {MOST_S:.0f} s")
+        return float(hears.recv())
+    except EOFError:
+        raise SystemExit(f"{way.__name__}: ended without a figure") from None
+    finally:
+        process.kill()
+        process.join(5)
 
 
 def adapters(people: int) -> None:
@@ -122,13 +148,72 @@ def adapters(people: int) -> None:
         running_database("postgresql", Path(folder)) as url,
     ):
         engine = make_engine(url)
-        sessions = fill_small_county(Sessions(engine))
-        rabbit.wait()
-        pairs = [(celery(sessions, people, rabbit.url), local(sessions, people)) for _ in range(ROUNDS)]
+        fill_small_county(Sessions(engine))
         engine.dispose()
+        rabbit.wait()
+        pairs: list[tuple[float, float]] = []
+        for _ in range(ROUNDS):
+            pairs.append((by_itself(celery, url, people, rabbit.url), by_itself(local, url, people, rabbit.url)))
+            print("celery {:,.0f}, local {:,.0f} people/s".format(*pairs[-1]), flush=True)
     tickets, threads = (statistics.median(column) for column in zip(*pairs, strict=True))
     each = ", ".join(f"{a:,.0f}/{b:,.0f}" for a, b in pairs)
     print(f"celery {tickets:,.0f} people/s, local {threads:,.0f} people/s, ratio {tickets / threads:.2f}  ({each})")
+
+
+def pinned(people: int) -> None:
+    """Compare the pipeline beside somebody's forgotten transaction, which lets nothing be vacuumed, with itself."""
+    with tempfile.TemporaryDirectory() as folder, running_database("postgresql", Path(folder)) as url:
+        engine = make_engine(url)
+        fill_small_county(Sessions(engine))
+        free = [by_itself(local, url, people, "") for _ in range(ROUNDS)]
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as forgotten:
+            forgotten.execute(text("SELECT count(*) FROM sms_message"))
+            held = [by_itself(local, url, people, "") for _ in range(ROUNDS)]
+        engine.dispose()
+    each = ", ".join(f"{one:,.0f}" for one in (*free, *held))
+    a, b = statistics.median(free), statistics.median(held)
+    print(f"free {a:,.0f}, beside a forgotten transaction {b:,.0f} people/s, ratio {b / a:.2f}  ({each})")
+
+
+def a_task_each(url: str, people: int, amqp: str) -> float:
+    """A Celery task for every person that does nothing: what the queue alone costs. Tasks a second."""
+    app, left, done = Celery("bare", broker=amqp, set_as_current=False), [people], threading.Event()
+    app.conf.update(task_ignore_result=True, task_acks_late=True, worker_prefetch_multiplier=100)
+
+    def nothing(number: int) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            done.set()
+
+    app.task(nothing, name="nothing", shared=False)
+    app.set_default()
+    begin = time.perf_counter()
+    for number in range(people):
+        app.send_task("nothing", args=(number,), delivery_mode=2)
+    worker = WorkController(app=app, pool="solo", without_mingle=True, without_gossip=True, loglevel=logging.WARNING)
+    threading.Thread(target=worker.start, daemon=True).start()
+    if not done.wait(MOST_S):
+        raise SystemExit("not all tasks were taken")
+    return people / (time.perf_counter() - begin)
+
+
+def each(people: int) -> None:
+    """Compare the pipeline with an empty Celery task for every person, both from the release to the last."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_rabbit(Path(folder) / "rabbit") as rabbit,
+        running_database("postgresql", Path(folder)) as url,
+    ):
+        engine = make_engine(url)
+        fill_small_county(Sessions(engine))
+        engine.dispose()
+        rabbit.wait()
+        pairs = [
+            (by_itself(local, url, people, ""), by_itself(a_task_each, url, people // 5, rabbit.url))
+            for _ in range(ROUNDS)
+        ]
+    ours, bare = (statistics.median(column) for column in zip(*pairs, strict=True))
+    print(f"ours {ours:,.0f} people/s, a task each {bare:,.0f}/s, {ours / bare:.1f} times  ({pairs})")
 
 
 def work_until(url: str, ready: Event, go: Event, stop: Event) -> None:
@@ -161,23 +246,23 @@ def by_processes(sessions: Sessions, url: str, people: int, count: int) -> float
     queue(sessions, people)
     go, stop = FORKS.Event(), FORKS.Event()
     ready = [FORKS.Event() for _ in range(count)]
-    processes = [FORKS.Process(target=work_until, args=(url, one, go, stop)) for one in ready]
+    processes = [FORKS.Process(target=work_until, args=(url, one, go, stop), daemon=True) for one in ready]
     for process in processes:
         process.start()
-    for one in ready:
-        one.wait()
+    if not all(one.wait(MOST_S) for one in ready):
+        raise SystemExit("a worker process did not come up")
     go.set()
     found = rate(sessions, people)
     stop.set()
     for process in processes:
-        process.join()
+        process.join(10)
     return found
 
 
 def main(given: Sequence[str]) -> None:
     """Run what is asked for; both by default."""
     people = next((int(word.removeprefix("people=")) for word in given if word.startswith("people=")), 20_000)
-    parts = [part for part in (adapters, growth) if part.__name__ in given] or [adapters, growth]
+    parts = [part for part in (adapters, pinned, each, growth) if part.__name__ in given] or [adapters, growth]
     for part in parts:
         part(people)
 

@@ -45,6 +45,7 @@ from broadcasts.lexicon import wording_views as wording
 from broadcasts.materials import api as material_api
 from broadcasts.materials import service as shelf
 from broadcasts.materials import views as materials
+from broadcasts.practice import views as practice
 from broadcasts.reports import alarming, gap_views, gaps
 from broadcasts.reports import views as reports
 from broadcasts.shout import views as shout
@@ -59,6 +60,7 @@ from broadcasts.village_pages import desk_views as village_desk
 from broadcasts.village_pages import views as village_pages
 from broadcasts.voices import api as voices_api
 from broadcasts.voices import views as voices
+from broadcasts.walls import views as walls
 from hub.core.runtime import Runtime
 from hub.regions.facts import Silencing
 from hub.speakers.history import SpeakerHistory
@@ -73,6 +75,8 @@ ROOMS = (
     alerts,
     bulletins,
     drills,
+    practice,
+    walls,
     plans,
     incidents,
     calling,

@@ -65,7 +65,7 @@ def danger(session: Session, actor: Actor, since: datetime, until: datetime) -> 
             yield ShiftEvent(
                 message.received_at,
                 ShiftTopic.DANGER,
-                message.text,
+                letter.said,
                 note=message.acknowledged_by_name,
                 place=letter.place,
                 endpoint="inbox.one",

@@ -14,6 +14,7 @@ from broadcasts.sms.provider import SmsProvider
 from broadcasts.sms.pump import SmsPump
 from broadcasts.sms.purposes import Limits
 from broadcasts.sms.states import Lane
+from broadcasts.sms.waking import Waking
 from hub.core.background import Background
 from hub.core.roles import WorkLane
 from hub.core.runtime import Runtime
@@ -51,6 +52,7 @@ def add(runtime: Runtime, rules: Rules, pumps: Pumps) -> Background:
     if not runtime.duties.whole:
         pumps.add("sms-sharers", partial(_count_sharers, runtime), at=(WorkLane.EMERGENCY, WorkLane.NORMAL))
     pumps.add("sms-answers", _answers(runtime, rules, safe).step, at=WorkLane.NORMAL)
+    pumps.add("sms-waking", Waking(runtime.sessions, rules.sms, clock=runtime.clock).step, at=WorkLane.EMERGENCY)
     for gateway in provider.gateways:
         if isinstance(gateway, SteppingGateway):
             pumps.add(f"{gateway.name}-gateway", gateway.step, at=WorkLane.NORMAL, alone=True)

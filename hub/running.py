@@ -87,7 +87,7 @@ class Server:
     def _serve(self) -> None:
         pulse, register = self._runtime.get(Pulse), Register(self._runtime)
         if self._server is not None:
-            threading.Thread(target=self._server.run, name="web", daemon=True).start()
+            threading.Thread(target=self._answer, args=(self._server,), name="web", daemon=True).start()
         try:
             self._begin(register)
             pulse.start()
@@ -100,6 +100,14 @@ class Server:
         finally:
             pulse.stop()
             self._end()
+
+    def _answer(self, server: BaseWSGIServer | MultiSocketServer) -> None:
+        """Serve pages until the end; that closing takes the socket away from under who waits at it is no fault."""
+        try:
+            server.run()
+        except OSError:
+            if not self._stopping.is_set():
+                raise
 
     def _begin(self, part: Background) -> None:
         part.start()

@@ -22,7 +22,7 @@ from schedules.campaigns import api, texts, views
 from schedules.occasions import service as occasions
 from schedules.occasions import views as occasion_views
 from schedules.pledges import views as pledge_views
-from schedules.rounds import service as rounds
+from schedules.rounds import reminding
 from schedules.rounds import views as round_views
 
 HOUR_S, MINUTE_S = 3600.0, 60.0
@@ -32,7 +32,7 @@ def listen(runtime: Runtime) -> None:
     """Take residents' replies to reminders, and put what waits here on the desk of who approves."""
 
     def heard(session: Session, kept: SmsInbound, now: datetime) -> bool:
-        return rounds.take_reply(session, kept, now, zone=runtime.zone)
+        return reminding.take_reply(session, kept, now, zone=runtime.zone)
 
     inbound.listen("rounds", heard)
     round_views.add_to_desk(runtime)
@@ -67,10 +67,10 @@ def remind(runtime: Runtime) -> float:
     """Send the reminders that are due."""
     rules, now = runtime.get(Rules), runtime.now()
     with runtime.sessions.read() as session:
-        due = rounds.anything_due(session, rules=rules, now=now)
+        due = reminding.anything_due(session, rules=rules, now=now)
     if due:
         with runtime.sessions.begin() as session:
-            sent = rounds.remind_due(session, rules=rules, now=now)
+            sent = reminding.remind_due(session, rules=rules, now=now)
         if sent:
             runtime.get(Pumps).kick()
     return MINUTE_S

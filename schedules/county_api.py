@@ -5,7 +5,9 @@ from uuid import UUID
 
 from flask import Response
 from pydantic import Field
+from sqlalchemy.orm import Session
 
+from broadcasts.approvals.rounds import REASON_LENGTH
 from broadcasts.delivery.rules import Rules
 from hub.core.runtime import runtime
 from hub.regions.tree import codes_in
@@ -115,6 +117,8 @@ class RoundOut(Output):
     last_day: date
     due: int
     confirmed: int
+    content_hash: str = Field(description="what an approval is of")
+    return_reason: str
     written_by: str
     approved_by: str
 
@@ -132,6 +136,8 @@ class RoundOut(Output):
             last_day=found.last_day,
             due=counts.due,
             confirmed=counts.confirmed,
+            content_hash=found.content_hash,
+            return_reason=found.return_reason,
             written_by=found.written_by_name,
             approved_by=found.approved_by_name,
         )
@@ -163,6 +169,18 @@ class RoundIn(Input):
     last_day: date
     weekday: int = Field(0, ge=0, le=7, description="of `weekly`: 1 (Monday) to 7")
     each: int = Field(2, ge=1, le=rounds.MOST_EACH, description="of `patrol`: people a day")
+
+
+class RoundSeen(Input):
+    """What the approver was looking at."""
+
+    content_hash: str = Field(min_length=64, max_length=64, description="`content_hash` of the roster as read")
+
+
+class RoundReason(Input):
+    """Why it is returned."""
+
+    reason: str = Field(min_length=1, max_length=REASON_LENGTH)
 
 
 class RoundPath(Input):
@@ -227,18 +245,34 @@ def get_round(path: RoundPath) -> Response:
 def create_round(body: RoundIn) -> Response:
     """Write a roster; it waits for somebody else."""
     with work() as session:
-        people = rounds.candidates(session, actor(), body.region, body.tag)
-        draft = RoundDraft(**body.model_dump(exclude={"tag"}), people=tuple(person.id for person in people))
-        made = rounds.create(session, actor(), draft, rules=runtime().get(Rules), now=now())
+        made = rounds.create(session, actor(), _draft(session, body), rules=runtime().get(Rules), now=now())
         return finish(session, RoundOut.of(made, _today()), 201)
+
+
+@bp.put("/rounds/<uuid:round_id>", responses=answers(RoundOut, 403, 404, 409))
+def change_round(path: RoundPath, body: RoundIn) -> Response:
+    """Write one's own anew, of the same kind, and hand it in again; nobody has been reminded yet."""
+    with work() as session:
+        rounds.save(session, actor(), path.round_id, _draft(session, body), rules=runtime().get(Rules), now=now())
+        return say(RoundOut.of(rounds.hand_in(session, actor(), path.round_id, now=now()), _today()))
 
 
 @bp.post("/rounds/<uuid:round_id>/approve", responses=answers(RoundOut, 403, 404, 409))
 @once
-def approve_round(path: RoundPath) -> Response:
-    """Let its reminders go out. Never by whoever wrote it."""
+def approve_round(path: RoundPath, body: RoundSeen) -> Response:
+    """Pass it on, or let its reminders go out. Never by whoever wrote it."""
     with work() as session:
-        return finish(session, RoundOut.of(rounds.approve(session, actor(), path.round_id, now=now()), _today()))
+        found = rounds.approve(session, actor(), path.round_id, seen_hash=body.content_hash, now=now())
+        return finish(session, RoundOut.of(found, _today()))
+
+
+@bp.post("/rounds/<uuid:round_id>/return", responses=answers(RoundOut, 403, 404, 409))
+@once
+def return_round(path: RoundPath, body: RoundReason) -> Response:
+    """Give it back to its writer, saying why."""
+    with work() as session:
+        found = rounds.give_back(session, actor(), path.round_id, body.reason, now=now())
+        return finish(session, RoundOut.of(found, _today()))
 
 
 @bp.post("/rounds/<uuid:round_id>/stop", responses=answers(RoundOut, 403, 404, 409))
@@ -255,6 +289,11 @@ def confirm_turn(path: TurnPath) -> Response:
     """Note that somebody came, or has done it."""
     with work() as session:
         return finish(session, TurnOut.of(rounds.confirm(session, actor(), path.call_id, now=now())))
+
+
+def _draft(session: Session, body: RoundIn) -> RoundDraft:
+    people = rounds.candidates(session, actor(), body.region, body.tag)
+    return RoundDraft(**body.model_dump(exclude={"tag"}), people=tuple(person.id for person in people))
 
 
 def _today() -> date:

@@ -50,7 +50,9 @@ class Sight:
         self.days = almanac.load(session)
         self.agreements = Agreements(session, [owner for owner in owners.values() if isinstance(owner, Sheet)])
         self.above = Above(session, [_item(due) for due in dues])
-        self._ears = noise.Ears(session, noise.Limits(rules.daily_minutes, rules.weekly_minutes), rules.zone)
+        limits = noise.Limits(rules.daily_minutes, rules.weekly_minutes)
+        latest = max(due.occurrence.due_at for due in dues)
+        self._ears = noise.Ears(session, limits, rules.zone, latest)
 
     def too_much(self, due: Due, order: Order) -> bool:
         """Return whether a campaign would say more than its villages should hear: it steps back for all the others."""

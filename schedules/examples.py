@@ -164,7 +164,7 @@ def _office(runtime: Runtime, clerk: Actor, approver: Actor, home: str) -> None:
                 at=forms.usual(RoundKind.PATROL)["at"],
             )
             made = rounds.create(session, clerk, roster, rules=rules, now=now)
-            rounds.approve(session, approver, made.id, now=now)
+            rounds.approve(session, approver, made.id, seen_hash=made.content_hash, now=now)
     occasions.prepare(runtime.sessions, now=now, quiet=rules.quiet)
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -36,6 +37,8 @@ class Entry:
     showing: Showing | None = None
     may_open: bool = False
     """What it comes from may be read, not only its time."""
+    campaign_id: UUID | None = None
+    """Of which campaign that waits it is a play."""
     number: int = 0
     """Which problem of the week it is, counted from 1; 0: none."""
 
@@ -90,18 +93,22 @@ def build(
     below: str,
     quiet: QuietHours,
     now: datetime,
+    campaigns: Sequence[tuple[UUID, Line]] = (),
 ) -> Grid:
-    """Return the week from a Monday, of what was rehearsed and what waits for approval."""
+    """Return the week from a Monday, of what was rehearsed and what waits for approval, `campaigns` too."""
     zone = quiet.zone
     since = datetime.combine(monday, time(), tzinfo=zone)
     until = since + timedelta(days=7)
     shown = [one for one in week.showings if since <= one.line.due_at < until]
     found = [Entry(one.line, showing=one, may_open=actor.may(Permission.SEE, one.line.home_path)) for one in shown]
-    waits = waiting(session, actor, since=max(since, now), until=until, zone=zone)
+    waits: list[tuple[UUID | None, Line]] = [
+        *((None, line) for line in waiting(session, actor, since=max(since, now), until=until, zone=zone)),
+        *campaigns,
+    ]
     found += [
-        Entry(line, waiting=True, may_open=True)
-        for line in waits
-        if not below or touches(line.audience.paths, (below,))
+        Entry(line, waiting=True, may_open=True, campaign_id=campaign_id)
+        for campaign_id, line in waits
+        if since <= line.due_at < until and (not below or touches(line.audience.paths, (below,)))
     ]
     found.sort(key=lambda entry: entry.line.due_at)
     found, problems = _numbered(found)

@@ -107,6 +107,8 @@ class Slot(Base):
     """What the sheet calls it."""
     minutes: Mapped[int] = mapped_column(default=0, server_default="0")
     """How long the slot is; what it plays may be shorter. 0: as long as what it plays."""
+    lasts_ms: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How long what it holds sounds at most, as it was when the slot was written; 0: as long as the slot."""
     volume: Mapped[int | None]
     relay_url: Mapped[str] = mapped_column(String(1000), default="", server_default="")
     home_path: Mapped[str] = mapped_column(String(64), index=True)
@@ -124,6 +126,11 @@ class Slot(Base):
     enabled: Mapped[bool] = mapped_column(default=True)
     planned_until: Mapped[datetime]
     created_at: Mapped[datetime]
+
+    @property
+    def length_ms(self) -> int:
+        """How long a sheet's slot sounds, before it is known what it plays that time."""
+        return self.lasts_ms or self.minutes * 60_000
 
 
 class Occurrence(Base):

@@ -7,15 +7,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.announcements.models import Announcement
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast
 from hub.regions.models import Region
 from hub.regions.tree import Level, contains
+from schedules.models import Occurrence, OccurrenceState, Slot, SlotKind
 
 USUAL_VOLUME = 80
 
@@ -116,12 +119,68 @@ def heard(session: Session, since: datetime, until: datetime) -> list[Sounding]:
     return found
 
 
-class Ears:
-    """What villages have heard in the week of a moment, to ask before a campaign adds to it; read once it is asked."""
+def planned(session: Session, since: datetime, until: datetime) -> list[Sounding]:
+    """Return what is still to sound after a moment, campaigns left out: they step back for all the others."""
+    rows = session.execute(
+        select(Occurrence.due_at, Slot, Announcement)
+        .join(Slot, Slot.id == Occurrence.slot_id)
+        .outerjoin(Announcement, Announcement.id == Slot.announcement_id)
+        .where(
+            Occurrence.state == OccurrenceState.PLANNED,
+            Occurrence.due_at > since,
+            Occurrence.due_at < until,
+            Slot.kind.not_in([SlotKind.CAMPAIGN, SlotKind.SILENCE]),
+        )
+    )
+    found = []
+    for due, slot, announcement in rows:
+        audience = Audience.from_json(announcement.audience) if announcement else None
+        if audience is None:
+            found.append(Sounding((slot.home_path,), due, slot.length_ms, slot.volume))
+        elif audience.speakers:
+            found.append(Sounding(audience.paths, due, announcement.airtime_ms, announcement.volume))
+    return found
 
-    def __init__(self, session: Session, limits: Limits, zone: ZoneInfo) -> None:
-        self._session, self._limits, self._zone = session, limits, zone
+
+Key = TypeVar("Key")
+
+
+def stepping_back(
+    campaigns: Iterable[tuple[Key, Sounding]], others: Tally, villages: Sequence[str], limits: Limits, zone: ZoneInfo
+) -> set[Key]:
+    """Return which plays of campaigns step back, taken in the order of time.
+
+    A play does when some village would hear more than it should with it, with everything else of its day, and with
+    what the week has brought before.
+    """
+    added: dict[tuple[str, date], float] = defaultdict(float)
+    back: set[Key] = set()
+    for key, one in sorted(campaigns, key=lambda pair: pair[1].start):
+        day, minutes = one.start.astimezone(zone).date(), one.minutes
+        so_far = [week_of(day)[0] + timedelta(days=n) for n in range(day.weekday() + 1)]
+        places = [v for v in villages if any(contains(p, v) or contains(v, p) for p in one.paths)]
+        if any(
+            others.day(v, day) + added[v, day] + minutes > limits.a_day
+            or sum(others.day(v, d) + added[v, d] for d in so_far) + minutes > limits.a_week
+            for v in places
+        ):
+            back.add(key)
+            continue
+        for village in places:
+            added[village, day] += minutes
+    return back
+
+
+class Ears:
+    """What villages have heard in the week of a moment and will hear on its day, to ask before a campaign adds to it.
+
+    Read once it is asked. `after`: what is planned until then is being decided on just now.
+    """
+
+    def __init__(self, session: Session, limits: Limits, zone: ZoneInfo, after: datetime) -> None:
+        self._session, self._limits, self._zone, self._after = session, limits, zone, after
         self._heard: dict[date, list[Sounding]] = {}
+        self._planned: dict[date, list[Sounding]] = {}
         self._villages: list[str] | None = None
 
     def are_full(self, wanted: Sounding) -> bool:
@@ -129,11 +188,8 @@ class Ears:
         day = wanted.start.astimezone(self._zone).date()
         monday, sunday = week_of(day)
         places = [v for v in self._places() if any(contains(p, v) or contains(v, p) for p in wanted.paths)]
-        tally_ = tally([*self._week(monday, sunday), wanted], places, self._zone)
-        return any(
-            tally_.day(place, day) > self._limits.a_day or tally_.week(place, day) > self._limits.a_week
-            for place in places
-        )
+        others = tally([*self._week(monday, sunday), *self._rest_of(day)], places, self._zone)
+        return bool(stepping_back([(0, wanted)], others, places, self._limits, self._zone))
 
     def hear(self, sounding: Sounding) -> None:
         """Note what goes out meanwhile."""
@@ -144,6 +200,12 @@ class Ears:
         if self._villages is None:
             self._villages = [village.path for village in villages(self._session)]
         return self._villages
+
+    def _rest_of(self, day: date) -> list[Sounding]:
+        if day not in self._planned:
+            over = datetime.combine(day + timedelta(days=1), time(), tzinfo=self._zone)
+            self._planned[day] = planned(self._session, self._after, over)
+        return self._planned[day]
 
     def _week(self, monday: date, sunday: date) -> list[Sounding]:
         if monday not in self._heard:

@@ -150,10 +150,14 @@ def rehearse(
     sound = noise.heard(session, *_days_around(since, until, stage.zone))
     hushed = {(one.second.key, one.second.start) for one in found if one.overlap is Overlap.YIELDS}
     heard = {key: part for key, part in parts.items() if part.sounds and key not in hushed}
-    sound += [part.sounding for part in heard.values() if part.line.state is OccurrenceState.PLANNED]
     places = noise.villages(session)
+    back = _stepping_back(heard, sound, [place.path for place in places], stage)
+    heard = {key: part for key, part in heard.items() if key not in back}
+    sound += [part.sounding for part in heard.values() if part.line.state is OccurrenceState.PLANNED]
     tally = noise.tally(sound, [place.path for place in places], stage.zone)
     against = _against(parts, found)
+    for key in back:
+        against[key].append(Finding(Trouble.NOTHING, code="noise_budget_spent"))
     _too_loud(heard, tally, stage, against)
     shown = tuple(
         Showing(line, line.due_at + timedelta(milliseconds=line.audio_ms), *horns.reached(line), ())
@@ -285,6 +289,20 @@ def _against(parts: Mapping[Key, _Part], found: Sequence[Clash]) -> Mapping[Key,
             first = (clash.first.key, clash.first.start)
             against[first].append(Finding(trouble, other=clash.second.title, amount=clash.speakers))
     return against
+
+
+def _stepping_back(
+    heard: Mapping[Key, _Part], sound: Sequence[Sounding], villages: Sequence[str], stage: Stage
+) -> set[Key]:
+    """Return which plays of campaigns would step back, as they would when they are due."""
+    ahead = {key: part for key, part in heard.items() if part.line.state is OccurrenceState.PLANNED}
+    campaigns = [(key, part.sounding) for key, part in ahead.items() if part.line.kind is SlotKind.CAMPAIGN]
+    others = [part.sounding for part in ahead.values() if part.line.kind is not SlotKind.CAMPAIGN]
+    if not campaigns:
+        return set()
+    return noise.stepping_back(
+        campaigns, noise.tally([*sound, *others], villages, stage.zone), villages, stage.limits, stage.zone
+    )
 
 
 def _too_loud(parts: Mapping[Key, _Part], tally: Tally, stage: Stage, against: Mapping[Key, list[Finding]]) -> None:

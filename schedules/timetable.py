@@ -119,7 +119,7 @@ def line_of(slot: Slot, a: Announcement | None, due_at: datetime, occurrence: Oc
         home_path=a.home_path if a else slot.home_path,
         audience=Audience.from_json(a.audience) if a else Audience((codes_in(slot.home_path)[-1],)),
         written_by=a.written_by if a else None,
-        audio_ms=a.airtime_ms if a else o.audio_ms or slot.minutes * MINUTE_MS,
+        audio_ms=a.airtime_ms if a else o.audio_ms or slot.length_ms,
         volume=a.volume if a else slot.volume,
         rhythm=slot.rhythm,
         state=o.state,

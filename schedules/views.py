@@ -1,6 +1,7 @@
 """The timetable: a week at a glance, day by day, and what the coming time would bring."""
 
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from uuid import UUID
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
@@ -21,7 +22,9 @@ from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, work
 from schedules import grid, rehearsal
 from schedules import week as weeks
-from schedules.rehearsal import Stage
+from schedules.campaigns import listing as campaigns
+from schedules.campaigns.outlook import Desk
+from schedules.rehearsal import Rehearsal, Showing, Stage
 from schedules.sheets import desk, listing
 from schedules.sheets.forms import as_day
 
@@ -29,6 +32,7 @@ bp = Blueprint("timetable", __name__)
 AHEAD = timedelta(days=7)
 BACK = timedelta(hours=24)
 DAY = timedelta(days=1)
+MOST_SHOWN = 400
 
 
 def add_to_menu(runtime: Runtime) -> None:
@@ -66,7 +70,17 @@ def week() -> ResponseReturnValue:
             until=max(until, starts + AHEAD),
             below=below,
         )
-        table = grid.build(session, actor(), run, monday=monday, below=below, quiet=rules.quiet, now=moment)
+        waiting = campaigns.waiting_lines(
+            session,
+            actor(),
+            since=max(starts, moment),
+            until=starts + AHEAD,
+            desk=Desk(rules, runtime().get(Timetable)),
+            now=moment,
+        )
+        table = grid.build(
+            session, actor(), run, monday=monday, below=below, quiet=rules.quiet, now=moment, campaigns=waiting
+        )
         shown = weeks.week(session, actor(), run, since=since, until=until, now=moment, zone=rules.zone)
     return render_template(
         "schedules/week.html",
@@ -100,6 +114,7 @@ def rehearse() -> ResponseReturnValue:
     return render_template(
         "schedules/rehearsal.html",
         run=run,
+        by_day=_by_day(run),
         span=span,
         first=first,
         places=places,
@@ -130,3 +145,10 @@ def _place(places: list[tuple[str, str]]) -> str:
 
 def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
+
+
+def _by_day(run: Rehearsal) -> list[tuple[date, list[Showing]]]:
+    """Return what is listed of a rehearsal, day by day."""
+    zone = runtime().zone
+    shown = groupby(run.showings[:MOST_SHOWN], key=lambda one: one.line.due_at.astimezone(zone).date())
+    return [(day, list(showings)) for day, showings in shown]

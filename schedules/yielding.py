@@ -104,7 +104,7 @@ def _planned(session: Session, homes: Collection[str], first: datetime, last: da
         where = Audience.from_json(announcement.audience) if announcement else None
         if where is not None and not where.speakers:
             continue
-        lasts = announcement.airtime_ms if announcement else slot.minutes * 60_000
+        lasts = announcement.airtime_ms if announcement else slot.length_ms
         theirs = where.paths if where else (slot.home_path,)
         silence = slot.kind is SlotKind.SILENCE
         yield Taken(due, due + timedelta(milliseconds=lasts), slot.home_path, theirs, silence, occurrence_id)

@@ -167,6 +167,39 @@ class External:
             self._process.wait()
 
 
+class Shards:
+    """Two mosquittos, one for everything and one for a place of its own, as docs/brokers.md says."""
+
+    name = "shards"
+    qos = 1
+    ca: Path | None = None
+
+    def __init__(self, folder: Path, place: str) -> None:
+        self.main, self.other = External(folder / "main"), External(folder / "other")
+        self._place = place
+
+    def settings(self) -> dict[str, object]:
+        return self.main.settings() | {"shards": (f"{self._place}=127.0.0.1:{self.other.port}",)}
+
+    def open(self, runtime: Runtime, secrets: dict[str, str]) -> None:
+        for broker in (self.main, self.other):
+            broker.open(runtime, secrets)
+
+    def addresses(self, station: Station) -> list[Address]:
+        return self.main.addresses(station)
+
+    def crash(self, station: Station) -> None:
+        """The place's own."""
+        self.other.crash_alone()
+
+    def mend(self) -> None:
+        self.other.mend()
+
+    def close(self) -> None:
+        for broker in (self.main, self.other):
+            broker.close()
+
+
 class Cluster:
     """Three NATS servers as docs/brokers.md says, on three addresses of the loopback network."""
 

@@ -90,6 +90,9 @@ class County:
         with self.runtime.sessions.read() as session:
             speaker = session.get_one(Speaker, name)
         found = self.hosting.addresses(self.station)
+        own = self.station.told_at(speaker.region_path)
+        if own != self.station.told:  # a broker of its place's own
+            found = [own[:2]]
         turned = [found[(first + i) % len(found)] for i in range(len(found))]
         authority = ca or self.hosting.ca
         return DeviceFile(

@@ -20,7 +20,7 @@ from sqlalchemy import NullPool, create_engine, text
 def programs() -> Path | None:
     """Return the folder of initdb and postgres; Debian keeps them off the PATH."""
     on_path = shutil.which("initdb")
-    found = [Path(on_path).parent] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    found = [Path(on_path).resolve().parent] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return found[-1] if found and (found[-1] / "initdb").exists() else None
 
 

@@ -12,13 +12,24 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.sms import inbound
 from broadcasts.sms.models import SmsInbound
 from broadcasts.sms.reports import Inbound
+from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
+from hub.residents import service as residents
 from hub.residents.phones import PhoneSafe
-from schedules.rounds import service
+from hub.residents.service import ResidentInput
+from schedules.rounds import reminding, service
 from schedules.rounds.models import Round, RoundCall
 from schedules.rounds.service import RoundDraft
 
 PEOPLE = {"甲": "13800000001", "乙": "13800000002", "丙": "13800000003"}
+
+
+def a_village(runtime: Runtime) -> None:
+    """Let the village have three volunteers."""
+    with runtime.sessions.begin() as session:
+        for name, number in PEOPLE.items():
+            given = ResidentInput(name=name, region_code=BRIDGE, phones=(number,), tags=("志愿者",))
+            residents.add_resident(session, SYSTEM, given, safe=runtime.get(PhoneSafe), now=runtime.now())
 
 
 @dataclass
@@ -33,7 +44,7 @@ class Post:
             clerk = the_actor(session, "clerk")
             return {p.name: p.id for p in service.candidates(session, clerk, region, "志愿者")}
 
-    def write(self, login: str = "clerk", **given: object) -> UUID:
+    def draft(self, **given: object) -> RoundDraft:
         draft = RoundDraft(
             title="十二月义务巡逻",
             region=NORTH,
@@ -44,20 +55,24 @@ class Post:
             each=2,
             people=tuple(self.people().values()),
         )
+        return replace(draft, **given)  # type: ignore[arg-type]
+
+    def write(self, login: str = "clerk", **given: object) -> UUID:
+        made = self.draft(**given)
         with self.runtime.sessions.begin() as session:
             rules = self.runtime.get(Rules)
-            made = replace(draft, **given)  # type: ignore[arg-type]
             return service.create(session, the_actor(session, login), made, rules=rules, now=self.clock.now).id
 
     def run(self, **given: object) -> UUID:
         round_id = self.write(**given)  # type: ignore[arg-type]
         with self.runtime.sessions.begin() as session:
-            service.approve(session, the_actor(session, "approver"), round_id, now=self.clock.now)
+            seen = session.get_one(Round, round_id).content_hash
+            service.approve(session, the_actor(session, "approver"), round_id, seen_hash=seen, now=self.clock.now)
         return round_id
 
     def remind(self) -> int:
         with self.runtime.sessions.begin() as session:
-            return service.remind_due(session, rules=self.runtime.get(Rules), now=self.clock.now)
+            return reminding.remind_due(session, rules=self.runtime.get(Rules), now=self.clock.now)
 
     def reply(self, name: str, text: str, ref: str) -> SmsInbound:
         with self.runtime.sessions.begin() as session:

@@ -24,10 +24,8 @@ def waiting(session: Session, actor: Actor, doors: Queue) -> Waiting:
         ).one()
         return Waiting(count=count, mine=False, oldest_at=oldest)
     found = [a for a in service.waiting(session, actor) if not review.blocked(session, actor, a)]
-    others = [
-        *((one.subject.title, one.handed_in_at) for one in queue.for_me(session, actor, doors, beside="announcements")),
-        *((one.open.title, one.open.since) for one in queue.agreements(session, actor, doors)),
-    ]
+    asked = queue.for_me(session, actor, doors, beside="announcements")
+    others = [(one.subject.title, one.handed_in_at) for one in asked]
     handed_in = [a.submitted_at for a in found] + [at for _, at in others]
     first = found[0] if found else None
     title = first.title if first else others[0][0] if others else ""

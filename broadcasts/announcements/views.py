@@ -362,12 +362,10 @@ def approvals_page(refused: Mapping[str, str] | None = None, *, status: int = 20
     with reading() as session:
         cards = listing.cards(session, actor(), _looking())
         others = queue.for_me(session, actor(), runtime().get(Queue), beside=ROOM)
-        plain = queue.agreements(session, actor(), runtime().get(Queue))
     return render_template(
         f"{PAGES}/approvals.html",
         cards=cards,
         others=others,
-        plain=plain,
         refused=refused or {},
         progress=_progress_url,
     ), status

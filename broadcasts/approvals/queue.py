@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from flask_babel import LazyString
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
@@ -31,33 +30,11 @@ class Desk:
     waiting: Callable[[Session, Actor], Sequence[Subject]]
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """One thing that waits for one person to agree, without rounds."""
-
-    id: UUID
-    title: str
-    home_path: str
-    by_name: str
-    since: datetime
-
-
-@dataclass(frozen=True)
-class PlainDesk:
-    """A room in which one other person agrees and that is all: what people call it, and what waits there for whom."""
-
-    label: LazyString
-    endpoint: str
-    argument: str
-    waiting: Callable[[Session, Actor], Sequence[Open]]
-
-
 @dataclass
 class Queue:
     """The desks of a running hub; every room adds its own."""
 
     desks: list[Desk] = field(default_factory=list)
-    plain: list[PlainDesk] = field(default_factory=list)
 
     def add(self, desk: Desk) -> None:
         """Ask this one too."""
@@ -104,26 +81,10 @@ def for_me(session: Session, actor: Actor, queue: Queue, *, beside: str = "") ->
     return [line for line in waiting(session, actor, queue, beside=beside) if not line.standing.refusal]
 
 
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """One line of a desk without rounds."""
-
-    desk: PlainDesk
-    open: Open
-    place: str
-
-
-def agreements(session: Session, actor: Actor, queue: Queue) -> list[Plain]:
-    """Return what waits for this person on desks without rounds."""
-    found = [(desk, one) for desk in queue.plain for one in desk.waiting(session, actor)]
-    names = regions.names(session, {codes_in(one.home_path)[-1] for _, one in found})
-    return [Plain(desk, one, names.get(codes_in(one.home_path)[-1], "")) for desk, one in found]
-
-
 def count(session: Session, actor: Actor, queue: Queue) -> int:
     """Return how much waits for this person in all rooms."""
     mine = [one for desk in queue.desks for one in desk.waiting(session, actor)]
-    return rounds.count_open(session, actor, mine) + sum(len(desk.waiting(session, actor)) for desk in queue.plain)
+    return rounds.count_open(session, actor, mine)
 
 
 def badge(session: Session, actor: Actor) -> int:

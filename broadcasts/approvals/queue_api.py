@@ -43,7 +43,7 @@ class WaitingList(Output):
 @bp.get("/reviews", responses=answers(WaitingList, 403))
 @permission_required(Permission.APPROVE)
 def list_waiting() -> Response:
-    """List what waits for reviewers: announcements, campaigns, sheets, the library, plans."""
+    """List what waits for reviewers: announcements, campaigns, sheets, rosters, the library, plans."""
     with reading() as session:
         found = queue.waiting(session, actor(), runtime().get(Queue))
     return say(

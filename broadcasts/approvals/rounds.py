@@ -245,5 +245,5 @@ def _keep(
 
 
 def _room(matter: Matter) -> str:
-    rooms = (Matter.CAMPAIGN, Matter.SHEET, Matter.MATERIAL, Matter.PLAN)
+    rooms = (Matter.CAMPAIGN, Matter.SHEET, Matter.MATERIAL, Matter.ROSTER, Matter.PLAN)
     return matter.value if matter in rooms else "announcement"

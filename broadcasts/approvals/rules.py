@@ -24,6 +24,8 @@ class Matter(StrEnum):
     SHEET = "sheet"
     MATERIAL = "material"
     """A text or recording of the library."""
+    ROSTER = "round"
+    """Who is reminded of a patrol or a duty by text message."""
     PLAN = "plan"
     """What is said in an emergency: whoever is on duty may then fire it alone."""
 

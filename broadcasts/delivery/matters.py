@@ -132,16 +132,17 @@ def _complaints(complaints: Complaints | None) -> Iterator[Matter]:
 def _danger(session: Session, actor: Actor) -> Iterator[Matter]:
     replies = inbox.inbox(session, actor, urgent=True)
     names = regions.names(session, {code for r in replies for code in codes_in(r.region_path)[-1:]})
+    said = inbox.said(session, replies)
     for reply in replies:
         place = " ".join(names.get(code, code) for code in codes_in(reply.region_path)[-1:])
         if reply.acknowledged_at is None:
             yield Matter(
-                Topic.DANGER, reply.text[:60], place, since=reply.received_at, note=reply.masked, target=reply.id
+                Topic.DANGER, said[reply.id][:60], place, since=reply.received_at, note=reply.masked, target=reply.id
             )
         else:
             taken = reply.acknowledged_by_name
             yield Matter(
-                Topic.DANGER_TAKEN, reply.text[:60], place, since=reply.acknowledged_at, note=taken, target=reply.id
+                Topic.DANGER_TAKEN, said[reply.id][:60], place, since=reply.acknowledged_at, note=taken, target=reply.id
             )
 
 

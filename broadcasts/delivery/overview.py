@@ -102,7 +102,7 @@ class Sources:
 
 def overview(session: Session, actor: Actor, sources: Sources, *, rules: Rules, now: datetime) -> Overview:
     """Return it all, for the reader's own part of the tree."""
-    villages = _villages(session, actor)
+    marks = villages(session, actor)
     midnight = datetime.combine(now.astimezone(rules.zone).date(), time(), tzinfo=rules.zone)
     waiting = sources.approvals.waiting(session, actor) if sources.approvals else Waiting(0, mine=False)
     past = _programmes(session, actor, sources, now - AHEAD, now)
@@ -117,13 +117,13 @@ def overview(session: Session, actor: Actor, sources: Sources, *, rules: Rules, 
     )
     places = records.places_of(session, [p.places for p in coming[:NEXT_SHOWN]])
     return Overview(
-        speakers=Count(sum(v.total for v in villages), sum(v.online for v in villages)),
-        today=today(records.since(session, actor, midnight - timedelta(days=1)), villages, midnight, now),
+        speakers=Count(sum(v.total for v in marks), sum(v.online for v in marks)),
+        today=today(records.since(session, actor, midnight - timedelta(days=1)), marks, midnight, now),
         waiting=waiting,
         texts=_texts(session, actor, midnight.replace(day=1)),
         matters=all_matters(session, actor, source, now=now),
         coming=list(zip(coming[:NEXT_SHOWN], places, strict=True)),
-        villages=villages,
+        villages=marks,
     )
 
 
@@ -159,7 +159,8 @@ def _texts(session: Session, actor: Actor, since: datetime) -> MonthlyTexts:
     return MonthlyTexts(bill.parts, bill.fen)
 
 
-def _villages(session: Session, actor: Actor) -> list[VillageMark]:
+def villages(session: Session, actor: Actor) -> list[VillageMark]:
+    """Return every village of the reader's part, with its loudspeakers and its shape on the map."""
     counts = registry.count_by_region(session, actor)
     nodes = [node for top in regions.forest(session, actor) for node in _village_nodes(top)]
     drawn = shapes([node.outline for node in nodes])

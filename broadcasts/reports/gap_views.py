@@ -63,6 +63,7 @@ def _page(code: str, errors: dict[str, str] | None = None, refused: str = "") ->
         code=code,
         kinds=tuple(GapKind),
         may={kind: tuple(actor().paths(permission)) for kind, permission in gaps.NEEDS.items()},
+        sees_residents=actor().paths(Permission.SEE_RESIDENTS),
         today=_today(),
         errors=errors or {},
         refused=refused,

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
+from broadcasts.sms.choices import choices_in
 from broadcasts.sms.models import InboundStep, SmsInbound, SmsMessage, SmsRun
 from broadcasts.sms.purposes import StepKind
 from hub.audit import log
@@ -62,6 +63,18 @@ def inbox(
     if before is not None:
         statement = statement.where(SmsInbound.id < before)
     return list(session.scalars(statement))
+
+
+def said(session: Session, messages: Sequence[SmsInbound]) -> dict[UUID, str]:
+    """Return what each message says, to be read by somebody: a bare number together with the answer it stands for."""
+    asked = {m.broadcast_id for m in messages if m.choice and m.broadcast_id}
+    texts = dict(session.execute(select(SmsRun.broadcast_id, SmsRun.text).where(SmsRun.broadcast_id.in_(asked))).all())
+    return {m.id: _with_label(m, texts.get(m.broadcast_id, "") if m.broadcast_id else "") for m in messages}
+
+
+def _with_label(message: SmsInbound, asked: str) -> str:
+    label = choices_in(asked).get(message.choice, "") if message.choice else ""
+    return f"{message.text}（{label}）" if label and label not in message.text else message.text
 
 
 def waiting(session: Session, actor: Actor) -> int:

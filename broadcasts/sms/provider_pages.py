@@ -53,7 +53,8 @@ def test(name: str) -> ResponseReturnValue:
     try:
         submission = managing.prepare_test(actor(), provider, name, number, text, signature, now=now())
     except BadInput as error:
-        return _page(name, {f"{error.field or 'number'}_{name}": explain(error, language())}), 422
+        where = "text" if error.field == "text" else "number"
+        return _page(name, {f"{where}_{name}": explain(error, language())}), 422
     tested = managing.send_test(provider, name, submission)
     with work() as session:
         managing.note_test(session, actor(), tested, now=now())
@@ -66,7 +67,8 @@ def test(name: str) -> ResponseReturnValue:
 @permission_required(Permission.SEE_RESIDENTS)
 def states() -> ResponseReturnValue:
     """Say what every state of a message means."""
-    return render_template("broadcasts/sms/states.html")
+    settings = runtime().config.section(SmsSettings)
+    return render_template("broadcasts/sms/states.html", again_s=settings.emergency_resend_after_s)
 
 
 def _page(tested: str = "", errors: dict[str, str] | None = None) -> str:
@@ -79,4 +81,5 @@ def _page(tested: str = "", errors: dict[str, str] | None = None) -> str:
         number=wanted.get(f"number_{tested}", ""),
         text=wanted.get(f"text_{tested}", _("测试短信，收到不用理会。")),
         errors=errors or {},
+        rules=runtime().config.section(SmsSettings),
     )

@@ -37,6 +37,8 @@ HEARING = About(purpose=Purpose.HEARING)
 class StepKind(StrEnum):
     """What was done about a resident's message."""
 
+    WOKEN = "woken"
+    """The hub wrote to somebody on call; `by_name` says to whom."""
     SEEN = "seen"
     """Somebody takes care of it."""
     CALLED = "called"

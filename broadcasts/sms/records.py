@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
+from broadcasts.sms import inbox
 from broadcasts.sms.billing import Bill, billed
 from broadcasts.sms.models import SmsAttempt, SmsInbound, SmsMessage, SmsRun
 from broadcasts.sms.purposes import Purpose
@@ -75,6 +76,8 @@ class Letter:
     message: SmsInbound
     name: str
     place: str
+    said: str
+    """What it says, to be read: a bare number together with the answer it stands for."""
 
 
 def runs(session: Session, actor: Actor, *, before: datetime | None = None, limit: int = 10) -> RunPage:
@@ -121,8 +124,9 @@ def letters(session: Session, messages: Sequence[SmsInbound]) -> list[Letter]:
         row.id: row.name for row in session.execute(select(Resident.id, Resident.name).where(Resident.id.in_(people)))
     }
     places = place_names(session, (m.region_path for m in messages))
+    said = inbox.said(session, messages)
     return [
-        Letter(m, known.get(m.resident_id, "") if m.resident_id else "", places.get(m.region_path, ""))
+        Letter(m, known.get(m.resident_id, "") if m.resident_id else "", places.get(m.region_path, ""), said[m.id])
         for m in messages
     ]
 

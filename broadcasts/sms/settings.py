@@ -72,6 +72,13 @@ class SmsSettings(Section):
     emergency_resend_after_s: int = Field(
         30, ge=1, le=3600, description="seconds to wait for a receipt before an emergency of unknown fate is sent again"
     )
+    help_wakes_after_s: int = Field(
+        120,
+        ge=0,
+        le=3600,
+        description="a resident's cry for help is texted to the first on the roster at once, and to the next after so "
+        "many seconds in which nobody has taken it on; 0 = nobody is texted",
+    )
     forget_numbers_after_d: int = Field(
         90, ge=1, le=3650, description="days after which the numbers in old messages are erased; the masked ones stay"
     )

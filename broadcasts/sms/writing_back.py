@@ -43,6 +43,7 @@ class Words:
     ask: str
     nothing: str
     pass_on: str
+    woken: str
     test: str
     hearing: str
     topics: dict[str, str]
@@ -68,7 +69,7 @@ def write_to(
     """Send a text to the number a message came from. Once per `run_id`."""
     extra.remember(session, found.phone_index, found.sealed, found.masked, NumberKind.MOBILE, now=now)
     audience = Audience(
-        (_home(session, found),), speakers=False, sms=True, people=False, numbers=(found.phone_index.hex(),)
+        (home_of(session, found),), speakers=False, sms=True, people=False, numbers=(found.phone_index.hex(),)
     )
     return outbox.plan_run(
         session,
@@ -114,7 +115,8 @@ def pass_on(session: Session, actor: Actor, inbound_id: UUID, *, settings: SmsSe
     if not people:
         raise BadInput("sms_no_cadres", field="pass_on", tag=CADRES)
     name = session.scalar(select(Resident.name).where(Resident.id == found.resident_id)) if found.resident_id else None
-    text = words().pass_on.format(name=name or "", masked=found.masked, text=found.text[:200], by=actor.name)
+    said = inbox.said(session, [found])[found.id]
+    text = words().pass_on.format(name=name or "", masked=found.masked, text=said[:200], by=actor.name)
     outbox.plan_run(
         session,
         broadcast_id=uuid7(),
@@ -158,7 +160,7 @@ def _village(found: SmsInbound) -> str:
     return "".join(f"{code}/" for code in codes) if len(codes) == 3 else ""
 
 
-def _home(session: Session, found: SmsInbound) -> str:
+def home_of(session: Session, found: SmsInbound) -> str:
     """Return the region the answer belongs to: the sender's own, the county for numbers nobody has."""
     if found.region_path:
         return codes_in(found.region_path)[-1]

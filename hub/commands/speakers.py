@@ -55,7 +55,7 @@ def enrol(frame: Frame, speaker_id: str, name: str, region: str, broker_host: st
         )
     station = Station(runtime)
     station.renew_accounts()
-    host, port, secure = station.told
+    host, port, secure = station.told_at(enrolled.speaker.region_path)
     path = out or Path(f"{enrolled.speaker.id}.toml")
     DeviceFile(
         id=enrolled.speaker.id,

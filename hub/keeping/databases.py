@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, inspect, make_url
+from sqlalchemy import Engine, inspect
 
 from hub.keeping.archive import BackupError
 
@@ -57,19 +57,26 @@ def _copy_sqlite(source: Path, to: Path) -> None:
         copy.execute("PRAGMA journal_mode=DELETE")
 
 
+VARIABLES: Final = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+}
+"""What the URL may say, and by which name PostgreSQL's own programs are told."""
+
+
 def _run(program: str, engine: Engine, *arguments: str) -> None:
     found = shutil.which(program)
     if found is None:
         raise BackupError(f"{program} is not installed here (Debian: apt install postgresql-client).")
-    url = make_url(engine.url)
     # By the environment: what stands on the command line can be read by every user of this machine.
-    given = {
-        "PGHOST": url.host,
-        "PGPORT": str(url.port or ""),
-        "PGUSER": url.username,
-        "PGPASSWORD": url.password,
-        "PGDATABASE": url.database,
-    }
+    _, address = engine.dialect.create_connect_args(engine.url)  # several hosts in it, too
+    given = {variable: address.get(name) for name, variable in VARIABLES.items()}
     environment = {**os.environ, **{name: str(value) for name, value in given.items() if value}}
     done = subprocess.run(  # noqa: S603 - our own arguments
         [found, *arguments], env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False

@@ -5,6 +5,7 @@ A path lists the codes from the top, each closed by a slash, so that "lies below
 """
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 from hub.core.errors import BadInput
@@ -70,6 +71,12 @@ def contains(above: str, below: str) -> bool:
 def is_above(above: str, below: str) -> bool:
     """Return whether one region holds another and is not that region."""
     return above != below and contains(above, below)
+
+
+def nearest(places: Iterable[str], path: str) -> str:
+    """Return the innermost of the places that holds `path`; empty when none does."""
+    paths = {path_of(place): place for place in places}
+    return paths.get(max((above for above in paths if contains(above, path)), key=len, default=""), "")
 
 
 def outermost(paths: list[str]) -> list[str]:

@@ -28,6 +28,7 @@ def export(
     *,
     region: str,
     tag: str,
+    without_mobile: bool = False,
     whole_numbers: bool,
     reason: str,
     safe: PhoneSafe,
@@ -43,7 +44,7 @@ def export(
     path = service.visible_region(session, actor, region).path if region else ""
     rows, paths = [], set()
     names: dict[str, str] = {}
-    for one in _all(session, actor, path, tag, safe):
+    for one in _all(session, actor, path, tag, without_mobile, safe):
         if whole_numbers:
             actor.require(Permission.EDIT_RESIDENTS, one.region_path)
         paths.add(one.region_path)
@@ -54,10 +55,21 @@ def export(
     return write_csv(COLUMNS, rows)
 
 
-def _all(session: Session, actor: Actor, path: str, tag: str, safe: PhoneSafe) -> Iterator[Resident]:
+def _all(
+    session: Session, actor: Actor, path: str, tag: str, without_mobile: bool, safe: PhoneSafe
+) -> Iterator[Resident]:
     after: service.After | None = None
     while True:
-        page = service.list_residents(session, actor, safe=safe, region_path=path, tag=tag, after=after, limit=PIECE)
+        page = service.list_residents(
+            session,
+            actor,
+            safe=safe,
+            region_path=path,
+            tag=tag,
+            without_mobile=without_mobile,
+            after=after,
+            limit=PIECE,
+        )
         yield from page.residents
         session.expunge_all()
         after = page.after

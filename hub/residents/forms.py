@@ -23,15 +23,23 @@ class Filter:
     tag: str = ""
     query: str = ""
     after: UUID | None = None
+    without_mobile: bool = False
 
     @classmethod
     def read(cls, args: Mapping[str, str]) -> Self:
         """Take what the address says."""
-        return cls(args.get("region", ""), args.get("tag", ""), args.get("q", "").strip(), _id(args.get("after", "")))
+        return cls(
+            args.get("region", ""),
+            args.get("tag", ""),
+            args.get("q", "").strip(),
+            _id(args.get("after", "")),
+            args.get("mobile", "") == "none",
+        )
 
     def chosen(self) -> dict[str, str]:
         """Return the choice as parts of an address, without the page."""
-        parts = {"region": self.region, "tag": self.tag, "q": self.query}
+        mobile = "none" if self.without_mobile else ""
+        parts = {"region": self.region, "tag": self.tag, "q": self.query, "mobile": mobile}
         return {name: value for name, value in parts.items() if value}
 
 

@@ -5,7 +5,7 @@ point: checking begins anew, and of putting in nothing was done.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from hub.core.db import Sessions
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.regions.lookup import places_for
 from hub.residents import importing, intake
-from hub.residents.import_models import ImportJob, ImportPerson, JobState
+from hub.residents.import_models import ImportJob, JobState
 from hub.residents.importing import ImportPlan, Layout
 from hub.residents.intake import Known
 from hub.residents.phones import PhoneSafe
@@ -140,12 +140,6 @@ def sweep(session: Session, *, now: datetime, owner: UUID | None = None) -> None
     for job_id in ids:
         intake.clear(session, job_id)
     session.execute(delete(ImportJob).where(ImportJob.id.in_(ids)))
-
-
-def sample(session: Session, job: ImportJob, most: int = 5) -> Sequence[ImportPerson]:
-    """Return a few of the people laid out."""
-    query = select(ImportPerson).where(ImportPerson.job_id == job.id).order_by(ImportPerson.resident_id)
-    return session.scalars(query.limit(most)).all()
 
 
 def wrong_rows(data: bytes) -> Wrong:

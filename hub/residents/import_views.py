@@ -16,7 +16,7 @@ from hub.residents import import_jobs, importing
 from hub.residents.import_jobs import ImportWork
 from hub.residents.import_models import ImportJob, JobState
 from hub.residents.importing import COLUMNS, MOST_BYTES, MOST_ROWS, NEEDED
-from hub.residents.preview import preview
+from hub.residents.preview import good_rows, preview
 from hub.web.errors import is_fragment, mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
@@ -135,7 +135,7 @@ def _look(
     try:
         with reading() as session:
             job = import_jobs.get(session, actor(), job_id, now=now())
-            people = import_jobs.sample(session, job)
+            people = good_rows(session, job) if job.state is JobState.READY else ()
     except NotFound as error:
         return _file_page({"file": explain(error, language())}), error.status
     match job.state:

@@ -46,6 +46,7 @@ def page(session: Session, actor: Actor, wanted: Filter, *, safe: PhoneSafe) -> 
         region_path=path,
         query=wanted.query,
         tag=wanted.tag,
+        without_mobile=wanted.without_mobile,
         after=_place_of(session, actor, wanted.after),
     )
     below = [path] if path else list(actor.paths(Permission.SEE_RESIDENTS))
@@ -54,7 +55,15 @@ def page(session: Session, actor: Actor, wanted: Filter, *, safe: PhoneSafe) -> 
         blocked=found.blocked,
         places=places(session, found.residents),
         after=found.after[2] if found.after else None,
-        total=service.count_residents(session, actor, safe=safe, region_path=path, query=wanted.query, tag=wanted.tag),
+        total=service.count_residents(
+            session,
+            actor,
+            safe=safe,
+            region_path=path,
+            query=wanted.query,
+            tag=wanted.tag,
+            without_mobile=wanted.without_mobile,
+        ),
         reach=reachable_counts(session, below, [wanted.tag] if wanted.tag else ()),
         regions=regions.choices(session, actor, Permission.SEE_RESIDENTS, levels=FILTERED),
         tags=service.tags_in_use(session, actor),
@@ -75,7 +84,11 @@ def just_these(session: Session, page: ResidentList, found: tuple[Resident, ...]
 
 def places(session: Session, residents: Sequence[Resident]) -> dict[str, str]:
     """Return region path → 青石镇 石桥村 三组 for some residents."""
-    paths = {resident.region_path for resident in residents}
+    return place_names(session, {resident.region_path for resident in residents})
+
+
+def place_names(session: Session, paths: set[str]) -> dict[str, str]:
+    """Return region path → 青石镇 石桥村 三组 for some places."""
     names = regions.names(session, {code for path in paths for code in codes_in(path)})
     return {path: " ".join(names.get(code, code) for code in codes_in(path)[1:] or codes_in(path)) for path in paths}
 

@@ -15,7 +15,7 @@ from hub.core.db import like_below
 from hub.core.errors import BadInput, HubError, NotFound, Problems
 from hub.regions.models import Region
 from hub.regions.tree import codes_in
-from hub.residents.models import AwayConsent, BlockedNumber, BlockReason, Phone, Resident, ResidentTag
+from hub.residents.models import AwayConsent, BlockedNumber, BlockReason, NumberKind, Phone, Resident, ResidentTag
 from hub.residents.phones import Number, PhoneSafe, normalise
 
 NAME_LENGTH = 40
@@ -118,6 +118,12 @@ def get_resident(session: Session, actor: Actor, resident_id: UUID) -> Resident:
     return found
 
 
+def note_look(session: Session, actor: Actor, resident_id: UUID, *, now: datetime) -> None:
+    """Write down that somebody opened a resident's page."""
+    found = get_resident(session, actor, resident_id)
+    log.record(session, actor, "resident.look", f"resident:{found.id}", found.region_path, now)
+
+
 def get_with_blocks(session: Session, actor: Actor, resident_id: UUID) -> tuple[Resident, dict[bytes, BlockReason]]:
     """Return a resident the actor may see with numbers and tags, and which of the numbers get no or few messages."""
     resident = get_resident(session, actor, resident_id)
@@ -138,14 +144,16 @@ def list_residents(
     region_path: str = "",
     query: str = "",
     tag: str = "",
+    without_mobile: bool = False,
     after: After | None = None,
     limit: int = PAGE,
 ) -> ResidentPage:
     """Return the residents below `region_path` that the actor may see, in the order of the tree.
 
-    `query` is part of a name, or a whole phone number however typed. A stranger gets an empty page.
+    `query` is part of a name, or a whole phone number however typed. `without_mobile`: only those whom no text message
+    reaches for want of a number. A stranger gets an empty page.
     """
-    conditions = _wanted(actor, safe, region_path, query, tag)
+    conditions = _wanted(actor, safe, region_path, query, tag, without_mobile)
     if conditions is None:
         return ResidentPage((), {}, None)
     statement = (
@@ -175,22 +183,33 @@ def list_residents(
 
 
 def count_residents(
-    session: Session, actor: Actor, *, safe: PhoneSafe, region_path: str = "", query: str = "", tag: str = ""
+    session: Session,
+    actor: Actor,
+    *,
+    safe: PhoneSafe,
+    region_path: str = "",
+    query: str = "",
+    tag: str = "",
+    without_mobile: bool = False,
 ) -> int:
     """Return how many residents `list_residents` would go through."""
-    conditions = _wanted(actor, safe, region_path, query, tag)
+    conditions = _wanted(actor, safe, region_path, query, tag, without_mobile)
     if conditions is None:
         return 0
     return session.scalar(select(func.count()).select_from(Resident).where(*conditions)) or 0
 
 
-def _wanted(actor: Actor, safe: PhoneSafe, region_path: str, query: str, tag: str) -> list[ColumnElement[bool]] | None:
+def _wanted(
+    actor: Actor, safe: PhoneSafe, region_path: str, query: str, tag: str, without_mobile: bool
+) -> list[ColumnElement[bool]] | None:
     paths = _seen(actor, region_path)
     if not paths:
         return None
     conditions: list[ColumnElement[bool]] = [or_(*(Resident.region_path.like(like_below(path)) for path in paths))]
     if tag:
         conditions.append(Resident.tags.any(ResidentTag.tag == tag))
+    if without_mobile:
+        conditions.append(~Resident.phones.any(Phone.kind == NumberKind.MOBILE))
     if query.strip():
         conditions.append(_matches(query.strip(), safe))
     return conditions

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from hub.core.actor import Actor, Permission
 from hub.core.runtime import Runtime
 from hub.regions import service as regions
-from hub.regions.tree import Level, codes_in
+from hub.regions.tree import Level, codes_in, nearest
 from hub.speakers import registry
 from hub.speakers.care import alarms, geography, repairs
 from hub.speakers.care.attention import visible
@@ -211,7 +211,10 @@ def villages(session: Session, actor: Actor) -> list[tuple[str, str]]:
 def device_file(runtime: Runtime, enrolled: Enrolled, broker_host: str) -> DeviceFile:
     """Return what the new device must be given. `broker_host` is the hub's address as the device reaches it."""
     station, settings = runtime.get(Station), runtime.config.section(MqttSettings)
-    _, port, secure = station.told
+    path = enrolled.speaker.region_path
+    host, port, secure = station.told_at(path)
+    if nearest(settings.told_shards, path):
+        broker_host = host  # a broker of its place's own
     return DeviceFile(
         id=enrolled.speaker.id,
         number=enrolled.speaker.number,

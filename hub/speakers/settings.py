@@ -5,6 +5,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub.core.config import OptionalPath, Section
+from hub.speakers.topics import is_region_code as is_code
 
 THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
@@ -17,6 +18,14 @@ def _door(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise ValueError(f"{text!r} is not a host and a port, like broker-1.example:1883")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _shard(text: str) -> tuple[str, tuple[tuple[str, int], ...]]:
+    place, _, doors = text.partition("=")
+    found = tuple(_door(each) for each in doors.split())
+    if not is_code(place.strip()) or not found:
+        raise ValueError(f"{text!r} is not a region code and a broker, like 990102000000=10.0.0.12:1883")
+    return place.strip(), found
 
 
 class MqttSettings(Section):
@@ -34,6 +43,14 @@ class MqttSettings(Section):
         (),
         description="doors of an external cluster, each host:port, taken in turn when one does not open; "
         "empty = host and port above",
+    )
+    shards: tuple[str, ...] = Field(
+        (),
+        description="brokers of single counties or townships, each 'region code=host:port', with further doors of the "
+        "same cluster after a space; what has none of its own is on the broker above. Account and TLS are the same",
+    )
+    public_shards: tuple[str, ...] = Field(
+        (), description="where loudspeakers reach them, each 'region code=host:port', if not under the addresses above"
     )
     public_host: str = Field(
         "",
@@ -77,6 +94,34 @@ class MqttSettings(Section):
         for each in hosts:
             _door(each)
         return hosts
+
+    @field_validator("shards", "public_shards")
+    @classmethod
+    def _shards_have_places(cls, shards: tuple[str, ...]) -> tuple[str, ...]:
+        places = [_shard(each)[0] for each in shards]
+        if len(set(places)) != len(places):
+            raise ValueError("a region stands twice")
+        return shards
+
+    @model_validator(mode="after")
+    def _shards_are_external(self) -> Self:
+        if self.shards and self.own:
+            raise ValueError('shards need engine = "external": the hub runs no more than one broker itself')
+        unknown = {_shard(each)[0] for each in self.public_shards} - self.shard_doors.keys()
+        if unknown:
+            raise ValueError(f"public_shards: {', '.join(sorted(unknown))} is not in shards")
+        return self
+
+    @property
+    def shard_doors(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        """The doors of every place's own broker, by its code."""
+        return dict(_shard(each) for each in self.shards)
+
+    @property
+    def told_shards(self) -> dict[str, tuple[str, int]]:
+        """Where loudspeakers reach those brokers."""
+        given = dict(_shard(each) for each in self.public_shards)
+        return {place: given.get(place, doors)[0] for place, doors in self.shard_doors.items()}
 
     @property
     def doors(self) -> tuple[tuple[str, int], ...]:

@@ -5,8 +5,11 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from uuid6 import uuid7
 
@@ -16,6 +19,7 @@ from hub.core.errors import Unavailable
 from hub.core.roles import Role
 from hub.core.runtime import Runtime
 from hub.core.secrets import FIRST_KEY
+from hub.regions.tree import nearest
 from hub.speakers import presence, registry
 from hub.speakers.broker.accounts import BrokerAccount, check_password, hash_password, read_accounts, write_accounts
 from hub.speakers.broker.child import Secure
@@ -41,6 +45,7 @@ from hub.speakers.protocol import (
     seal_command,
 )
 from hub.speakers.settings import MqttSettings
+from hub.speakers.shards import Homes, Shards
 from hub.speakers.topics import Kind, device_topic
 
 log = logging.getLogger(__name__)
@@ -56,6 +61,7 @@ LATE_S = 1.0
 Came = Callable[[Sequence[str]], None]
 Changed = Callable[[list[str], list[str]], None]
 Faults = Callable[[list[FaultReport]], None]
+Callback = Callable[[list[Any]], None]
 ToOne = SetVolume | Ping | Restart | SelfTest | Records | Prefetch
 
 
@@ -73,6 +79,8 @@ class Station:
         self.keys = KeyBook(runtime.config.data_dir, runtime.secrets.signing)
         self.broker: RunningBroker | None = None
         self.link: SpeakerLink | None = None
+        self.shards: Shards | None = None
+        """All lines, where single places have brokers of their own; `link` is one of them then."""
         self._on_receipts: list[Callable[[list[Receipt]], None]] = []
         self._on_beats: list[Callable[[list[Beat]], None]] = []
         self._on_faults: list[Faults] = []
@@ -146,22 +154,38 @@ class Station:
             self.renew_accounts()
             self.broker = self._start_broker(self._settings.engine)
         link = SpeakerLink(self._own_address())
-        self._listen(link)
         self.link = link
+        if self._settings.shards:
+            self._start_shards(link)
+            return
+        self._listen(link, lambda callback: callback)
         if not link.start(wait_s=5.0):
             log.error("broker not reachable yet: %s", link.problem)
 
-    def _listen(self, link: SpeakerLink) -> None:
+    def _start_shards(self, link: SpeakerLink) -> None:
+        own = self._own_address()
+        others = {
+            place: SpeakerLink(replace(own, host=first[0], port=first[1], others=tuple(rest)))
+            for place, (first, *rest) in self._settings.shard_doors.items()
+        }
+        self.shards = shards = Shards(link, others, Homes(self._runtime.sessions))
+        for line in shards:
+            self._listen(line.link, partial(shards.in_turn, line))
+        shards.start(wait_s=5.0)
+        for place in shards.away:
+            log.error("broker not reachable yet", extra={"place": place})
+
+    def _listen(self, link: SpeakerLink, wrapped: Callable[[Callback], Callback]) -> None:
         if not self._runtime.duties.has(Role.BRIDGE):
             return
         for callback in self._on_receipts:
-            link.on_receipts(callback)
+            link.on_receipts(wrapped(callback))
         for on_beats in (self._note_beats, *self._on_beats):
-            link.on_beats(on_beats)
-        link.on_presences(self._note_presences)
+            link.on_beats(wrapped(on_beats))
+        link.on_presences(wrapped(self._note_presences))
         link.on_connected(self._begin_to_listen)
         for on_faults in self._on_faults:
-            link.on_faults(on_faults)
+            link.on_faults(wrapped(on_faults))
         for on_connected in self._on_connected:
             link.on_connected(on_connected)
 
@@ -180,7 +204,9 @@ class Station:
 
     def stop(self) -> None:
         """Disconnect and end the own broker."""
-        if self.link is not None:
+        if self.shards is not None:
+            self.shards.stop()
+        elif self.link is not None:
             self.link.stop()
         if self.broker is not None:
             self.broker.stop()
@@ -189,12 +215,22 @@ class Station:
         """Hand a message to the broker; False when it cannot be reached."""
         if trial.is_on():
             return self.connected
+        if self.shards is not None:
+            return self.shards.publish(topic, payload, qos, retain)
         return self.link is not None and self.link.publish(topic, payload, qos, retain)
 
     @property
     def connected(self) -> bool:
-        """Whether the broker can be reached."""
+        """Whether the broker can be reached; of several, any."""
+        if self.shards is not None:
+            return self.shards.connected
         return self.link is not None and self.link.connected
+
+    def told_at(self, path: str) -> tuple[str, int, bool]:
+        """Host, port and whether to speak TLS, as loudspeakers below a region path are told."""
+        told = self._settings.told_shards
+        place = nearest(told, path)
+        return (*told[place], self._settings.secure) if place else self.told
 
     def renew_accounts(self) -> None:
         """Write who may use the own broker; it takes the change over within two seconds."""
@@ -218,6 +254,8 @@ class Station:
 
     def publish_settings(self, speaker_ids: Sequence[str] = ()) -> None:
         """Publish the retained settings of some loudspeakers, or of all: `SettingsBook` does it."""
+        if self.shards is not None:
+            self.shards.homes.forget()
         if self.publisher is not None:
             self.publisher(speaker_ids)
 
@@ -242,8 +280,10 @@ class Station:
                 **fields,
             }
         )
-        sent = self.publish(device_topic(speaker_id, Kind.COMMAND), seal_command(command, self.key))
-        return command_id if sent else None
+        topic = device_topic(speaker_id, Kind.COMMAND)
+        if self.shards is not None and not self.shards.reaches(topic):
+            return None
+        return command_id if self.publish(topic, seal_command(command, self.key)) else None
 
     def require_connection(self) -> None:
         """Raise Unavailable when the broker cannot be reached."""
@@ -282,7 +322,8 @@ class Station:
 
     def _note_beats(self, beats: list[Beat]) -> None:
         now = self._runtime.now()
-        timely = self.link is None or self.link.behind_s < LATE_S
+        line = self.shards or self.link
+        timely = line is None or line.behind_s < LATE_S
         early = self._known  # answered before anything is written: the answer's age is what a device's clock is out by
         if timely:
             self._answer([beat for beat in beats if beat.dev in early], now)

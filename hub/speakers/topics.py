@@ -43,6 +43,13 @@ def region_command(code: str) -> str:
     return f"{ROOT}/region/{code}/cmd"
 
 
+def read_region_command(topic: str) -> str | None:
+    """The code of the region a command topic is for; None for anything else."""
+    head, _, rest = topic.partition(f"{ROOT}/region/")
+    code, _, kind = rest.partition("/")
+    return code if not head and kind == Kind.COMMAND and is_region_code(code) else None
+
+
 def device_topic(device: str, kind: Kind) -> str:
     """One of the device's own topics."""
     if not is_device_id(device):

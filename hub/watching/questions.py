@@ -18,6 +18,7 @@ from hub.core import migrating
 from hub.core.backups import latest_backup
 from hub.core.checks import Checks, Finding, Level
 from hub.core.runtime import Runtime
+from hub.regions import service as regions
 from hub.speakers.models import Speaker
 from hub.speakers.settings import MqttSettings
 from hub.speakers.station import Station
@@ -38,6 +39,7 @@ def add_questions(checks: Checks) -> None:
         "clock": clock,
         "disk": disk,
         "broker": broker,
+        "brokers_of_places": brokers_of_places,
         "certificate": certificate,
         "address": address,
         "backup": backup,
@@ -102,6 +104,19 @@ def broker(runtime: Runtime) -> Iterable[Finding]:
         yield Finding("check_broker_away", Level.BAD, {"engine": settings.engine})
     if settings.engine != "external" and settings.is_open:
         yield Finding("check_broker_open", Level.LOOK)
+
+
+def brokers_of_places(runtime: Runtime) -> Iterable[Finding]:
+    """Whether each is reached, where places have brokers of their own."""
+    station = runtime.find(Station)
+    if station is None or station.shards is None or not station.connected:
+        return
+    away = station.shards.away
+    with runtime.sessions.read() as session:
+        names = regions.names(session, {place for place in away if place})
+    for place in away:
+        found = {"place": names.get(place, place)} if place else {}
+        yield Finding("check_broker_of_place_away" if place else "check_broker_of_others_away", Level.BAD, dict(found))
 
 
 def certificate(runtime: Runtime) -> Iterable[Finding]:

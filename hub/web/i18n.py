@@ -37,10 +37,11 @@ def install(app: Flask) -> None:
     app.jinja_env.filters["exactly"] = exactly
 
 
-def when(moment: datetime | None) -> str:
-    """Return 11月23日 10:56 (with the year when it is another one)."""
-    if moment is None:
+def when(moment: datetime | str | None) -> str:
+    """Return 11月23日 10:56 (with the year when it is another one). A version keeps its moments as text."""
+    if not moment:
         return ""
+    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     zone = runtime().zone
     same_year = moment.astimezone(zone).year == runtime().now().astimezone(zone).year
     if language() == "en":

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 
 from hub.core.runtime import runtime
+from hub.web import help_views
 from hub.web.guards import never_held
 from hub.web.i18n import COOKIE, day, language
 from hub.web.menu import SETTINGS, Line, Menu
@@ -29,6 +30,7 @@ PACKED_TYPES = ("text/", "application/json", "application/problem+json", "image/
 def install(app: Flask) -> None:
     """Give every template its frame."""
     app.register_blueprint(bp)
+    app.register_blueprint(help_views.bp)
     app.context_processor(_frame)
     app.jinja_env.globals["asset"] = asset
     app.after_request(_static_for_ever)

@@ -24,12 +24,16 @@ from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput
 from hub.regions import service as regions
 from hub.residents.reach import Reach, reach_of
+from schedules.calendar import Rhythm
 from schedules.campaigns import progress, service
 from schedules.campaigns.drafting import CampaignDraft, as_draft
 from schedules.campaigns.models import Campaign, CampaignState
 from schedules.campaigns.outlook import Desk, foresee, shortfall
-from schedules.campaigns.plan import Plan
+from schedules.campaigns.outlook import outlook as foreseen
+from schedules.campaigns.plan import Plan, Play
 from schedules.campaigns.progress import Progress
+from schedules.models import OccurrenceState, SlotKind
+from schedules.timetable import Line
 
 MOST = 200
 BEFORE = (CampaignState.DRAFT, CampaignState.RETURNED, CampaignState.SUBMITTED)
@@ -184,6 +188,43 @@ def outlook(
         texts=texts if draft.sms_at else (),
         reach=reach,
         short=shortfall(draft, found, desk.rules) if found.counted else None,
+    )
+
+
+def waiting_lines(
+    session: Session, actor: Actor, *, since: datetime, until: datetime, desk: Desk, now: datetime
+) -> list[tuple[UUID, Line]]:
+    """Return when campaigns that wait for approval would sound, as the timetable shows it, each with its campaign."""
+    query = select(Campaign).where(Campaign.state == CampaignState.SUBMITTED, near(actor, Campaign.home_path))
+    return [
+        (c.id, _line(c, play))
+        for c in session.scalars(query.options(selectinload(Campaign.texts)).limit(MOST))
+        if _shown(actor, c)
+        for play in foreseen(session, c, desk, now).plays
+        if since <= play.at < until
+    ]
+
+
+def _line(c: Campaign, play: Play) -> Line:
+    text = c.texts[play.text]
+    return Line(
+        id=text.id,
+        slot_id=text.id,
+        due_at=play.at,
+        kind=SlotKind.CAMPAIGN,
+        announcement_id=None,
+        sheet_id=None,
+        title=text.title,
+        home_path=c.home_path,
+        audience=Audience.from_json(c.audience),
+        written_by=c.written_by,
+        audio_ms=text.audio_ms,
+        volume=None,
+        rhythm=Rhythm.ONCE,
+        state=OccurrenceState.PLANNED,
+        note="",
+        fired_at=None,
+        broadcast_id=None,
     )
 
 

@@ -183,7 +183,7 @@ def _speakers(session: Session, actor: Actor, campaign: Campaign) -> dict[str, i
     paths = _paths(campaign)
     rows = session.execute(
         select(Speaker.region_path, func.count())
-        .where(Speaker.state == SpeakerState.ACTIVE, below(actor, Speaker.region_path))
+        .where(Speaker.state == SpeakerState.ACTIVE, Speaker.drill.is_(False), below(actor, Speaker.region_path))
         .group_by(Speaker.region_path)
     )
     for path, number in rows:

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,8 @@ from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
 
-from schedules.rounds.models import RoundKind
+from hub.regions.tree import codes_in
+from schedules.rounds.models import Round, RoundKind
 from schedules.rounds.service import RoundDraft
 
 FILE = Path(__file__).resolve().parents[2] / "templates" / "messages" / "rounds.toml"
@@ -55,6 +56,23 @@ def typed(form: MultiDict[str, str]) -> Typed:
         people=tuple(found for text in form.getlist("person")[:200] if (found := as_id(text))),
     )
     return Typed(draft, values)
+
+
+def of(found: Round) -> Typed:
+    """Return the form that shows a roster with its people."""
+    people = tuple(dict.fromkeys(call.resident_id for call in found.calls))
+    values = {
+        "kind": found.kind.value,
+        "title": found.title,
+        "region": codes_in(found.home_path)[-1],
+        "words": found.words,
+        "at": found.at,
+        "first_day": str(found.first_day),
+        "last_day": str(found.last_day),
+        "weekday": str(found.weekday),
+        "each": str(found.each),
+    }
+    return Typed(replace(typed(MultiDict(values)).draft, people=people), values)
 
 
 def _day(text: str) -> date | None:

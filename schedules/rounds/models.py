@@ -24,8 +24,10 @@ class RoundKind(StrEnum):
 class RoundState(StrEnum):
     """How far a roster has come."""
 
+    DRAFT = "draft"
     WAITING = "waiting"
-    """Written; somebody else has to agree before anybody gets a message."""
+    """Handed in; somebody else has to agree before anybody gets a message."""
+    RETURNED = "returned"
     ON = "on"
     OFF = "off"
 
@@ -63,7 +65,10 @@ class Round(Base):
     """Of a weekly duty: 1 (Monday) to 7."""
     each: Mapped[int] = mapped_column(default=2)
     """Of a patrol: how many people a day."""
-    state: Mapped[RoundState] = mapped_column(StateText(RoundState), default=RoundState.WAITING)
+    state: Mapped[RoundState] = mapped_column(StateText(RoundState), default=RoundState.DRAFT)
+    content_hash: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """Taken when it is handed in; approval is of it."""
+    return_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     written_by: Mapped[UUID]
     written_by_name: Mapped[str] = mapped_column(String(40))
     written_at: Mapped[datetime]

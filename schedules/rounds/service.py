@@ -1,38 +1,30 @@
-"""Write a roster, agree to it, remind people, note who came. No message goes out before a second person agreed."""
+"""Write a roster, agree to it, note who came. No message goes out before everybody who has to look has passed it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload
 from uuid6 import uuid7
 
-from broadcasts.approvals.queue import Open
-from broadcasts.audience.selection import Audience
-from broadcasts.delivery import service as delivery
-from broadcasts.delivery.models import Kind
+from broadcasts.approvals import rounds
+from broadcasts.approvals.rounds import Subject
 from broadcasts.delivery.rules import Rules
-from broadcasts.sms.models import SmsInbound
 from hub.audit import log
-from hub.core.actor import SYSTEM, Actor, Permission
+from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.core.errors import BadInput, NotAllowed, NotFound, Problems, WrongState
-from hub.regions.tree import codes_in, path_of
-from hub.residents import extra
+from hub.regions.tree import path_of
 from hub.residents.models import NumberKind, Phone, Resident, ResidentTag
-from schedules.rounds import turns
+from schedules.rounds import agreed, turns
 from schedules.rounds.models import CallState, Round, RoundCall, RoundKind, RoundState
 
 TITLE, WORDS = 30, 200
 MOST_PEOPLE = 50
 MOST_EACH = 10
 LONGEST = timedelta(days=92)
-SAME_NIGHT = timedelta(hours=6)
-"""A patrol lasts past midnight: until this hour its people may still report."""
-DAY = "〔日期〕"
+OPEN = frozenset({RoundState.DRAFT, RoundState.WAITING, RoundState.RETURNED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,52 +64,64 @@ class Counts:
 
 
 def create(session: Session, actor: Actor, draft: RoundDraft, *, rules: Rules, now: datetime) -> Round:
-    """Write a roster with everybody's turns; it waits for somebody else."""
-    people = {person.id: person for person in _people(session, actor, draft)}
-    problems = _problems(draft, list(people), now.astimezone(rules.zone).date(), rules)
-    if problems:
-        raise Problems(problems)
-    if draft.first_day is None or draft.last_day is None or actor.id is None:
-        raise NotAllowed("not_allowed", permission=Permission.COMPOSE.value)
-    home = path_of(draft.region)
+    """Write a roster with everybody's turns and hand it in; it waits for somebody else."""
+    order = _checked(session, actor, draft, rules, now)
     made = Round(
-        id=uuid7(),
-        kind=draft.kind,
-        title=draft.title.strip(),
-        home_path=home,
-        words=draft.words.strip(),
-        at=draft.at,
-        first_day=draft.first_day,
-        last_day=draft.last_day,
-        weekday=draft.weekday if draft.kind is RoundKind.WEEKLY else 0,
-        each=draft.each,
-        written_by=actor.id,
-        written_by_name=actor.name,
-        written_at=now,
-    )
-    order = [people[key] for key in draft.people if key in people]
-    made.calls = [
-        RoundCall(id=uuid7(), day=day, resident_id=p.id, name=p.name, phone_index=p.index, masked=p.masked)
-        for day, p in _turns(made, order)
-    ]
+        id=uuid7(), kind=draft.kind, written_by=actor.id, written_by_name=actor.name, written_at=now,
+        state=RoundState.DRAFT,
+    )  # fmt: skip
+    _fill(made, draft)
+    made.calls = _calls(made, order)
     session.add(made)
     session.flush()
-    log.record(session, actor, "round.create", f"round:{made.id}", home, now, title=made.title, turns=len(made.calls))
-    return made
+    _note(session, actor, "create", made, now, turns=len(made.calls))
+    return hand_in(session, actor, made.id, now=now)
 
 
-def approve(session: Session, actor: Actor, round_id: UUID, *, now: datetime) -> Round:
-    """Let reminders go out. Never by whoever wrote it."""
-    found = get(session, actor, round_id)
-    session.refresh(found, with_for_update=True)
-    actor.require(Permission.APPROVE, found.home_path)
-    if found.state is not RoundState.WAITING:
-        raise WrongState(f"round_{found.state.value}")
-    if actor.id == found.written_by:
-        raise NotAllowed("own_announcement")
+def save(session: Session, actor: Actor, round_id: UUID, draft: RoundDraft, *, rules: Rules, now: datetime) -> Round:
+    """Write one's own anew, before anybody was reminded; what was passed of it no longer counts."""
+    found = _own(session, actor, round_id)
+    order = _checked(session, actor, replace(draft, kind=found.kind), rules, now)
+    found.calls = []
+    session.flush()  # the turns that were go before new ones of the same people on the same days come
+    _fill(found, draft)
+    found.calls = _calls(found, order)
+    found.state, found.content_hash = RoundState.DRAFT, ""
+    session.flush()
+    _note(session, actor, "save", found, now, turns=len(found.calls))
+    return found
+
+
+def hand_in(session: Session, actor: Actor, round_id: UUID, *, now: datetime) -> Round:
+    """Put it before who has to agree."""
+    found = _own(session, actor, round_id)
+    found.state, found.return_reason = RoundState.WAITING, ""
+    found.content_hash = agreed.content_hash(found)
+    rounds.begin(session, actor, replace(agreed.subject_of(found), content=agreed.shown(found)), now=now)
+    return found
+
+
+def approve(
+    session: Session, actor: Actor, round_id: UUID, *, seen_hash: str, now: datetime, seen_step: int | None = None
+) -> Round:
+    """Pass it on to the next reviewer, or let reminders go out. Never by whoever wrote it."""
+    found = _for_review(session, actor, round_id)
+    if seen_hash != found.content_hash or agreed.content_hash(found) != found.content_hash:
+        raise WrongState("round_changed_meanwhile")
+    if not rounds.take_step(session, actor, agreed.subject_of(found), seen_step=seen_step, now=now):
+        return found
     found.state = RoundState.ON
     found.approved_by, found.approved_by_name, found.approved_at = actor.id, actor.name, now
-    log.record(session, actor, "round.approve", f"round:{found.id}", found.home_path, now, title=found.title)
+    _note(session, actor, "approve", found, now)
+    return found
+
+
+def give_back(session: Session, actor: Actor, round_id: UUID, reason: str, *, now: datetime) -> Round:
+    """Return it to its writer, saying why."""
+    found = _for_review(session, actor, round_id)
+    reason = rounds.refuse(session, actor, agreed.subject_of(found), reason, now=now)
+    found.state, found.return_reason = RoundState.RETURNED, reason
+    _note(session, actor, "return", found, now, reason=reason)
     return found
 
 
@@ -168,11 +172,19 @@ def swap(session: Session, actor: Actor, call_id: UUID, resident_id: UUID | None
 
 
 def get(session: Session, actor: Actor, round_id: UUID) -> Round:
-    """Return a roster of one's own part; to a stranger it does not exist. It names people: see residents."""
+    """Return a roster of one's own part; to a stranger it does not exist.
+
+    It names people: for who may see residents, and while it waits for who has to agree, whose stand-in may not.
+    """
     found = session.get(Round, round_id)
-    if found is None or not actor.may(Permission.SEE_RESIDENTS, found.home_path):
+    if found is None or not _sees(actor, found):
         raise NotFound("round_unknown")
     return found
+
+
+def _sees(actor: Actor, found: Round) -> bool:
+    reviews = found.state is RoundState.WAITING and actor.may(Permission.APPROVE, found.home_path)
+    return reviews or actor.may(Permission.SEE_RESIDENTS, found.home_path)
 
 
 def every(session: Session, actor: Actor) -> list[Round]:
@@ -185,15 +197,19 @@ def every(session: Session, actor: Actor) -> list[Round]:
     return list(session.scalars(query))
 
 
-def waiting(session: Session, actor: Actor) -> list[Open]:
-    """Return the rosters that wait for this person's agreement; one's own do not."""
+def waiting(session: Session, actor: Actor) -> list[Subject]:
+    """Return the rosters that wait where the actor may approve."""
     paths = actor.paths(Permission.APPROVE)
     if not paths:
         return []
     below = or_(*(Round.home_path.like(like_below(path)) for path in paths))
-    mine = (Round.state == RoundState.WAITING, below, Round.written_by != actor.id)
-    found = session.scalars(select(Round).where(*mine).order_by(Round.written_at))
-    return [Open(one.id, one.title, one.home_path, one.written_by_name, one.written_at) for one in found]
+    found = session.scalars(select(Round).where(Round.state == RoundState.WAITING, below).order_by(Round.written_at))
+    return [agreed.subject_of(one) for one in found]
+
+
+def may_edit(actor: Actor, found: Round) -> bool:
+    """Whether it is the actor's to write anew."""
+    return found.written_by == actor.id and found.state in OPEN
 
 
 def counts(found: Round, today: date) -> Counts:
@@ -220,121 +236,54 @@ def candidates(session: Session, actor: Actor, region: str, tag: str) -> list[Pe
     return [Person(key, name, place, masked, index) for key, name, place, masked, index in rows]
 
 
-def anything_due(session: Session, *, rules: Rules, now: datetime) -> bool:
-    """Return whether a reminder may be due, without taking anything in hand."""
-    today = now.astimezone(rules.zone).date()
-    query = _open_days(today).limit(20)
-    return any(_told_at(kind, at, day, rules) <= now for _, day, kind, at in session.execute(query))
+def _own(session: Session, actor: Actor, round_id: UUID) -> Round:
+    found = get(session, actor, round_id)
+    session.refresh(found, with_for_update=True)
+    if found.written_by != actor.id:
+        raise NotAllowed("round_of_another")
+    if found.state not in OPEN:
+        raise WrongState(f"round_{found.state.value}")
+    return found
 
 
-def _open_days(today: date) -> Select[UUID, date, RoundKind, str]:
-    return (
-        select(RoundCall.round_id, RoundCall.day, Round.kind, Round.at)
-        .join(Round, Round.id == RoundCall.round_id)
-        .where(
-            Round.state == RoundState.ON,
-            RoundCall.state == CallState.PLANNED,
-            RoundCall.day <= today + timedelta(days=1),
-        )
-        .distinct()
-        .order_by(RoundCall.day)
-    )
+def _for_review(session: Session, actor: Actor, round_id: UUID) -> Round:
+    found = get(session, actor, round_id)
+    session.refresh(found, with_for_update=True)
+    actor.require(Permission.APPROVE, found.home_path)
+    if found.state is not RoundState.WAITING:
+        raise WrongState(f"round_{found.state.value}")
+    return found
 
 
-def _told_at(kind: RoundKind, at: str, day: date, rules: Rules) -> datetime:
-    told_on = day - timedelta(days=1) if kind is RoundKind.PATROL else day
-    return datetime.combine(told_on, time.fromisoformat(at), tzinfo=rules.zone).astimezone(UTC)
+def _checked(session: Session, actor: Actor, draft: RoundDraft, rules: Rules, now: datetime) -> list[Person]:
+    """Return the people of a draft in their order, or raise Problems with everything that is wrong."""
+    people = {person.id: person for person in people_of(session, actor, draft)}
+    problems = _problems(draft, list(people), now.astimezone(rules.zone).date(), rules)
+    if problems:
+        raise Problems(problems)
+    if actor.id is None:
+        raise NotAllowed("not_allowed", permission=Permission.COMPOSE.value)
+    return [people[key] for key in draft.people if key in people]
 
 
-def remind_due(session: Session, *, rules: Rules, now: datetime) -> int:
-    """Send the reminders that are due, one message to everybody of a roster's day; return how many went out.
-
-    A reminder whose day is over is not sent any more: the turn is noted as untold.
-    """
-    today = now.astimezone(rules.zone).date()
-    due = session.execute(_open_days(today)).all()
-    return sum(_remind(session, round_id, day, rules, now) for round_id, day, _, _ in due)
+def _fill(found: Round, draft: RoundDraft) -> None:
+    found.title, found.home_path = draft.title.strip(), path_of(draft.region)
+    found.words, found.at, found.each = draft.words.strip(), draft.at, draft.each
+    if draft.first_day and draft.last_day:
+        found.first_day, found.last_day = draft.first_day, draft.last_day
+    found.weekday = draft.weekday if found.kind is RoundKind.WEEKLY else 0
 
 
-def take_reply(session: Session, kept: SmsInbound, now: datetime, *, zone: ZoneInfo) -> bool:
-    """Note what a resident's reply confirms; return whether it was one of ours, so that nobody has to read it."""
-    there, done = turns.is_there(kept.text), turns.is_done(kept.text)
-    if not (there or done):
-        return False
-    call = _meant(session, kept, there=there, zone=zone)
-    if call is None:
-        return False
-    call.state, call.confirmed_at = CallState.CONFIRMED, kept.received_at
-    session.flush()
-    return True
+def _calls(found: Round, order: list[Person]) -> list[RoundCall]:
+    return [
+        RoundCall(id=uuid7(), day=day, resident_id=p.id, name=p.name, phone_index=p.index, masked=p.masked)
+        for day, p in _turns(found, order)
+    ]
 
 
-def _meant(session: Session, kept: SmsInbound, *, there: bool, zone: ZoneInfo) -> RoundCall | None:
-    local = kept.received_at.astimezone(zone)
-    patrol = Round.kind == RoundKind.PATROL
-    first = local.date() - timedelta(days=7)
-    if there:
-        first = (local - SAME_NIGHT).date()
-    query = (
-        select(RoundCall)
-        .join(Round, Round.id == RoundCall.round_id)
-        .where(
-            RoundCall.phone_index == kept.phone_index,
-            RoundCall.day <= local.date(),
-            RoundCall.day >= first,
-            Round.state == RoundState.ON,
-            patrol if there else ~patrol,
-        )
-        .order_by(RoundCall.state == CallState.CONFIRMED, RoundCall.day.desc())
-        .limit(1)
-    )
-    return session.scalar(query)
-
-
-def _remind(session: Session, round_id: UUID, day: date, rules: Rules, now: datetime) -> bool:
-    found = session.get(Round, round_id, with_for_update=True)
-    if found is None or found.state is not RoundState.ON:
-        return False
-    if _told_at(found.kind, found.at, day, rules) > now:
-        return False
-    query = select(RoundCall).where(RoundCall.round_id == round_id, RoundCall.day == day)
-    calls = session.scalars(query.where(RoundCall.state == CallState.PLANNED).with_for_update()).all()
-    if not calls:
-        return False
-    over = datetime.combine(day + timedelta(days=1), time(), tzinfo=rules.zone)
-    if now >= over:
-        for call in calls:
-            call.state = CallState.UNTOLD
-        return False
-    for phone in session.scalars(select(Phone).where(Phone.index.in_([call.phone_index for call in calls]))):
-        extra.remember(session, phone.index, phone.sealed, phone.masked, phone.kind, now=now)
-    broadcast = delivery.release(session, SYSTEM, _order(found, day, calls, rules, over, now), rules=rules, now=now)
-    for call in calls:
-        call.state, call.broadcast_id = CallState.REMINDED, broadcast.id
-    return True
-
-
-def _order(
-    found: Round, day: date, calls: Sequence[RoundCall], rules: Rules, over: datetime, now: datetime
-) -> delivery.Order:
-    words = found.words.replace(DAY, f"{day.month}月{day.day}日")
-    numbers = tuple(sorted({call.phone_index.hex() for call in calls}))
-    return delivery.Order(
-        source=f"round:{found.id}:{day}:{len(numbers)}:{numbers[0][:8]}",
-        kind=Kind.ROUTINE,
-        title=found.title,
-        text=words,
-        sms_text=words,
-        audience=Audience((codes_in(found.home_path)[-1],), speakers=False, sms=True, numbers=numbers, people=False),
-        home_path=found.home_path,
-        sound=None,
-        repeats=1,
-        volume=None,
-        starts_at=now,
-        expires_at=now + rules.valid,
-        approved_by_name=found.approved_by_name,
-        texts_until=over,
-    )
+def _note(session: Session, actor: Actor, deed: str, found: Round, now: datetime, **details: object) -> None:
+    subject = f"round:{found.id}"
+    log.record(session, actor, f"round.{deed}", subject, found.home_path, now, **({"title": found.title} | details))
 
 
 def _turns(made: Round, order: list[Person]) -> list[tuple[date, Person]]:
@@ -342,7 +291,7 @@ def _turns(made: Round, order: list[Person]) -> list[tuple[date, Person]]:
     return turns.in_turn(order, days, made.each) if made.kind is RoundKind.PATROL else turns.together(order, days)
 
 
-def _people(session: Session, actor: Actor, draft: RoundDraft) -> list[Person]:
+def people_of(session: Session, actor: Actor, draft: RoundDraft) -> list[Person]:
     """Return those of the chosen whom the actor may name, with the number they get messages on."""
     if not draft.region or not draft.people:
         return []

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.approvals import rounds
 from broadcasts.approvals.rounds import Standing
+from broadcasts.delivery.quiet import QuietHours
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound, WrongState
 from hub.regions import service as regions
@@ -17,7 +18,7 @@ from schedules import agreed, rehearsal
 from schedules.calendar import Pattern
 from schedules.models import Sheet, SheetState, Slot, SlotKind
 from schedules.rehearsal import Extra, Rehearsal, Showing, Stage
-from schedules.sheets import listing, service
+from schedules.sheets import listing, moving, service
 from schedules.sheets.drafting import WITH_SUBJECT, draft_of
 from schedules.sheets.forms import SlotForm
 from schedules.sources import Choice, Sources
@@ -27,11 +28,12 @@ NOON, EVENING = "11:00", "15:00"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One slot on the page, with what next week would show of it."""
+    """One slot on the page, with what next week would show of it. `free`: a time at which it would meet nothing."""
 
     slot: Slot
     pattern: Pattern
     troubles: tuple[Showing, ...]
+    free: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def show(session: Session, actor: Actor, sheet_id: UUID, stage: Stage, *, since:
     return Page(
         sheet=sheet,
         place=regions.full_name(session, sheet.region_path, without_county=True),
-        sessions=_sessions(slots, own),
+        sessions=_sessions(slots, own, week.showings, stage.rules.quiet),
         week=week,
         own=own,
         versions=[v for v in versions if service.is_seen(actor, v)],
@@ -101,12 +103,16 @@ def show(session: Session, actor: Actor, sheet_id: UUID, stage: Stage, *, since:
     )
 
 
-def _sessions(slots: Sequence[Slot], own: Sequence[Showing]) -> dict[str, list[Line]]:
+def _sessions(
+    slots: Sequence[Slot], own: Sequence[Showing], week: Sequence[Showing], quiet: QuietHours
+) -> dict[str, list[Line]]:
     found: dict[str, list[Line]] = {"morning": [], "noon": [], "evening": []}
     for slot in slots:
         part = "morning" if slot.daily_at < NOON else "noon" if slot.daily_at < EVENING else "evening"
-        troubles = tuple(one for one in own if one.line.slot_id == slot.id and one.findings)
-        found[part].append(Line(slot, Pattern.from_json(slot.rhythm, slot.days), troubles))
+        mine = [one for one in own if one.line.slot_id == slot.id]
+        troubles = tuple(one for one in mine if one.findings)
+        free = moving.free_time(mine, week, quiet)
+        found[part].append(Line(slot, Pattern.from_json(slot.rhythm, slot.days), troubles, free))
     return found
 
 

@@ -21,14 +21,25 @@ from hub.regions.tree import path_of
 from schedules import agreed, almanac, booking
 from schedules.models import Occurrence, OccurrenceState, Sheet, SheetState, Slot
 from schedules.sheets.drafting import MOST_SLOTS, WITH_SUBJECT, Head, SlotDraft, content_hash, shown
-from schedules.sources import Nothing, Sources
+from schedules.sources import Choice, Nothing, Sources
 
 OPEN = frozenset({SheetState.DRAFT, SheetState.SUBMITTED, SheetState.RETURNED})
 LIVE = frozenset({SheetState.RUNNING, *OPEN})
 
 
 _COPIED = (
-    *("kind", "subject_id", "subject_hash", "title", "minutes", "volume", "relay_url", "home_path", "rhythm"),
+    *(
+        "kind",
+        "subject_id",
+        "subject_hash",
+        "title",
+        "minutes",
+        "lasts_ms",
+        "volume",
+        "relay_url",
+        "home_path",
+        "rhythm",
+    ),
     *("daily_at", "days", "first_day", "last_day", "zone", "late_tolerance_s"),
 )
 
@@ -92,14 +103,15 @@ def put_slot(
         problems.append(BadInput("slot_kind_unknown", field="kind"))
     if problems:
         raise Problems(problems)
-    title, subject_hash = draft.title, ""
+    title, subject_hash, lasts_ms = draft.title, "", 0
     if draft.kind in WITH_SUBJECT:
         held = _held(session, actor, sheet, draft, sources, today)
-        title, subject_hash = title or held[0], held[1]
+        title, subject_hash, lasts_ms = title or held.title, held.content, held.ms
     slot = _slot(session, sheet, slot_id, rules, now)
     slot.kind, slot.title, slot.daily_at = draft.kind, title[:60], draft.at
     slot.subject_id, slot.subject_hash = draft.subject_id, subject_hash
     slot.minutes, slot.volume, slot.relay_url = draft.minutes, draft.volume, draft.relay_url
+    slot.lasts_ms = lasts_ms
     slot.rhythm, slot.days = draft.pattern.rhythm, draft.pattern.as_json()
     slot.late_tolerance_s = draft.late_minutes * 60
     _changed(sheet, now)
@@ -280,14 +292,12 @@ def _place(session: Session, actor: Actor, head: Head, today: date) -> str:
     return path
 
 
-def _held(
-    session: Session, actor: Actor, sheet: Sheet, draft: SlotDraft, sources: Sources, today: date
-) -> tuple[str, str]:
+def _held(session: Session, actor: Actor, sheet: Sheet, draft: SlotDraft, sources: Sources, today: date) -> Choice:
     source = sources.of(draft.kind)
     offered = source.offered(session, actor, sheet.region_path, today=today) if source else ()
     for choice in offered:
         if choice.id == draft.subject_id:
-            return choice.title, choice.content
+            return choice
     raise BadInput("slot_subject_unknown", field="subject")
 
 

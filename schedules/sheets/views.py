@@ -1,6 +1,7 @@
 """The pages of programme sheets."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -99,6 +100,8 @@ def slot(sheet_id: UUID, slot_id: UUID) -> ResponseReturnValue:
     """Show a slot to be changed."""
     with reading() as session:
         form = desk.slot_form(session, actor(), sheet_id, slot_id)
+    if at := request.args.get("at", ""):  # a time that was offered on the sheet
+        form = replace(form, at=at)
     return _slot_page(sheet_id, slot_id, form)
 
 

@@ -59,6 +59,20 @@ def test_every_configuration_key_is_explained() -> None:
     assert silent == []
 
 
+def test_the_page_on_text_messages_names_every_key_of_theirs() -> None:
+    page = (ROOT / "docs" / "text-messages.md").read_text(encoding="utf-8")
+    rows = {found[1]: found[2] for found in re.finditer(r"(?m)^\| `\[(\w+)\]` \| (`.*) \|$", page)}
+    own = page.partition("| `[sms]` |")[2].partition("\n\n")[0]
+    kinds = {kind.table: kind for kind in sections(cunxiang.FEATURES)}
+    missing = [
+        f"[{table}] {name}"
+        for table in ("sms", "twilio", "aliyun", "tencent", "mas", "kannel", "gammu", "sms_http")
+        for name in kinds[table].model_fields
+        if f"`{name}`" not in (own if table == "sms" else rows[table])
+    ]
+    assert missing == []
+
+
 def test_every_command_is_in_the_documentation() -> None:
     papers = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
     missing = [name for name in _commands(cunxiang.main, "cunxiang") if f"`{name}" not in papers]

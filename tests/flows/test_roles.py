@@ -13,24 +13,13 @@ import requests
 from livehub import live_hub, until
 from postgres import a_server
 from rabbitlab import running_rabbit, server_program
-from roleslab import Place, people, several_processes
+from roleslab import HORNS, Call, Place, people, release, several_processes
 
 from hub.core.clock import utc_now
 
 pytestmark = pytest.mark.slow
 LONG = os.environ.get("CUNXIANG_LONG") == "1"
-Call = Callable[..., dict[str, Any]]
 Ask = Callable[[str], list[tuple[Any, ...]]]
-HORNS = "SELECT state, count(*) FROM speaker_delivery WHERE speaker_id = 'horn-1' GROUP BY state ORDER BY state"
-
-
-def release(call: Call, **given: object) -> str:
-    """Write an announcement, hand it in, have it approved; return its id."""
-    body = {"title": "停水通知", "text": "下午停水。", "regions": [builders.BRIDGE], "repeats": 1, **given}
-    made = call("clerk", "POST", "/announcements", body)["id"]
-    seen = call("clerk", "POST", f"/announcements/{made}/submit")
-    call("approver", "POST", f"/announcements/{made}/approve", {"content_hash": seen["content_hash"]})
-    return str(made)
 
 
 def alarm(call: Call, key: str) -> str:

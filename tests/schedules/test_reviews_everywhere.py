@@ -12,10 +12,11 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from builders import NORTH, the_actor
 from campaignlab import Office
-from conftest import NOON
+from conftest import NOON, SetClock
 from deliverylab import Air
 from flask_openapi3.openapi import OpenAPI
 from materiallab import TODAY, a_material_draft
+from roundlab import Post, a_village
 from sheetlab import RELAY, Desk
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -30,6 +31,7 @@ from broadcasts.approvals import history
 from broadcasts.approvals import service as approvals
 from broadcasts.approvals.models import Opinion
 from broadcasts.approvals.rules import ANYBODY, Matter, Reach
+from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Colour
 from broadcasts.materials import service as materials
 from broadcasts.materials.lifecycle import State
@@ -49,6 +51,9 @@ from schedules.campaigns import service as campaigns
 from schedules.campaigns.drafting import as_draft
 from schedules.campaigns.models import Campaign, CampaignState
 from schedules.models import Sheet, SheetState
+from schedules.rounds import reminding
+from schedules.rounds import service as rosters
+from schedules.rounds.models import Round, RoundState
 from schedules.sheets import service as sheets
 from schedules.sheets.drafting import Head
 
@@ -177,6 +182,43 @@ class Campaigns:
         return len(desk.broadcasts()) > 0
 
 
+class Rosters:
+    matter, tampering = Matter.ROSTER, "UPDATE round SET words = 'x'"
+
+    def __init__(self, runtime: Runtime, _air: Air) -> None:
+        a_village(runtime)
+        self.runtime, self.post = runtime, Post(runtime, SetClock(NOON))
+
+    def hand_in(self) -> UUID:
+        return self.post.write()
+
+    def edit(self, key: UUID) -> None:
+        rules = self.runtime.get(Rules)
+        with self.runtime.sessions.begin() as session:
+            draft = self.post.draft(title="改过")
+            rosters.save(session, the_actor(session, "clerk"), key, draft, rules=rules, now=NOON)
+
+    def again(self, key: UUID) -> None:
+        with self.runtime.sessions.begin() as session:
+            rosters.hand_in(session, the_actor(session, "clerk"), key, now=NOON)
+
+    def press(self, session: Session, actor: Actor, key: UUID) -> object:
+        return rosters.approve(session, actor, key, seen_hash=self._seen(session, key), now=NOON)
+
+    def give_back(self, session: Session, actor: Actor, key: UUID, reason: str) -> object:
+        return rosters.give_back(session, actor, key, reason, now=NOON)
+
+    def is_live(self, session: Session, key: UUID) -> bool:
+        return session.get_one(Round, key).state is RoundState.ON
+
+    def is_used(self, key: UUID) -> bool:
+        with self.runtime.sessions.begin() as session:
+            return reminding.remind_due(session, rules=self.runtime.get(Rules), now=NOON + timedelta(hours=7)) == 1
+
+    def _seen(self, session: Session, key: UUID) -> str:
+        return session.get_one(Round, key).content_hash or "-"
+
+
 class Plans:
     matter, tampering = Matter.PLAN, "UPDATE plan_version SET speech = 'x'"
 
@@ -219,7 +261,7 @@ class Plans:
 
 
 Make = Callable[[Runtime, Air], Room]
-ROOMS: list[Make] = [Library, Sheets, Campaigns, Plans]
+ROOMS: list[Make] = [Library, Sheets, Campaigns, Rosters, Plans]
 
 
 @pytest.fixture(params=ROOMS, ids=lambda room: room.__name__)

@@ -137,6 +137,16 @@ def test_the_page_says_what_next_week_would_bring(desk: Desk, sign_in: SignIn) -
     crowded = desk.draft(desk.recording(at="18:00"), desk.recording(at="18:02"), region=NORTH)
     html = text_of(sign_in("clerk").get(f"/sheets/{crowded}").text)
     assert "和“村歌”撞了，有 4 只喇叭要排队播。错开时间。" in html
+    assert "18:05 空着，改过去" in html, "the nearest time that is free on every day"
+
+
+def test_a_free_time_is_taken_with_one_press(desk: Desk, sign_in: SignIn, runtime: Runtime) -> None:
+    sheet_id = desk.draft(desk.recording(at="18:00"), desk.recording(at="18:00", minutes=30), region=NORTH)
+    clerk = sign_in("clerk")
+    page = clerk.get(f"/sheets/{sheet_id}").text
+    where = re.findall(rf'href="(/sheets/{sheet_id}/slots/[^"]+at=[^"]+)"', page)
+    assert len(where) == 2, "either of the two may go"
+    assert 'value="18:05"' in clerk.get(where[0]).text or 'value="17:55"' in clerk.get(where[0]).text
 
 
 def test_strangers_and_lookers_get_nowhere(desk: Desk, sign_in: SignIn, runtime: Runtime) -> None:

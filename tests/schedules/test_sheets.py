@@ -17,12 +17,15 @@ from broadcasts.loudspeaker.models import SheetPlay, SheetState
 from broadcasts.materials.models import Material
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, Problems, WrongState
 from hub.core.runtime import Runtime
+from hub.regions.models import Region
+from schedules import timetable
 from schedules.laying import Laying
 from schedules.models import DayKind, Occurrence, OccurrenceState, Sheet, Slot, SlotKind
 from schedules.sheets import listing, service
 from schedules.sheets.drafting import Head, SlotDraft
 from schedules.special_days import service as special_days
 from schedules.special_days.service import NewDays
+from schedules.yielding import Item, why
 
 ZONE = ZoneInfo("Asia/Shanghai")
 EVENING = SlotDraft("", SlotKind.RECORDING, "18:00")
@@ -328,3 +331,19 @@ def test_official_days_are_read_in_once_and_what_was_changed_by_hand_stays(runti
             special_days.refresh(session, the_actor(session, "approver"), 2026, now=NOON)
         special_days.refresh(session, county, 2026, now=NOON)
         assert len(special_days.of_year(session, county, 2026).rows) == len(year.rows)
+
+
+def test_a_slot_as_long_as_what_it_holds_takes_up_that_much(desk: Desk, runtime: Runtime) -> None:
+    """Three minutes of song, though the slot itself says nothing of its length: noise, free times and levels know."""
+    desk.run(desk.recording(minutes=0))
+    evening = local(18)
+    with runtime.sessions.read() as session:
+        clerk = the_actor(session, "clerk")
+        bridge = session.get_one(Region, BRIDGE).path
+        [line, *_] = timetable.lines(session, clerk, since=evening, until=evening + timedelta(days=2))
+        assert line.audio_ms == 180_000
+        [busy] = timetable.busy_on(session, (bridge,), evening.date(), zone=desk.rules.zone)
+        assert busy.end_minute - busy.start_minute >= 3
+        below = Item(bridge, (bridge,), evening + timedelta(minutes=2), 60_000)
+        assert why(session, below) == "upper_level_first"
+        assert why(session, replace(below, start=evening + timedelta(minutes=4))) == ""

@@ -23,7 +23,7 @@ def issuer(runtime: Runtime) -> Issuer:
     """Return what every new loudspeaker is given alike."""
     station, settings = runtime.get(Station), runtime.config.section(MqttSettings)
     host, port, secure = station.told
-    return Issuer(host, port, secure, authority(settings), station.keys.accepted())
+    return Issuer(host, port, secure, authority(settings), station.keys.accepted(), settings.told_shards)
 
 
 def authority(settings: MqttSettings) -> str:

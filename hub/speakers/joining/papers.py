@@ -3,7 +3,8 @@
 import base64
 import binascii
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,6 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from hub.regions.tree import nearest, path_of
 from hub.speakers.device.device_file import DeviceFile
 from hub.speakers.envelope import KID, KeyRing
 from hub.speakers.joining.codes import claim_id, papers_key
@@ -67,14 +69,18 @@ class Issuer:
     broker_tls: bool
     ca: str
     hub_keys: dict[str, str]
+    shards: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """Brokers of single places, by their codes."""
 
     def papers(self, speaker_id: str, secret: str, regions: tuple[str, ...]) -> Papers:
         """Return the papers of one."""
+        place = nearest(self.shards, path_of(regions[-1]))
+        host, port = self.shards[place] if place else (self.broker_host, self.broker_port)
         return Papers(
             id=speaker_id,
             secret=secret,
-            broker_host=self.broker_host,
-            broker_port=self.broker_port,
+            broker_host=host,
+            broker_port=port,
             broker_tls=self.broker_tls,
             ca=self.ca,
             regions=regions,

@@ -192,8 +192,8 @@ def test_this_months_text_messages_are_billed_parts_in_ones_own_part(
     ]
     with runtime.sessions.begin() as session:
         session.execute(insert(SmsMessage), rows)
-    assert tile(look(sign_in("clerk")), "本月短信") == "8 条 最多 0.36 元"
-    assert tile(look(sign_in("secretary")), "本月短信") == "4 条 最多 0.18 元"
+    assert tile(look(sign_in("clerk")), "本月短信") == "4 条 最多 0.18 元"
+    assert tile(look(sign_in("secretary")), "本月短信") == "2 条 最多 0.09 元"
     air.clock.now += timedelta(days=8)
     assert tile(look(sign_in("clerk")), "本月短信").startswith("0 条")
 

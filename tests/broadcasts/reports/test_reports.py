@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -17,10 +18,11 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from broadcasts.alerts.models import Alert, AlertState
+from broadcasts.alerts.plans.models import Plan
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.lifecycle import State
-from broadcasts.announcements.models import Announcement
+from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.quiet import QuietHours
@@ -47,6 +49,7 @@ from hub.speakers.protocol import Reached, Receipt, Records
 
 SignIn = Callable[[str], FlaskClient]
 NOVEMBER = Period.around(Span.MONTH, date(2026, 11, 23))
+EVENING = NOON + timedelta(hours=8)
 LATER = datetime(2026, 12, 5, tzinfo=NOON.tzinfo)
 VILLAGES = {BRIDGE: ("s1001-1", "s1001-2"), HILL: ("s1002-1", "s1002-2"), FERRY: ("s2001-1", "s2001-2")}
 
@@ -296,7 +299,14 @@ def test_pages_ledger_and_sheets_show_the_same_counts(sign_in: SignIn, runtime: 
     client = sign_in("clerk")
     page = client.get(f"/coverage?{asked}").text
     assert f"{north.values[Metric.PLAYED] * 100:.1f}%" in page  # type: ignore[operator]
-    assert client.get(f"/coverage/ledger?{asked}").text.count("/broadcasts/") >= 30
+    assert north.figures.minutes is not None
+    assert f"{round(north.figures.minutes, 1)} 分钟" in page, "how long a loudspeaker sounded on average"
+    assert page.count('<a class="card stat" href="/coverage/ledger?') == 5, (
+        "figures lead to what they were counted from"
+    )
+    ledger = client.get(f"/coverage/ledger?{asked}").text
+    assert ledger.count("/broadcasts/") >= 30
+    assert "一共响了" in ledger
     sheet = load_workbook(BytesIO(client.get(f"/coverage/ledger.xlsx?{asked}").data)).worksheets[0]
     rows = list(sheet.iter_rows(values_only=True))
     columns = {str(name): number for number, name in enumerate(rows[0])}
@@ -322,6 +332,15 @@ def test_villages_nobody_reaches_are_named(sign_in: SignIn, runtime: Runtime) ->
     assert "2 只全不在线" in page
     assert "1 人，全村 1 人" in page
     assert "渡村" not in page
+    clerk = sign_in("clerk")
+    named = clerk.get(f"/residents?region={BRIDGE}&mobile=none").text
+    assert "禾" in named
+    file = clerk.post("/residents/export", data={"region": BRIDGE, "mobile": "none", "reason": "补手机号码"})
+    assert [line.split(",")[0] for line in file.text.splitlines()[1:]] == ["禾"]
+    assert f'/residents?region={BRIDGE}&amp;mobile=none"' in page
+    assert "mobile=none" not in sign_in("viewer").get("/coverage/gaps").text, (
+        "who may not see residents is not led there"
+    )
 
 
 @pytest.mark.slow
@@ -353,21 +372,30 @@ def test_the_ledger_of_approvals_names_everybody_who_looked_and_leads_to_the_rec
     rules = runtime.get(Rules)
     with runtime.sessions.begin() as session:
         clerk, approver = the_actor(session, "clerk"), the_actor(session, "approver")
-        notice = announcements.create(session, clerk, a_draft(title="停水通知"), now=NOON)
+        draft = a_draft(title="停水通知", when=When.ONCE, at=EVENING)
+        notice = announcements.create(session, clerk, draft, now=NOON)
         spoken = Spoken(Sound("ab" * 32, 30_000, 90_000), engine="tone", spoken="")
         announcements.submit(session, clerk, notice.id, spoken, rules=rules, now=NOON)
         announcements.give_back(session, approver, notice.id, "写明几点来水", now=NOON)
-        announcements.save(session, clerk, notice.id, a_draft(title="停水通知", text="明天停水到晚上六点。"), now=NOON)
+        rewritten = a_draft(title="停水通知", text="明天停水到晚上六点。", speed="slow")
+        announcements.save(session, clerk, notice.id, rewritten, now=NOON)
         announcements.submit(session, clerk, notice.id, spoken, rules=rules, now=NOON)
         timetable = runtime.get(Timetable)
         sent = announcements.approve(session, approver, notice.id, rules=rules, timetable=timetable, now=NOON)
         assert sent is not None
-        sent_id = sent.id
+        sent_id, notice_id = sent.id, notice.id
+        plan_id = session.scalars(select(Plan.id)).first()
     asked = f"span=month&day=2026-11-23&region={NORTH}"
     page = sign_in("clerk").get(f"/coverage/approvals?{asked}").text
     assert "“写明几点来水”" in page
     assert f"/broadcasts/{sent_id}" in page
     assert "第 2 次提交" in page
+    versions = sign_in("clerk").get(f"/reviews/{notice_id}").text
+    for was, became in (("正常", "慢"), ("播一次", "马上播"), ("11月23日 18:00", "空")):
+        assert re.search(f"<(del>{was}</del> <)?ins>{became}</ins>", versions), f"{became}: in words, not as it is kept"
+    plan_page = sign_in("county").get(f"/reviews/{plan_id}").text
+    assert "〔地名〕" in plan_page
+    assert "{place}" not in plan_page
     file = sign_in("county").get(f"/coverage/approvals.xlsx?{asked}")
     rows = list(load_workbook(BytesIO(file.data)).worksheets[0].iter_rows(values_only=True))
     columns = {str(name): number for number, name in enumerate(rows[0])}

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from smslab import (
     NOON,
+    PINE,
     SHANGHAI,
     Lab,
     LabClock,
@@ -21,18 +22,22 @@ from smslab import (
     lab_safe,
     lab_settings,
     mobile,
+    somebody,
 )
 from sqlalchemy import Engine, select
 
-from broadcasts.sms import outbox, receipts
+from broadcasts.sms import inbound, outbox, receipts
 from broadcasts.sms.gateways.gateway import GatewayContext, Unknown
 from broadcasts.sms.gateways.local import open_gateway
 from broadcasts.sms.gateways.local_phones import phones
 from broadcasts.sms.models import SmsMessage
 from broadcasts.sms.pump import SmsPump
-from broadcasts.sms.reports import Receipt
+from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.states import Lane, MessageState, Priority, RunState
+from broadcasts.sms.waking import Waking
 from hub.core.db import Sessions
+from hub.duty import service as duty
+from hub.duty.service import PersonInput
 from hub.residents import service
 from hub.residents.models import BlockReason
 
@@ -111,6 +116,7 @@ def test_an_emergency_of_unknown_fate_and_a_stop(pg_lab: Lab) -> None:
         done = outbox.progress(session, emergency.broadcast_id)
     assert done is not None
     assert done.counts[S.SENT] == 30
+    assert (done.parts, done.fen) == (60, 270), "each may be on two bills"
 
 
 def test_the_built_in_gateway_and_the_lists_work_there_too(pg_lab: Lab) -> None:
@@ -140,3 +146,17 @@ def test_the_built_in_gateway_and_the_lists_work_there_too(pg_lab: Lab) -> None:
         first = service.list_residents(session, lab_actor(), safe=lab_safe(), limit=40)
         rest = service.list_residents(session, lab_actor(), safe=lab_safe(), limit=40, after=first.after)
     assert len({r.id for r in first.residents + rest.residents}) == 60
+
+
+def test_several_processes_wake_one_person_for_a_cry(pg_lab: Lab) -> None:
+    with pg_lab.sessions.begin() as session:
+        for i in (901, 902):
+            given = PersonInput(PINE, f"值班{i}", "", mobile(i), "")
+            duty.add_person(session, lab_actor(), given, safe=lab_safe(), now=NOON)
+        somebody(session, mobile(1))
+        inbound.receive(session, lab_safe(), "lab", [Inbound(mobile(1), "救命", "a1", NOON)], now=NOON)
+    looking = [Waking(pg_lab.sessions, lab_settings(), clock=pg_lab.clock) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(Waking.step, looking))
+    pg_lab.work(Lane.EMERGENCY)
+    assert pg_lab.gateway.numbers == [mobile(901)]

@@ -1,6 +1,7 @@
 """The page of the providers, a test message, and `cunxiang sms`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
+from smslab import LabGateway
 from sqlalchemy import select
 
 import cunxiang
@@ -33,6 +35,15 @@ def test_the_county_sees_how_each_provider_does(runtime: Runtime, sign_in: SignI
     assert "timeout" in page
     assert county.post("/sms/providers/local/again").status_code == 302
     assert "出毛病，先歇着" not in county.get("/sms/providers").text
+
+
+def test_shares_are_named_where_there_is_somebody_to_share_with(runtime: Runtime, sign_in: SignIn) -> None:
+    county, routes = sign_in("county"), runtime.get(SmsProvider).routes
+    alone = county.get("/sms/providers").text
+    assert ("份额" in alone, "每条 4.5 分" in alone, "【村响】" in alone) == (False, True, True)
+    routes.lines = [*routes.lines, replace(routes.lines[0], gateway=LabGateway(name="twilio"))]
+    both = county.get("/sms/providers").text
+    assert ("份额" in both, "每条 4.5 分，英文 160 字一条" in both) == (True, True)
 
 
 def test_one_out_of_order_is_used_again_by_hand(runtime: Runtime, sign_in: SignIn) -> None:
@@ -78,7 +89,7 @@ def test_a_test_message_arrives_and_is_in_the_log_without_its_number(runtime: Ru
 def test_a_mistake_is_said_beside_the_field(sign_in: SignIn, given: dict[str, str], says: str) -> None:
     page = sign_in("county").post("/sms/providers/local/test", data={**FORM, **given})
     assert page.status_code == 422
-    assert says in page.text
+    assert says in page.text.partition('<div class="error" id="e-')[2], "beside the field, not only on top"
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,20 @@ def test_earlier_tries_stand_below_the_last(runtime: Runtime, clock: SetClock, s
     assert "代号 isv.BLACK" in words
 
 
+def test_what_each_provider_bills_is_named_when_they_differ(runtime: Runtime, clock: SetClock, sign_in: SignIn) -> None:
+    broadcast_id = a_run(runtime, clock)
+    clerk = sign_in("clerk")
+    assert "模拟短信" not in shown(clerk.get(f"/sms/{broadcast_id}/summary"))
+    with runtime.sessions.begin() as session:
+        session.get_one(SmsRun, broadcast_id).tariff = {"aliyun": [2, 550]}
+        message = session.scalars(select(SmsMessage).where(SmsMessage.broadcast_id == broadcast_id)).first()
+        assert message is not None
+        message.provider = "aliyun"
+    words = shown(clerk.get(f"/sms/{broadcast_id}/summary"))
+    assert "阿里云短信 2 条 0.11 元，模拟短信 1 条 0.05 元。" in words
+    assert "一共 3 条" in words
+
+
 def test_the_old_address_of_a_run_leads_to_it(runtime: Runtime, clock: SetClock, sign_in: SignIn) -> None:
     broadcast_id = a_run(runtime, clock)
     assert sign_in("clerk").get(f"/sms?broadcast_id={broadcast_id}").location == f"/sms/{broadcast_id}"
@@ -256,6 +270,7 @@ def test_cries_for_help_stand_above_everything_else(runtime: Runtime, clock: Set
     assert "退订" not in page.text
     assert "已退订" in clerk.get("/sms/inbox?done=1").text
     assert "可能要救人" in page.text
+    assert page.text.count("/handled") == 1, "a cry for help is not closed with one press on a list"
     assert "桥村" in page.text
     assert re.search(r'<b class="count">2<', page.text)
 
@@ -303,6 +318,7 @@ def test_a_simulated_phone_shows_what_came_and_can_write_back(
     assert "王三" not in page.text
     phone = phone_of(page, "张一")
     assert "收到" in clerk.get(phone).text
+    assert "1 条 4.5 分" in clerk.get(phone).text
     answer = clerk.post(f"{phone}/reply", data={"text": "退订"}, follow_redirects=True)
     assert "退订" in answer.text
     with runtime.sessions.read() as session:

@@ -84,6 +84,11 @@ def test_the_preview_marks_the_wrong_cells_in_place_and_writes_nothing(sign_in: 
     assert "这里是 10 位" in marked[0][2]
     assert "13800001122" not in page, "a good number is not shown"
     assert "李秀英" in page
+    assert re.findall(r'<td data-label="(?:哪里|电话|标签)">([^<]+)</td>', page)[-3:] == [
+        "北镇 桥村",
+        "138****1122",
+        "独居老人",
+    ]
     assert names(runtime) == []
 
 

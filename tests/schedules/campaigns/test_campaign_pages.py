@@ -49,6 +49,10 @@ def test_it_is_written_counted_handed_in_approved_paused_and_ended_without_any_s
     where = clerk.post("/campaigns", data=FORM | {"do": "submit"}).location
     own = said(clerk.get(where).text)
     assert "自己写的要别人审" in own
+    week = clerk.get("/timetable?week=2026-11-24").text
+    waiting = re.findall(r'<a class="slot waiting"[^>]*href="([^"]+)"', week)
+    assert waiting == [where] * 8, "what waits stands in the timetable with a broken line"
+    assert '<a class="slot waiting"' not in sign_in("stranger").get("/timetable?week=2026-11-24").text
     assert "待审批1" in said(approver.get("/").text).replace(" ", "")
     page = approver.get(where).text
     assert "通过，排 8 遍" in said(page)

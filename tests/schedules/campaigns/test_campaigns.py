@@ -8,7 +8,7 @@ import pytest
 from builders import BRIDGE, FERRY, HILL, NORTH, SOUTH, the_actor
 from campaignlab import Office, a_campaign
 from deliverylab import B1, B2, H1, H2, Air
-from sheetlab import RELAY, Desk
+from sheetlab import RELAY, Desk, on
 from sqlalchemy import func, select
 
 from broadcasts.announcements.lifecycle import State as AnnouncementState
@@ -30,8 +30,10 @@ from schedules.campaigns.outlook import foresee
 from schedules.campaigns.turns import CampaignTurns
 from schedules.firing import Firing
 from schedules.models import CalendarDay, DayKind, Occurrence, OccurrenceState, Slot, SlotKind
+from schedules.noise import Limits
+from schedules.rehearsal import Stage, rehearse
 from schedules.sheets.drafting import SlotDraft
-from schedules.sources import Nothing, Piece
+from schedules.sources import Nothing, Piece, Sources
 
 TUESDAY = datetime(2026, 11, 24, 3, 50, tzinfo=UTC)
 """11:50 in the county."""
@@ -282,6 +284,31 @@ def test_what_the_villages_hear_already_counts_before_it_is_saved_and_again_when
     with runtime.sessions.read() as session:
         ended = session.scalars(select(Occurrence).where(Occurrence.due_at == first)).one()
         assert (ended.state, ended.note) == (OccurrenceState.SKIPPED, "noise_budget_spent")
+
+
+def test_what_is_booked_later_goes_before_a_campaign_and_the_rehearsal_says_so(
+    office: Office, runtime: Runtime
+) -> None:
+    """An hour of relay in the evening, agreed to after the campaign, leaves it nothing that day."""
+    rules = replace(office.desk.rules, daily_minutes=10, weekly_minutes=100)
+    runtime.provide(type(rules), rules)
+    office.run(times=("11:50",), target=4)
+    desk = Desk(runtime)
+    desk.run(replace(RELAY, at="18:00", minutes=10, relay_url="line:fm", pattern=on(2)))
+    desk.plan(TUESDAY - timedelta(hours=2))
+    stage = Stage(rules, runtime.get(Sources), Limits(10, 100))
+    with runtime.sessions.read() as session:
+        clerk = the_actor(session, "clerk")
+        week = rehearse(session, clerk, stage, since=TUESDAY - timedelta(hours=2), until=TUESDAY + timedelta(days=2))
+    said = {one.line.due_at: [f.code for f in one.findings] for one in week.showings if one.line.kind == "campaign"}
+    assert said[TUESDAY] == ["noise_budget_spent"]
+    assert "noise_budget_spent" not in said[TUESDAY + timedelta(days=1)]
+    for n, state, note in ((0, OccurrenceState.SKIPPED, "noise_budget_spent"), (1, OccurrenceState.FIRED, "")):
+        moment = TUESDAY + timedelta(days=n)
+        Firing(runtime.sessions, rules, timedelta(0), runtime.get(Sources)).fire_due(now=moment)
+        with runtime.sessions.read() as session:
+            ended = session.scalars(select(Occurrence).where(Occurrence.due_at == moment)).one()
+            assert (ended.state, ended.note) == (state, note)
 
 
 def test_a_second_campaign_in_the_same_villages_shares_the_days_cap(office: Office, runtime: Runtime) -> None:

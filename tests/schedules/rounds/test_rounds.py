@@ -10,7 +10,7 @@ from composelab import said
 from conftest import SetClock
 from flask.testing import FlaskClient
 from roundlab import PEOPLE, Post
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from broadcasts.delivery.rules import Rules
 from broadcasts.sms.expansion import expand_next
@@ -19,8 +19,8 @@ from broadcasts.sms.segments import parts_of, signed
 from broadcasts.sms.states import Lane
 from hub.core.errors import HubError, NotAllowed, NotFound, Problems
 from hub.core.runtime import Runtime
-from schedules.rounds import forms, service, turns
-from schedules.rounds.models import RoundKind
+from schedules.rounds import forms, reminding, service, turns
+from schedules.rounds.models import Round, RoundCall, RoundKind
 
 SignIn = Callable[[str], FlaskClient]
 EVE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -93,7 +93,7 @@ def test_grid_workers_confirm_what_is_done_each_day_and_each_week(post: Post, cl
     assert {day for day, _, _ in post.turns(weekly)} == {25}
     clock.now = datetime(2026, 11, 25, 0, 31, tzinfo=UTC)
     with post.runtime.sessions.begin() as session:
-        assert service.anything_due(session, rules=post.runtime.get(Rules), now=clock.now)
+        assert reminding.anything_due(session, rules=post.runtime.get(Rules), now=clock.now)
     assert post.remind() == 2
     untold = {state for day, _, state in post.turns(daily) if day == 24}
     assert untold == {"untold"}, "yesterday's is over: it is not sent any more, and that is said"
@@ -116,15 +116,27 @@ def test_no_message_before_somebody_else_agreed_and_none_after_it_was_stopped(
     clock.now = EVE
     assert post.remind() == 0
     with runtime.sessions.begin() as session:
+        seen = session.get_one(Round, round_id).content_hash
         for login, error in (("clerk", NotAllowed), ("strange_approver", NotFound), ("stranger", NotFound)):
             actor = the_actor(session, login)
             with pytest.raises(error):
-                service.approve(session, actor, round_id, now=clock.now)
-        service.approve(session, the_actor(session, "approver"), round_id, now=clock.now)
+                service.approve(session, actor, round_id, seen_hash=seen, now=clock.now)
+        approver = the_actor(session, "approver")
+        with pytest.raises(HubError, match="round_changed_meanwhile"):
+            service.approve(session, approver, round_id, seen_hash="", now=clock.now)
+        service.approve(session, approver, round_id, seen_hash=seen, now=clock.now)
         stranger = the_actor(session, "stranger")
         with pytest.raises(NotFound):
             service.stop(session, stranger, round_id, now=clock.now)
         service.stop(session, the_actor(session, "clerk"), round_id, now=clock.now)
+    assert post.remind() == 0
+
+
+def test_nobody_is_reminded_of_somebody_who_was_put_on_it_unseen(post: Post, runtime: Runtime, clock: SetClock) -> None:
+    post.run()
+    with runtime.sessions.begin() as session:
+        session.execute(update(RoundCall).values(phone_index=b"another number..."[:16]))
+    clock.now = EVE
     assert post.remind() == 0
 
 
@@ -185,8 +197,18 @@ def test_the_pages_write_agree_show_and_note_by_hand(
     assert refused.status_code == 422
     assert "还没选人" in said(refused.text)
     where = clerk.post("/rounds", data=form | {"person": chosen}).location
-    assert "自己排的要别人同意" in said(clerk.get(where).text)
-    assert approver.post(f"{where}/approve").status_code == 302
+    assert "自己写的要别人审" in said(clerk.get(where).text)
+    approver.post(f"{where}/return", data={"reason": "五点半再提醒"})
+    assert "退回了：五点半再提醒" in said(clerk.get(where).text)
+    written = clerk.get(f"{where}/edit").text
+    assert all(name in written for name in PEOPLE), "its people are still on it"
+    assert clerk.post(f"{where}/edit", data=form | {"title": "", "person": chosen}).status_code == 422
+    assert clerk.post(f"{where}/edit", data=form | {"at": "17:30", "person": chosen}).location == where
+    assert sign_in("stranger").get(f"{where}/edit").status_code == 404
+    seen = approver.get(where).text.partition('name="seen_hash" value="')[2][:64]
+    assert approver.post(f"{where}/approve", data={"seen_hash": seen, "seen_step": "0"}).status_code == 302
+    assert "在提醒" in said(approver.get(where).text)
+    assert clerk.get(f"{where}/edit").status_code == 302, "what runs is not written anew"
     clock.now = EVE + timedelta(days=1)
     post.remind()
     clerk = sign_in("clerk")
@@ -225,7 +247,7 @@ def test_each_village_has_its_pledge_written_agreed_to_and_counted(runtime: Runt
 
 def test_reminders_fit_one_message_and_ask_for_the_reply_that_is_understood() -> None:
     for kind in RoundKind:
-        words = forms.usual(kind)["words"].replace(service.DAY, "12月31日")
+        words = forms.usual(kind)["words"].replace(reminding.DAY, "12月31日")
         assert parts_of(signed(words, "青石镇政府")) == 1
         reply = words.rpartition("：")[2]
         assert turns.is_there(reply) if kind is RoundKind.PATROL else turns.is_done(reply)
