@@ -62,7 +62,7 @@ def grown(runtime: Runtime, wanted: int) -> None:
             row = dict(kept[n % len(kept)])
             row |= {"id": f"more-{n}", "number": 100_000 + n, "name": f"杆{n}", "online": n % 10 != 0}
             rows.append(row)
-        session.execute(insert(Speaker.__table__), rows)
+        session.execute(insert(Speaker), rows)
 
 
 @contextmanager

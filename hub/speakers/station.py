@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -306,14 +306,12 @@ class Station:
         self._tell(Changes(went=gone))
         return len(gone)
 
-    def was_away(self, now: datetime) -> bool:
-        """Whether the hub itself was away a moment ago: then who is silent may only not have reported again yet."""
-        since = self._listens_since
-        grace = timedelta(seconds=presence.SILENT_BEATS * self._settings.heartbeat_seconds)
-        return not self.connected or (since is not None and now < since + grace)
-
     def _begin_to_listen(self) -> None:
         self._listens_since = self._runtime.now()
+
+    def was_away(self, now: datetime) -> bool:
+        """Whether the hub itself was away a moment ago: then who is silent may only not have reported again yet."""
+        return not self.connected or presence.has_just_come(self._listens_since, now, self._settings.heartbeat_seconds)
 
     def _note_presences(self, presences: list[Presence]) -> None:
         with self._runtime.sessions.begin() as session:
