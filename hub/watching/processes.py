@@ -17,7 +17,7 @@ from hub.core.background import Loop
 from hub.core.checks import Finding, Level
 from hub.core.clock import Clock
 from hub.core.gauges import Gauge, Reading
-from hub.core.roles import Role, WorkLane
+from hub.core.roles import WHOLE, Role, WorkLane
 from hub.core.runtime import Runtime
 from hub.watching.models import HubProcess
 
@@ -102,7 +102,8 @@ def running(clock: Clock) -> Gauge:
 
     def read(session: Session) -> Iterable[Reading]:
         now = clock()
-        counted = Counter((each.role, _how(each, now)) for each in all_known(session))
+        known = (each for each in all_known(session) if each.role != WHOLE.name)
+        counted = Counter((each.role, _how(each, now)) for each in known)
         for role in sorted({role for role, _ in counted}):
             for how in ("on duty", "standing by", "gone"):
                 yield Reading(counted[role, how], {"role": role, "how": how})
