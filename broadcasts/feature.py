@@ -71,6 +71,7 @@ from hub.core.gauges import Gauges
 from hub.core.lanes import Engine, WorkSettings
 from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
+from hub.core.secrets import read_phone_keys
 from hub.core.turns import Turns
 from hub.first_run.steps import FirstSteps, Step
 from hub.residents.erasing import Erasure
@@ -107,7 +108,8 @@ def provide(runtime: Runtime) -> None:
     add_gauges(runtime.get(Gauges), runtime.clock)
     runtime.get(Checks).add("loops", lambda _: pumps.look())
     runtime.get(Troubles).ask = pumps.failing
-    safe = runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets))
+    keys_now = partial(read_phone_keys, runtime.config.data_dir)
+    safe = runtime.provide(PhoneSafe, PhoneSafe(runtime.secrets, keys_now))
     imports = ImportWork(runtime.sessions, runtime.get(Uploads), safe, clock=runtime.clock)
     runtime.provide(ImportWork, imports)
     erasure = runtime.provide(Erasure, Erasure())

@@ -50,6 +50,7 @@ from hub.regions.facts import LoudspeakerCounts
 from hub.residents import api as resident_api
 from hub.residents import import_api as resident_list_api
 from hub.residents import views as resident_pages
+from hub.residents.looks import Looks
 from hub.speakers import api as speaker_api
 from hub.speakers import registry
 from hub.speakers import views as speaker_pages
@@ -62,7 +63,7 @@ from hub.speakers.ledger import views as ledger_pages
 from hub.speakers.numbers import add_gauges
 from hub.watching import views as watching_pages
 from hub.watching.metrics import Metrics
-from hub.watching.processes import Troubles
+from hub.watching.processes import Troubles, running
 from hub.watching.questions import add_questions
 from hub.web import api, errors, guards, i18n, openapi, requests, shell
 from hub.web.idempotency import KeyStore
@@ -143,6 +144,7 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(Uploads, Uploads(runtime.config.data_dir / "uploads"))
     add_questions(runtime.provide(Checks, Checks()))
     add_gauges(runtime.provide(Gauges, Gauges()))
+    runtime.get(Gauges).add(running(runtime.clock))
     runtime.provide(Keeping, Keeping()).after_restore(registry.go_on_after)
     # Rooms further down are told what they cannot look up themselves.
     runtime.provide(PlaceNames, PlaceNames(regions.names))
@@ -154,6 +156,7 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(Bell, Bell(runtime.sessions.engine, active=not duties.whole))
     runtime.provide(Turns, Turns(runtime.sessions.engine, duties.turns, shared=not duties.whole))
     runtime.provide(ShiftSources, ShiftSources())
+    runtime.provide(Looks, Looks())
     runtime.provide(SecretSafe, SecretSafe(runtime.secrets))
     first_counts.add_steps(runtime.provide(FirstSteps, FirstSteps()))
     for feature in features:

@@ -53,7 +53,15 @@ LIVED_ON = {
     "timetable.week",
 }
 """What people have open all day."""
-PARTING = {"shell.settings", "reports.coverage", "announcements.written", "sheets.every", "campaigns.every"}
+PARTING = {
+    "campaigns.every",
+    "announcements.written",
+    "own.account",
+    "practice.mine",
+    "reports.coverage",
+    "sheets.every",
+    "shell.settings",
+}
 """Pages whose links differ from one person to the next."""
 NO_PAGES = {"static", "openapi.document"}
 LINK = re.compile(r'href="([^"#]+)')

@@ -18,7 +18,7 @@ def open_provider(runtime: Runtime) -> SmsProvider:
     context = GatewayContext(
         settings=settings,
         sessions=runtime.sessions,
-        safe=PhoneSafe(runtime.secrets),
+        safe=runtime.find(PhoneSafe) or PhoneSafe(runtime.secrets),
         clock=runtime.clock,
         base_url=runtime.base_url,
         sections={kind: runtime.config.section(kind) for kind in SECTIONS},

@@ -54,7 +54,9 @@ class ToneEngine:
                 os.fsync(raw.fileno())
             part.replace(target)
         except OSError as problem:
-            raise SpeechFailed(N_("读好的声音存不下来，请看看磁盘是不是满了"), detail=repr(problem)) from problem
+            raise SpeechFailed(
+                N_("读好的声音存不下来，请看看磁盘是不是满了"), retryable=True, detail=repr(problem)
+            ) from problem
         finally:
             part.unlink(missing_ok=True)
 

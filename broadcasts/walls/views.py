@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -52,6 +52,8 @@ def show() -> ResponseReturnValue:
     with reading() as session:
         screen = service.find(session, token, now=now())
     if screen is None:
+        if is_fragment():
+            return Response(headers={"HX-Refresh": "true"})  # it was sent away, or waited too long: begin anew
         with work() as session:
             token, screen = service.ask(session, origin=origin(), now=now())
         answer = make_response(render_template(f"{PAGES}/waiting.html", code=shown(screen.code)))
@@ -59,7 +61,9 @@ def show() -> ResponseReturnValue:
         answer.set_cookie(COOKIE, token, max_age=KEPT_S, httponly=True, samesite="Lax", secure=secure)
         return answer
     if screen.made_at is None:
-        return render_template(f"{PAGES}/waiting.html", code=shown(screen.code))
+        return ("", 204) if is_fragment() else render_template(f"{PAGES}/waiting.html", code=shown(screen.code))
+    if request.args.get("waiting"):
+        return Response(headers={"HX-Refresh": "true"}) if is_fragment() else redirect(url_for("walls.show"))
     return _wall(screen)
 
 

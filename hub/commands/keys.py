@@ -1,6 +1,7 @@
 """`cunxiang keys`: the keys by which loudspeakers know this hub. A running hub takes a change over in two seconds."""
 
 import secrets
+import time
 from collections.abc import Callable
 
 import click
@@ -10,11 +11,14 @@ from hub.audit import log
 from hub.commands.frame import Frame, guarded, pass_frame
 from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
-from hub.core.secrets import Signing, read_signing
+from hub.core.secrets import Signing, add_phone_key, load_or_create, read_signing
 from hub.regions import service as regions
+from hub.residents.phones import LOOK_S, PhoneSafe
+from hub.residents.resealing import Resealed, anything_old, reseal
 from hub.speakers import keys as book
 
 ANYWAY = "Go on, whoever has not taken it: those loudspeakers need a visit."
+PASSES = 10
 Change = Callable[[Session, Runtime], Signing]
 
 
@@ -96,6 +100,39 @@ def revoke(frame: Frame, kid: str) -> None:
         frame.runtime(), "revoke", kid, lambda session, hub: book.revoke(session, hub.config.data_dir, kid)
     )
     click.echo(f"{signing.active} signs now. {_after(signing, kid)}")
+
+
+@keys.command("phones")
+@click.option("--at-once", is_flag=True, help="No hub is running: do not wait until it has taken the new key.")
+@pass_frame
+@guarded
+def phones(frame: Frame, at_once: bool) -> None:
+    """Seal every telephone number anew with a new key; the hub may go on running.
+
+    When it is interrupted, run it again: it finishes what was begun before it makes another key.
+    """
+    runtime = frame.runtime()
+    folder = runtime.config.data_dir
+    begun = bool(runtime.secrets.newer_phone_keys) and anything_old(runtime.sessions, PhoneSafe(runtime.secrets))
+    if not begun:
+        add_phone_key(folder)
+        time.sleep(0.0 if at_once else LOOK_S + 0.5)  # a running hub seals with it from now on
+    safe = PhoneSafe(load_or_create(folder, runtime.secrets.origin))
+    found, changed = Resealed(), 0
+    for _ in range(PASSES):  # what was copied meanwhile is found by the next
+        found = reseal(runtime.sessions, safe)
+        changed += found.changed
+        if not found.changed:
+            break
+    with runtime.sessions.begin() as session:
+        county = next((top.path for top in regions.forest(session, SYSTEM)), "")
+        log.record(session, SYSTEM, "phones.reseal", "phones", county, runtime.now(), count=changed)
+    click.echo(f"{changed} numbers are sealed with {'the new key' if begun else 'a new key'}.")
+    if found.unreadable:
+        click.secho(
+            f"{found.unreadable} could not be read with any key, and were left as they are.", fg="red", err=True
+        )
+    click.echo("Make a backup now: those before hold the numbers under the old key, and that key.")
 
 
 def _change(runtime: Runtime, step: str, kid: str, change: Change) -> Signing:

@@ -9,13 +9,14 @@ import stat
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 FILE_NAME = "secrets.toml"
 FIRST_KEY = "h1"
 LOCK_S = 30.0
+NOT_PLAIN = frozenset({"signing", "newer_phone_keys"})
 HEAD = "# Secrets of this hub. Keep this file private and in your backup: phone numbers cannot be read without it.\n"
 
 
@@ -58,6 +59,13 @@ class Secrets:
     """The hub's own password at the MQTT broker."""
     signing: Signing
     """The keys that sign every command to a loudspeaker, as they were at the start. See `read_signing`."""
+    newer_phone_keys: tuple[bytes, ...] = ()
+    """Keys that came after `phone_key`, the newest first: it seals. See `read_phone_keys`."""
+
+    @property
+    def phone_keys(self) -> tuple[bytes, ...]:
+        """Every key by which numbers may be sealed, the newest first."""
+        return (*self.newer_phone_keys, self.phone_key)
 
     @property
     def signing_seed(self) -> bytes:
@@ -88,6 +96,24 @@ def load_or_create(data_dir: Path, mode: str) -> Secrets:
 def read_signing(data_dir: Path) -> Signing:
     """Return the signing keys as they are now: a command may have changed them beside a running hub."""
     return _read(data_dir / FILE_NAME).signing
+
+
+def read_phone_keys(data_dir: Path) -> tuple[bytes, ...]:
+    """Return the keys of phone numbers as they are now, the newest first."""
+    return _read(data_dir / FILE_NAME).phone_keys
+
+
+def add_phone_key(data_dir: Path) -> None:
+    """Make a key that seals phone numbers from now on. Raises SecretsError.
+
+    The one before still opens them; those before it are forgotten, so no number may hang on them. The first stays:
+    secrets of webhooks are sealed by what comes from it.
+    """
+    path = data_dir / FILE_NAME
+    with _locked(path):
+        values = _read(path)
+        changed = replace(values, newer_phone_keys=(secrets.token_bytes(32), *values.newer_phone_keys[:1]))
+        _replace(path, _text(_plain(changed), changed.signing))
 
 
 def signing_stamp(data_dir: Path) -> tuple[int, int]:
@@ -123,8 +149,10 @@ def _fresh(mode: str) -> Secrets:
 
 
 def _plain(values: Secrets) -> dict[str, str]:
-    found = {item.name: getattr(values, item.name) for item in fields(values) if item.name != "signing"}
-    return {name: _base64(value) if isinstance(value, bytes) else value for name, value in found.items()}
+    found = {item.name: getattr(values, item.name) for item in fields(values) if item.name not in NOT_PLAIN}
+    plain = {name: _base64(value) if isinstance(value, bytes) else value for name, value in found.items()}
+    newer = " ".join(_base64(key) for key in values.newer_phone_keys)
+    return {**plain, **({"newer_phone_keys": newer} if newer else {})}
 
 
 def _text(plain: Mapping[str, str], signing: Signing) -> str:
@@ -191,6 +219,7 @@ def _read(path: Path) -> Secrets:
             phone_index_key=_bytes(raw["phone_index_key"]),
             broker_password=str(raw["broker_password"]),
             signing=_signing(raw),
+            newer_phone_keys=tuple(_seed(text) for text in str(raw.get("newer_phone_keys", "")).split()),
         )
     except (KeyError, ValueError, TypeError, AttributeError, tomllib.TOMLDecodeError) as error:
         raise SecretsError(f"{path} is damaged ({type(error).__name__}). Restore it from your backup.") from None

@@ -8,7 +8,7 @@ from hub.core.errors import BadInput
 from hub.regions.service import NAME_LENGTH, Node
 from hub.regions.tree import Level, level_of, parent_code
 from hub.web.marking import CellProblem, Marked
-from hub.web.spreadsheets import bad_file, plain_heading, read_table
+from hub.web.spreadsheets import bad_file, columns_in, read_table
 
 MOST_ROWS: Final = 3000
 TOWNSHIP, VILLAGE, GROUP, CODE = COLUMNS = ("镇", "村", "组", "编码")
@@ -86,12 +86,7 @@ def read(data: bytes, ground: Ground) -> RegionPlan:
 
 def columns_of(header: Sequence[str]) -> dict[str, int]:
     """Return at which place of a heading row each of our columns stands, by whichever of its names."""
-    found: dict[str, int] = {}
-    for i, cell in enumerate(header):
-        column = _COLUMN_OF.get(plain_heading(cell))
-        if column and column not in found:
-            found[column] = i
-    return found
+    return columns_in(header, _COLUMN_OF)
 
 
 def _named(node: Node, above: Names) -> dict[Names, str]:

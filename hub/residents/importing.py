@@ -10,7 +10,8 @@ from hub.regions.lookup import Place, Places
 from hub.residents import service
 from hub.residents.models import AwayConsent
 from hub.residents.phones import Number, normalise
-from hub.web.spreadsheets import ERROR_COLUMN, bad_file, plain_heading, read_table, write_csv
+from hub.web.marking import CellProblem
+from hub.web.spreadsheets import ERROR_COLUMN, bad_file, columns_in, read_table, write_csv
 
 NAME, PHONE, VILLAGE, GROUP, TAGS, AWAY, CONSENT, HOUSEHOLD = COLUMNS = (
     "姓名",
@@ -50,16 +51,6 @@ Step = Callable[[int, int], None]
 
 def quietly(done: int, total: int) -> None:
     """Tell nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class CellProblem:
-    """One mistake. `row` counts as the spreadsheet does; `code` names the sentence that explains it."""
-
-    row: int
-    column: str
-    code: str
-    params: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +164,7 @@ def example_file() -> bytes:
 
 def columns_of(header: Sequence[str]) -> dict[str, int]:
     """Return at which place of a heading row each of our columns stands, by whichever of its names."""
-    found: dict[str, int] = {}
-    for i, cell in enumerate(header):
-        column = _COLUMN_OF.get(plain_heading(cell))
-        if column and column not in found:
-            found[column] = i
-    return found
+    return columns_in(header, _COLUMN_OF)
 
 
 def _read_row(number: int, values: Mapping[str, str], places: Places) -> tuple[ImportRow, list[CellProblem]]:

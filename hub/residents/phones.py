@@ -4,7 +4,9 @@ import hashlib
 import hmac
 import os
 import re
+import time
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -39,6 +41,7 @@ _KIND_ABROAD = {
 }
 _PURPOSE = b"cunxiang phone number v1"
 _NONCE = 12
+LOOK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +86,65 @@ def mask(e164: str) -> str:
 
 
 class PhoneSafe:
-    """Seals numbers with AES-256-GCM and finds them again by a keyed hash. A lost key file means lost numbers."""
+    """Seals numbers with AES-256-GCM and finds them again by a keyed hash. A lost key file means lost numbers.
 
-    def __init__(self, secrets: Secrets) -> None:
-        self._cipher = AESGCM(secrets.phone_key)
+    `keys_now` says which keys there are, the newest first; a running hub learns of a new one by it.
+    """
+
+    def __init__(self, secrets: Secrets, keys_now: Callable[[], tuple[bytes, ...]] | None = None) -> None:
+        self._ciphers = _ciphers(secrets.phone_keys)
+        self._keys_now = keys_now
+        self._known = secrets.phone_keys
+        self._looked_at = time.monotonic()
         self._index_key = secrets.phone_index_key
 
     def seal(self, e164: str) -> bytes:
         """Return the number sealed; two sealings of one number look different."""
+        self._look(LOOK_S)
         nonce = os.urandom(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, e164.encode("ascii"), _PURPOSE)
+        return nonce + self._ciphers[0].encrypt(nonce, e164.encode("ascii"), _PURPOSE)
 
     def open(self, sealed: bytes) -> str:
         """Return the number; Unavailable when it was sealed with another key or was damaged."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _PURPOSE).decode("ascii")
-        except (InvalidTag, ValueError):
-            raise Unavailable("phone_unreadable") from None
+        found = self._open(sealed)
+        if found is None and self._look(0.0):
+            found = self._open(sealed)
+        if found is None:
+            raise Unavailable("phone_unreadable")
+        return found
+
+    def is_newest(self, sealed: bytes) -> bool:
+        """Whether the number was sealed with the newest key."""
+        return _opened(self._ciphers[0], sealed) is not None
+
+    def _open(self, sealed: bytes) -> str | None:
+        return next((found for cipher in self._ciphers if (found := _opened(cipher, sealed)) is not None), None)
+
+    def _look(self, after_s: float) -> bool:
+        """Take over keys that a command has made meanwhile; whether there are any."""
+        if self._keys_now is None or time.monotonic() - self._looked_at < after_s:
+            return False
+        self._looked_at = time.monotonic()
+        keys = self._keys_now()
+        if keys == self._known:
+            return False
+        self._known, self._ciphers = keys, _ciphers(keys)
+        return True
 
     def index(self, e164: str) -> bytes:
         """Return the 16 bytes by which the number is found without being readable."""
         return hmac.digest(self._index_key, e164.encode("ascii"), hashlib.sha256)[:16]
+
+
+def _ciphers(keys: tuple[bytes, ...]) -> tuple[AESGCM, ...]:
+    return tuple(AESGCM(key) for key in keys)
+
+
+def _opened(cipher: AESGCM, sealed: bytes) -> str | None:
+    try:
+        return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _PURPOSE).decode("ascii")
+    except (InvalidTag, ValueError):
+        return None
 
 
 def _at_home(digits: str) -> Number:

@@ -118,6 +118,12 @@ def get_resident(session: Session, actor: Actor, resident_id: UUID) -> Resident:
     return found
 
 
+def note_look(session: Session, actor: Actor, resident_id: UUID, *, now: datetime) -> None:
+    """Write down that somebody opened a resident's page."""
+    found = get_resident(session, actor, resident_id)
+    log.record(session, actor, "resident.look", f"resident:{found.id}", found.region_path, now)
+
+
 def get_with_blocks(session: Session, actor: Actor, resident_id: UUID) -> tuple[Resident, dict[bytes, BlockReason]]:
     """Return a resident the actor may see with numbers and tags, and which of the numbers get no or few messages."""
     resident = get_resident(session, actor, resident_id)

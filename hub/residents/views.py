@@ -12,6 +12,7 @@ from hub.core.runtime import Runtime, runtime
 from hub.residents import exporting, import_views, listing, service, tag_views, topics
 from hub.residents.erasing import Erasure
 from hub.residents.forms import Filter, ResidentForm
+from hub.residents.looks import Looks
 from hub.residents.models import BlockReason, Resident
 from hub.residents.phones import PhoneSafe
 from hub.web.errors import mistakes
@@ -112,7 +113,15 @@ def _new_page(form: ResidentForm, errors: dict[str, str]) -> str:
 @bp.get("/residents/<uuid:resident_id>")
 @permission_required(Permission.SEE_RESIDENTS)
 def one(resident_id: UUID) -> ResponseReturnValue:
-    """Show somebody."""
+    """Show somebody, and write down who looked."""
+    looks, who = runtime().get(Looks), actor().id
+    if looks.is_due(who, resident_id, now=now()):
+        try:
+            with work() as session:
+                service.note_look(session, actor(), resident_id, now=now())
+        except Exception:
+            looks.forget(who, resident_id)
+            raise
     return _page(resident_id, None, {})
 
 

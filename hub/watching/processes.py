@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -14,7 +15,9 @@ from uuid6 import uuid7
 
 from hub.core.background import Loop
 from hub.core.checks import Finding, Level
-from hub.core.roles import Role, WorkLane
+from hub.core.clock import Clock
+from hub.core.gauges import Gauge, Reading
+from hub.core.roles import WHOLE, Role, WorkLane
 from hub.core.runtime import Runtime
 from hub.watching.models import HubProcess
 
@@ -92,6 +95,26 @@ def serving(session: Session, lane: WorkLane, *, now: datetime) -> int:
     """Return how many processes serve a lane now."""
     alive = select(func.count()).where(HubProcess.seen_at >= now - GONE_AFTER, HubProcess.on_duty)
     return session.scalar(alive.where(HubProcess.lanes.contains(lane.value, autoescape=True))) or 0
+
+
+def running(clock: Clock) -> Gauge:
+    """Return how many processes of each role work, stand by and are gone; none in a hub of one process."""
+
+    def read(session: Session) -> Iterable[Reading]:
+        now = clock()
+        known = (each for each in all_known(session) if each.role != WHOLE.name)
+        counted = Counter((each.role, _how(each, now)) for each in known)
+        for role in sorted({role for role, _ in counted}):
+            for how in ("on duty", "standing by", "gone"):
+                yield Reading(counted[role, how], {"role": role, "how": how})
+
+    return Gauge("cunxiang_processes", "Processes of the last day by role and what they do.", read, ("role", "how"))
+
+
+def _how(process: HubProcess, now: datetime) -> str:
+    if is_gone(process, now):
+        return "gone"
+    return "on duty" if process.on_duty else "standing by"
 
 
 def processes(runtime: Runtime) -> Iterable[Finding]:

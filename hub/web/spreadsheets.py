@@ -5,7 +5,7 @@ import io
 import re
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import islice
 from typing import Final
@@ -44,6 +44,16 @@ def read_table(
 def plain_heading(cell: str) -> str:
     """Return what different ways to write a heading have in common: no spaces, stars and colons, small letters."""
     return re.sub(r"[\s*：:]", "", unicodedata.normalize("NFKC", cell)).lower()
+
+
+def columns_in(header: Sequence[str], column_of: Mapping[str, str]) -> dict[str, int]:
+    """Return at which place of a heading row each column stands; `column_of` says by which names each goes."""
+    found: dict[str, int] = {}
+    for i, cell in enumerate(header):
+        column = column_of.get(plain_heading(cell))
+        if column and column not in found:
+            found[column] = i
+    return found
 
 
 def harmless(cell: str) -> str:

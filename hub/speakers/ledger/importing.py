@@ -11,7 +11,7 @@ from hub.regions.lookup import Places
 from hub.speakers.care import setup
 from hub.speakers.care.setup import Place
 from hub.web.marking import CellProblem, Marked
-from hub.web.spreadsheets import bad_file, plain_heading, read_table
+from hub.web.spreadsheets import bad_file, columns_in, read_table
 
 MOST_NEW: Final = 300
 """So many claim codes are made in one go: each is a label that somebody has to print and carry."""
@@ -125,12 +125,7 @@ def read(data: bytes, ground: Ground) -> LedgerPlan:
 
 def columns_of(header: Sequence[str]) -> dict[str, int]:
     """Return at which place of a heading row each of our columns stands, by whichever of its names."""
-    found: dict[str, int] = {}
-    for i, cell in enumerate(header):
-        column = _COLUMN_OF.get(plain_heading(cell))
-        if column and column not in found:
-            found[column] = i
-    return found
+    return columns_in(header, _COLUMN_OF)
 
 
 def _find_header(table: list[list[str]]) -> tuple[int, list[str]]:

@@ -104,7 +104,7 @@ def test_an_approver_of_another_township_sees_and_approves_nothing(
     browser = sign_in("strange_approver")
     seen = {"seen_hash": all_stored(runtime)[0].content_hash, "reason": "不行"}
     desk = browser.get("/approvals")
-    assert "没有要您审批的" in said(desk.text)
+    assert "没有等你审批的" in said(desk.text)
     assert '<b class="count">' not in desk.text
     for method, address in (*APPROVING[1:], *OTHERS[2:]):
         data = seen if method == "POST" else None

@@ -141,6 +141,14 @@ def test_the_status_says_which_role_nobody_plays_and_who_is_gone(runtime: Runtim
         ("check_process_trouble", "scheduler"),
     ]
     with runtime.sessions.read() as session:
+        counted = processes.running(clock).read(session)
+        gauge = {(each.labels["role"], each.labels["how"]): each.value for each in counted if each.value}
+        assert gauge == {
+            ("web", "on duty"): 1,
+            ("scheduler", "on duty"): 1,
+            ("worker", "on duty"): 1,
+            ("bridge", "gone"): 1,
+        }
         assert processes.serving(session, WorkLane.NORMAL, now=clock()) == 1
         assert processes.serving(session, WorkLane.BULK, now=clock()) == 0
     register.stop()

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from html import unescape
 from uuid import UUID, uuid4
 
 import pytest
 from builders import BRIDGE, FERRY, HILL, NORTH
-from conftest import NOON
+from conftest import NOON, SetClock
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select
 
+from hub.audit.models import AuditEntry
 from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
 from hub.residents import service
@@ -281,3 +283,24 @@ def test_a_made_up_page_is_no_error(sign_in: SignIn, runtime: Runtime) -> None:
     client = sign_in("clerk")
     assert client.get("/residents?after=x").status_code == 200
     assert client.get(f"/residents?after={uuid4()}").status_code == 200
+
+
+def test_who_opens_a_page_is_written_down_once_an_hour(sign_in: SignIn, runtime: Runtime, clock: SetClock) -> None:
+    resident_id = a_resident(runtime)
+
+    def looks() -> list[tuple[str, str]]:
+        with runtime.sessions.read() as session:
+            entries = session.scalars(select(AuditEntry).where(AuditEntry.deed == "resident.look")).all()
+        return [(entry.actor_name, entry.subject) for entry in entries]
+
+    clerk, subject = sign_in("clerk"), f"resident:{resident_id}"
+    for _ in range(2):
+        assert clerk.get(f"/residents/{resident_id}").status_code == 200
+    assert [found for _, found in looks()] == [subject]
+    clock.now += timedelta(hours=1)
+    assert clerk.get(f"/residents/{resident_id}").status_code == 200
+    assert sign_in("county").get(f"/residents/{resident_id}").status_code == 200
+    assert [found for _, found in looks()] == [subject] * 3
+    assert len({name for name, _ in looks()}) == 2
+    assert clerk.get(f"/residents/{uuid4()}").status_code == 404
+    assert len(looks()) == 3
