@@ -39,6 +39,8 @@ OF_NO_PLACE = ("account", "hub_process")
 """Accounts are there already. The processes of the hub belong to no place: whoever looks after accounts sees them."""
 
 
+A_TIME = "08:00"
+"""Stands in what is just long enough for a time of day."""
 MEANINGFUL: dict[str, Any] = {
     "audience": Audience((BRIDGE,)).as_json(),
     "regions": [BRIDGE],
@@ -142,6 +144,8 @@ def _value(column: Column[Any], known: dict[str, Any], mark: str) -> Any:
     for name in (column.name, f"{column.table.name}.{column.name}"):
         if name in MEANINGFUL:
             return MEANINGFUL[name]
+    if column.type.__class__ is String and column.type.length == len(A_TIME):
+        return A_TIME
     if column.name.endswith("path"):
         return path_of(BRIDGE)
     if isinstance(column.type, StateText):

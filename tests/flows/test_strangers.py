@@ -126,6 +126,7 @@ OPEN_DOORS = {
     "joining.scanned",
     "passkeys.invitation",
     "shell.health",
+    "walls.show",
     "watching.metrics",
     "watching.ready",
 }
