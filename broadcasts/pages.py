@@ -33,6 +33,7 @@ from broadcasts.delivery import api as delivery_api
 from broadcasts.delivery import muting_api, muting_pages, past
 from broadcasts.delivery import views as delivery
 from broadcasts.delivery.desk import Approvals, Countdowns, Pressings
+from broadcasts.delivery.glances import Glances
 from broadcasts.delivery.sound import ReleasedSound
 from broadcasts.feedback import api as complaint_api
 from broadcasts.feedback import views as feedback
@@ -121,6 +122,7 @@ def provide_desks(runtime: Runtime) -> None:
     queue.add(Desk("materials", "materials.detail", "material_id", shelf.waiting))
     queue.add(Desk("plans", "plans.one", "plan_id", planning.unsigned))
     packer = runtime.get(Packer)
+    runtime.provide(Glances, Glances())
     runtime.provide(ReleasedSound, ReleasedSound(runtime.sessions, runtime.get(Studio).library, packer.holds))
     runtime.provide(Silencing, Silencing(muting_pages.address))
     runtime.provide(SpeakerHistory, SpeakerHistory(past.latest))

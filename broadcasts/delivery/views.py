@@ -1,5 +1,6 @@
 """The overview, the record of broadcasts, one broadcast as it goes out, and the sound that loudspeakers fetch."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from broadcasts.delivery import overview as board
 from broadcasts.delivery import progress, records, service
 from broadcasts.delivery.desk import Approvals, Complaining, Countdowns, Echoes, Pressings, Upcoming
 from broadcasts.delivery.forms import before, show
+from broadcasts.delivery.glances import Glances
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.sound import ReleasedSound
 from broadcasts.pumps import Pumps
@@ -73,16 +75,24 @@ def overview() -> ResponseReturnValue:
 @permission_required(Permission.SEE)
 def on_air() -> ResponseReturnValue:
     """Show what goes out now."""
-    with reading() as session:
-        entries = records.on_air(session, actor(), now=now())
-    return _fresh(render_template("broadcasts/delivery/_on_air.html", entries=entries, **_common()))
+
+    def told() -> str:
+        with reading() as session:
+            entries = records.on_air(session, actor(), now=now())
+        return render_template("broadcasts/delivery/_on_air.html", entries=entries, **_common())
+
+    return _fresh(_glance("on air", told))
 
 
 @bp.get("/overview/news")
 @permission_required(Permission.SEE)
 def news() -> ResponseReturnValue:
     """Show the rest of the overview as it is now."""
-    return _fresh(render_template("broadcasts/delivery/_news.html", seen=_seen(), **_common()))
+
+    def told() -> str:
+        return render_template("broadcasts/delivery/_news.html", seen=_seen(), **_common())
+
+    return _fresh(_glance("news", told))
 
 
 @bp.get("/broadcasts")
@@ -176,6 +186,12 @@ def _progress(broadcast_id: UUID) -> dict[str, Any]:
             "places": records.places_of(session, [found.audience["regions"]])[0],
             "author": desk.author(session, found.announcement_id) if desk and found.announcement_id else "",
         }
+
+
+def _glance(what: str, make: Callable[[], str]) -> str:
+    """Return what this person is told at the moment, however many pages of theirs ask."""
+    person = actor()
+    return runtime().get(Glances).of((what, person.id, person.scopes, language()), make, now=now())
 
 
 def _fresh(html: str) -> ResponseReturnValue:

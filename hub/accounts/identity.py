@@ -24,7 +24,7 @@ def by_cookie(token: str) -> Visitor | None:
         visitor = _visitor(session, account, via="web", sign_in=sign_in)
         stale = now - sign_in.seen_at > sessions.TOUCH_EVERY and not sessions.is_locked(sign_in, now=now)
     # A page that polls all night must not keep the session alive for whoever sits down next.
-    if stale and request.headers.get("HX-Request") != "true":
+    if stale and not _asks_again():
         with runtime().sessions.begin() as session:
             sessions.touch(session, token, now=now)
     return visitor
@@ -65,7 +65,8 @@ def _visitor(
     actor = actor_for(session, account, origin=origin(), via=via, now=now, only=only)
     home = home_of(account)
     codes = codes_in(home)
-    names = regions.names(session, set(codes))
+    # A part of a page that asks again shows no frame.
+    names = {} if _asks_again() else regions.names(session, set(codes))
     return Visitor(
         actor=actor,
         name=account.name,
@@ -78,6 +79,10 @@ def _visitor(
         on_duty=sign_in is not None and sign_in.kind is SessionKind.DUTY,
         trial=token is not None and token.test,
     )
+
+
+def _asks_again() -> bool:
+    return request.headers.get("HX-Request") == "true"
 
 
 def _held_at(account: Account, sign_in: SignIn) -> str:

@@ -141,7 +141,7 @@ class SpeakersQuery(PageQuery):
 
     region: RegionCode | None = Field(None, description="only those in this region and below")
     offline: bool = Field(False, description="only those that are not connected")
-    show: listing.Show = Field(listing.Show.ALL, description="only offline, fault, mute, repair or expected ones")
+    show: listing.Show = Field(listing.Show.ALL, description="only offline, faulty, mute, in repair, expected, drill")
     q: str = Field("", max_length=60, description="part of the id, name or place")
 
 

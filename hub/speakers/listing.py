@@ -39,6 +39,7 @@ class Show(StrEnum):
     MUTE = "mute"
     REPAIR = "repair"
     EXPECTED = "expected"
+    DRILL = "drill"
 
 
 _FAULTY: Final = or_(
@@ -63,6 +64,7 @@ _SHOWN: Final[dict[Show, Any]] = {
     Show.MUTE: and_(_ACTIVE, Speaker.volume == 0),
     Show.REPAIR: and_(Speaker.state != SpeakerState.RETIRED, _MENDING),
     # Not installed: its papers are made, or it has its file, but it was never heard of.
+    Show.DRILL: and_(_ACTIVE, Speaker.drill.is_(True)),
     Show.EXPECTED: or_(Speaker.state == SpeakerState.EXPECTED, and_(_ACTIVE, _NOT_YET, Speaker.online.is_(False))),
 }
 
@@ -101,17 +103,18 @@ class SpeakerPage:
 def page(session: Session, actor: Actor, wanted: Filter) -> SpeakerPage:
     """Return one page of what the filter asks for."""
     path = regions.get_region(session, actor, wanted.region).path if wanted.region else None
-    found = rows(session, actor, wanted, path=path, after=wanted.place(), limit=PAGE + 1)
+    found = rows(session, actor, wanted, path=path, after=wanted.place(), limit=PAGE + 1, lived_by=True)
     shown = found[:PAGE]
     last = shown[-1] if len(found) > PAGE else None
     numbers = _numbers(session, actor, path)
+    matching = _matching(actor, wanted, path, lived_by=True).subquery()
     return SpeakerPage(
         rows=tuple(shown),
         places=places(session, [row.speaker for row in shown]),
         count=registry.count(session, actor, path),
         drills=registry.count_for_drills(session, actor, path),
         numbers=numbers,
-        matching=session.scalar(select(func.count()).select_from(_matching(actor, wanted, path).subquery())) or 0,
+        matching=session.scalar(select(func.count()).select_from(matching)) or 0,
         regions=regions.choices(session, actor, Permission.SEE, levels=FILTERED),
         picture=geography.picture(session, actor, path=path, with_marks=False),
         path=path or "",
@@ -127,9 +130,13 @@ def rows(
     path: str | None,
     after: registry.Place | None = None,
     limit: int = PAGE,
+    lived_by: bool = False,
 ) -> list[Row]:
-    """Return loudspeakers after `after`: offline ones first, then faulty ones, then the rest."""
-    query = _matching(actor, wanted, path).add_columns(_rank.label("rank"))
+    """Return loudspeakers after `after`: offline ones first, then faulty ones, then the rest.
+
+    `lived_by`: those for drills only where they are asked for.
+    """
+    query = _matching(actor, wanted, path, lived_by=lived_by).add_columns(_rank.label("rank"))
     if after is not None:
         last_rank, last_id = after
         query = query.where(or_(_rank > last_rank, and_(_rank == last_rank, Speaker.id > last_id)))
@@ -143,7 +150,7 @@ def rows(
 def ids_matching(session: Session, actor: Actor, wanted: Filter) -> list[str]:
     """Return every loudspeaker in service that the filter finds, for doing something to all of them."""
     path = regions.get_region(session, actor, wanted.region).path if wanted.region else None
-    query = _matching(actor, wanted, path).with_only_columns(Speaker.id).where(_ACTIVE)
+    query = _matching(actor, wanted, path, lived_by=True).with_only_columns(Speaker.id).where(_ACTIVE)
     return list(session.scalars(query.order_by(Speaker.id)))
 
 
@@ -161,9 +168,9 @@ def faults_of(session: Session, speaker_ids: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _matching(actor: Actor, wanted: Filter, path: str | None) -> Any:
+def _matching(actor: Actor, wanted: Filter, path: str | None, *, lived_by: bool) -> Any:
     show = Show(wanted.show) if wanted.show in set(Show) else Show.ALL
-    query = select(Speaker).where(visible(actor, path), _SHOWN[show])
+    query = select(Speaker).where(visible(actor, path), _SHOWN[show], *_kept_apart(show, lived_by=lived_by))
     text = wanted.query.strip()
     if text:
         query = query.where(
@@ -176,8 +183,12 @@ def _matching(actor: Actor, wanted: Filter, path: str | None) -> Any:
     return query
 
 
+def _kept_apart(show: Show, *, lived_by: bool) -> list[ColumnElement[bool]]:
+    return [Speaker.drill.is_(False)] if lived_by and show is not Show.DRILL else []
+
+
 def _numbers(session: Session, actor: Actor, path: str | None) -> dict[Show, int]:
-    columns = [func.count().filter(condition) for condition in _SHOWN.values()]
+    columns = [func.count().filter(condition, *_kept_apart(show, lived_by=True)) for show, condition in _SHOWN.items()]
     row = session.execute(select(*columns).select_from(Speaker).where(visible(actor, path))).one()
     return dict(zip(_SHOWN, row, strict=True))
 

@@ -108,6 +108,11 @@ def anyone_silent(session: Session, *, now: datetime, heartbeat_s: int) -> bool:
     return session.scalar(select(Speaker.id).where(_silent(now, heartbeat_s)).limit(1)) is not None
 
 
+def has_just_come(since: datetime | None, now: datetime, heartbeat_s: int) -> bool:
+    """Whether somebody listens for less time than silence needs to mean anything."""
+    return since is not None and now < since + timedelta(seconds=SILENT_BEATS * heartbeat_s)
+
+
 def sweep(session: Session, *, now: datetime, heartbeat_s: int) -> list[str]:
     """Call those offline that missed two heartbeats, whatever the broker believes; return who they are."""
     values: dict[str, Any] = {"online": False, "online_since": now, "activity": "", "now_playing": ""}

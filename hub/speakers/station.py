@@ -89,6 +89,7 @@ class Station:
         self._untold: deque[Changes] = deque()
         self._telling = threading.Lock()
         self._known: frozenset[str] = frozenset()
+        self._listens_since: datetime | None = None
         self.ignored = 0
         """Heartbeats of devices that are unknown here, or retired."""
         self._on_connected: list[Callable[[], None]] = []
@@ -182,6 +183,7 @@ class Station:
         for on_beats in (self._note_beats, *self._on_beats):
             link.on_beats(wrapped(on_beats))
         link.on_presences(wrapped(self._note_presences))
+        link.on_connected(self._begin_to_listen)
         for on_faults in self._on_faults:
             link.on_faults(wrapped(on_faults))
         for on_connected in self._on_connected:
@@ -303,6 +305,13 @@ class Station:
             gone = presence.sweep(session, now=now, heartbeat_s=heartbeat_s)
         self._tell(Changes(went=gone))
         return len(gone)
+
+    def _begin_to_listen(self) -> None:
+        self._listens_since = self._runtime.now()
+
+    def was_away(self, now: datetime) -> bool:
+        """Whether the hub itself was away a moment ago: then who is silent may only not have reported again yet."""
+        return not self.connected or presence.has_just_come(self._listens_since, now, self._settings.heartbeat_seconds)
 
     def _note_presences(self, presences: list[Presence]) -> None:
         with self._runtime.sessions.begin() as session:

@@ -161,6 +161,16 @@
     show();
   }
 
+  /* Who changes the agreed words asks a second person: the button says so as soon as a word differs. */
+  on('input', '[data-relabels] input, [data-relabels] textarea', function (field) {
+    var fold = field.closest('[data-relabels]');
+    var label = (document.getElementById(fold.getAttribute('data-relabels')) || {}).lastChild;
+    if (!label) return;
+    if (!fold.hasAttribute('data-was')) fold.setAttribute('data-was', label.nodeValue);
+    var changed = all('input, textarea', fold).some(function (one) { return one.value !== one.defaultValue; });
+    label.nodeValue = fold.getAttribute(changed ? 'data-label' : 'data-was');
+  });
+
   /* One press sends once. The hidden idempotency key guards on the server; this only spares the fright. */
   document.addEventListener('submit', function (event) {
     var form = event.target;

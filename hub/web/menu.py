@@ -11,6 +11,13 @@ from sqlalchemy.orm import Session
 from hub.core.actor import Actor, Permission
 
 SETTINGS = 4
+LAST = 3
+"""The group of what stands at the end, and of the line 设置."""
+ALWAYS = (
+    *("overview", "approvals", "timetable", "broadcasts", "campaigns", "shout"),
+    *("speakers", "residents", "sms-inbox", "coverage", "audit"),
+)
+"""The ordinary lines that are always seen, in this order; the rest is folded behind 其他: the menu fits a screen."""
 Badge = Callable[[Session, Actor], int]
 
 
@@ -57,19 +64,24 @@ class Menu:
         self.entries.sort(key=lambda e: (e.group, e.position))
 
     def shown_to(self, session: Session, actor: Actor) -> "Shown":
-        """Return what this person may use, each badge counted once."""
-        lines = [_line(entry, session, actor) for entry in self._open_to(actor)]
+        """Return what this person may use, each badge counted once: the two buttons, what is always seen, the rest."""
+        lines = sorted((_line(entry, session, actor) for entry in self._open_to(actor)), key=_place)
         folded = [line for line in lines if line["group"] == SETTINGS]
         lines = [line for line in lines if line["group"] != SETTINGS]
         if folded:
             badge = sum(int(str(line["badge"])) for line in folded)
             where = url_for("shell.settings")
             behind = {"key": "settings", "label": _("设置"), "icon": "settings", "href": where, "badge": badge}
-            lines.append({**behind, "primary": "", "group": SETTINGS})
+            lines.append({**behind, "primary": "", "group": LAST, "rest": False})
         return Shown(lines, folded)
 
     def _open_to(self, actor: Actor) -> list[Entry]:
         return [entry for entry in self.entries if actor.may_somewhere(entry.permission)]
+
+
+def _place(line: Line) -> tuple[bool, int]:
+    known = line["key"] in ALWAYS
+    return (bool(line["rest"]), ALWAYS.index(str(line["key"])) if known else -1)
 
 
 def _line(entry: Entry, session: Session, actor: Actor) -> Line:
@@ -81,6 +93,7 @@ def _line(entry: Entry, session: Session, actor: Actor) -> Line:
         "badge": entry.badge(session, actor) if entry.badge else 0,
         "primary": entry.primary,
         "group": entry.group,
+        "rest": not entry.primary and entry.key not in ALWAYS,
     }
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, load_only
 from hub.core.actor import Actor
 from hub.regions import service as regions
 from hub.regions.tree import codes_in
-from hub.speakers.care import alarms, patrol
+from hub.speakers.care import alarms, events, patrol
 from hub.speakers.care.attention import visible
 from hub.speakers.care.models import EventKind, Repair, SpeakerAlarm, SpeakerEvent
 from hub.speakers.care.patrol import Result, Tested
@@ -168,7 +168,13 @@ def _drops(session: Session, actor: Actor, townships: dict[str, Township], now: 
     rows = session.execute(
         select(Speaker.region_path, func.count())
         .join(SpeakerEvent, SpeakerEvent.speaker_id == Speaker.id)
-        .where(SpeakerEvent.kind == EventKind.OFFLINE, SpeakerEvent.at > now - timedelta(days=1), visible(actor, None))
+        .where(
+            SpeakerEvent.kind == EventKind.OFFLINE,
+            SpeakerEvent.code != events.HUB_WAS_AWAY,
+            SpeakerEvent.at > now - timedelta(days=1),
+            Speaker.drill.is_(False),
+            visible(actor, None),
+        )
         .group_by(Speaker.region_path)
     )
     for path, number in rows:

@@ -15,6 +15,8 @@ from hub.speakers.care.models import EventKind, SpeakerEvent
 from hub.speakers.models import Speaker
 
 DETAIL = 200
+HUB_WAS_AWAY = "hub_was_away"
+"""The code of an end that is no loudspeaker's fault: the hub had just come back and did not hear it yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,10 +54,12 @@ class Watch:
     def changed(self, came: Sequence[str], went: Sequence[str]) -> None:
         """Note who came and who went: one transaction, however many."""
         found = [Happening(one, EventKind.ONLINE) for one in came]
-        found += [Happening(one, EventKind.OFFLINE) for one in went]
+        now = self._runtime.now()
+        code = events.HUB_WAS_AWAY if went and self._station.was_away(now) else ""
+        found += [Happening(one, EventKind.OFFLINE, code) for one in went]
         if found:
             with self._runtime.sessions.begin() as session:
-                events.note(session, found, now=self._runtime.now())
+                events.note(session, found, now=now)
 
     def faults(self, reports: Sequence[FaultReport]) -> None:
         """Note faults that came or went. The last word about each counts."""

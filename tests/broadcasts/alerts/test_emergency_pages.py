@@ -226,6 +226,17 @@ def test_an_emergency_goes_the_whole_way(runtime: Runtime, clock: SetClock, sign
     assert "北镇值班员" in page.text
 
 
+def test_whoever_changed_the_agreed_words_is_told_that_a_second_person_is_asked(
+    runtime: Runtime, sign_in: SignIn
+) -> None:
+    duty = sign_in("duty")
+    agreed = duty.post("/emergency", data=form(speakers="3")).text
+    own = duty.post("/emergency", data=form(speakers="3", speech="河里涨水了，离河边远一点。")).text
+    press = re.compile(r'id="go-speakers"[^>]*>(?:<svg.*?</svg>)?([^<]+)<')
+    assert [found[1] for page in (agreed, own) if (found := press.search(page))] == ["立即播发", "请第二个人确认"]
+    assert 'data-label="请第二个人确认"' in agreed
+
+
 def test_a_wrong_number_sends_nothing_and_shows_the_page_again(runtime: Runtime, sign_in: SignIn) -> None:
     answer = sign_in("duty").post("/emergency", data=form(speakers="3"))
     assert answer.status_code == 409

@@ -14,6 +14,7 @@ from sqlalchemy import insert, update
 from uuid6 import uuid7
 
 from broadcasts.announcements.models import When
+from broadcasts.delivery.glances import KEPT
 from broadcasts.delivery.matters import Topic
 from broadcasts.delivery.models import Kind
 from broadcasts.loudspeaker.states import PlayState
@@ -100,6 +101,7 @@ def test_it_is_stopped_from_the_overview_without_a_token_in_the_fragment(air: Ai
     assert '<form id="stop-form" method="post"' in page
     assert "csrf_token" not in look(clerk, "/overview/on-air")
     clerk.post(f"/broadcasts/{sent}/stop")
+    air.clock.now += KEPT
     assert "现在没有广播在播。" in look(clerk, "/overview/on-air")
 
 

@@ -78,6 +78,28 @@ def test_the_menu_leads_only_where_one_may_go_and_marks_where_one_is(sign_in: Si
         assert re.findall(r'href="([^"]+)" aria-current="page"', menu) == ["/speakers"]
 
 
+def test_the_menu_shows_what_everybody_looks_for_and_folds_the_rest(sign_in: SignIn) -> None:
+    client = sign_in("approver")
+    seen, _, rest = client.get("/").text.split("</nav>")[0].partition('<details class="side-rest">')
+    labels = re.findall(r"<span>([^<]+)</span>", seen)
+    wanted = [
+        "总览",
+        "待审批",
+        "节目单",
+        "播发记录",
+        "专题宣传",
+        "手机喊话",
+        "喇叭设备",
+        "居民与分组",
+        "短信收件",
+        "覆盖与考核",
+    ]
+    assert [label for label in labels if label in wanted] == wanted
+    assert set(labels) - set(wanted) <= {"操作日志", "设置"}
+    assert "短信记录" in rest
+    assert '<details class="side-rest" open>' in client.get("/sms").text
+
+
 def test_the_menu_stays_marked_on_a_page_below(sign_in: SignIn) -> None:
     menu = sign_in("clerk").get("/speakers/s1001-1").text.split("</nav>")[0]
     assert 'href="/speakers" aria-current="page"' in menu

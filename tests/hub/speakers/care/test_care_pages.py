@@ -398,3 +398,13 @@ def test_people_of_a_village_see_their_own(sign_in: SignIn) -> None:
     page = sign_in("secretary").get("/speakers/digest").text
     assert "在线 2 / 共 2" in page
     assert SOUTH not in page
+
+
+def test_loudspeakers_for_drills_are_a_kind_of_their_own_in_the_list(sign_in: SignIn, runtime: Runtime) -> None:
+    change(runtime, ONE, drill=True)
+    clerk = sign_in("clerk")
+    page = clerk.get("/speakers").text
+    assert "全部 <b>3</b>" in page
+    assert "演练喇叭 <b>1</b>" in page
+    assert f'href="/speakers/{ONE}"' not in page
+    assert f'href="/speakers/{ONE}"' in clerk.get("/speakers?show=drill").text

@@ -7,8 +7,10 @@ from carelab import Recorder, alarms_of, beat, change, events_of, fault, plugged
 from conftest import NOON, SetClock
 from sqlalchemy import func, select
 
+from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
 from hub.speakers.care import events, keeping
+from hub.speakers.care.digest import digest
 from hub.speakers.care.events import Happening
 from hub.speakers.care.models import EventKind, SpeakerEvent
 from hub.speakers.care.watching import Watch
@@ -27,6 +29,25 @@ def test_coming_and_going_are_noted(runtime: Runtime, station: Recorder) -> None
     watch(runtime).changed([], [ONE])
     assert events_of(runtime, ONE) == [("online", ""), ("offline", "")]
     assert events_of(runtime, TWO) == [("offline", "")]
+
+
+def test_who_is_silent_because_the_hub_was_away_has_not_dropped_out(
+    runtime: Runtime, station: Recorder, clock: SetClock
+) -> None:
+    def drops() -> int:
+        with runtime.sessions.read() as session:
+            return digest(session, SYSTEM, now=clock.now, zone=runtime.zone, at="08:00").sum_of("drops")
+
+    station._begin_to_listen()
+    watch(runtime).changed([], [ONE])
+    station.away = True
+    clock.now += timedelta(hours=1)
+    watch(runtime).changed([], [TWO])
+    assert events_of(runtime, ONE) == events_of(runtime, TWO) == [("offline", "hub_was_away")]
+    assert drops() == 0
+    station.away = False
+    watch(runtime).changed([], [ONE])
+    assert drops() == 1
 
 
 def test_who_is_unknown_is_left_out(runtime: Runtime, station: Recorder) -> None:
