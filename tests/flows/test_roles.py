@@ -62,7 +62,11 @@ def without_database(hub: Place) -> None:
 
 @pytest.mark.skipif(not LONG, reason="other flows try one process; CUNXIANG_LONG=1 compares the two")
 def test_in_one_process(tmp_path: Path) -> None:
-    with live_hub(tmp_path, more={"broadcast": {"quiet_hours": (), "prepare_seconds": 3}}) as hub:
+    more: dict[str, dict[str, object]] = {
+        "broadcast": {"quiet_hours": (), "prepare_seconds": 3},
+        "sms": {"window_from": "00:00", "window_until": "23:59"},
+    }
+    with live_hub(tmp_path, more=more) as hub:
         with hub.runtime.sessions.begin() as session:
             keys = people(session, hub.runtime)
         place = Place(tmp_path, hub.runtime, keys, hub.runtime.port)
