@@ -16,6 +16,7 @@ from broadcasts.announcements import (
     handing_in,
     listing,
     picking,
+    repeating,
     service,
     telephones,
     text_forms,
@@ -105,6 +106,8 @@ def compose() -> ResponseReturnValue:
         if copied := forms.as_id(request.args.get("copy", "")):
             original = service.as_draft(listing.copyable(session, person, copied))
             form = forms.copied(original, form, person, rules.zone)
+        if again := forms.as_id(request.args.get("silent_of", "")):
+            form = repeating.form_for(session, person, form, again, rules.zone)
         if wanted := forms.as_id(request.args.get("material", "")):
             form = picking.put_in(session, person, form, wanted, day=_today())
     return show_form(_looked_up(form))

@@ -223,9 +223,20 @@ def _lines(
 
 def _silent(session: Session, actor: Actor, broadcast_id: UUID, names: dict[str, str]) -> list[SpeakerLine]:
     """Return the first of those nobody has heard, for somebody to look after."""
-    quiet = [s for s in PlayState if outcome(s, heard=False) in UNHEARD]
-    query = _line_query(actor, broadcast_id).where(D.state.in_(quiet), _HEARD == 0).limit(SILENT_SHOWN)
+    query = _line_query(actor, broadcast_id).where(D.state.in_(_quiet()), _HEARD == 0).limit(SILENT_SHOWN)
     return [_line(row, names.get(_code(row.region_path), "")) for row in session.execute(query)]
+
+
+def silent_in(session: Session, actor: Actor, broadcast_id: UUID) -> list[tuple[str, str]]:
+    """Return the loudspeakers of a broadcast that nobody has heard and the actor may see, each with its path."""
+    query = select(D.speaker_id, D.region_path).where(D.broadcast_id == broadcast_id, below(actor, D.region_path))
+    rows = session.execute(query.where(D.state.in_(_quiet()), _HEARD == 0).order_by(D.speaker_id))
+    return [(speaker_id, path) for speaker_id, path in rows]
+
+
+def _quiet() -> list[PlayState]:
+    """Return the states of deliveries of which nothing was heard."""
+    return [s for s in PlayState if outcome(s, heard=False) in UNHEARD]
 
 
 _Columns = tuple[

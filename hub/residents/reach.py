@@ -178,15 +178,22 @@ def wanted_numbers(wanted: Wanted, conditions: list[ColumnElement[bool]]) -> Any
     """Return a subquery of the numbers meant, one row a resident: index, kind, withheld."""
     parts: list[Any] = []
     if wanted.people:
-        theirs = select(Phone.index, Phone.kind, withheld().label("withheld")).join(
-            Resident, Resident.id == Phone.resident_id
-        )
+        theirs = select(Phone.index, Phone.kind, withheld().label("withheld")).join(Resident, _from_residents())
         out = kept_out(wanted)
         parts.append(theirs.where(*conditions) if out is None else theirs.where(*conditions, ~out))
     if wanted.numbers or not parts:
         extra = select(ExtraNumber.index, ExtraNumber.kind, literal(0).label("withheld"))
         parts.append(extra.where(ExtraNumber.index.in_(wanted.numbers)))
     return (parts[0].union_all(*parts[1:]) if len(parts) > 1 else parts[0]).subquery()
+
+
+def _from_residents() -> ColumnElement[bool]:
+    """Join numbers to their owners, beginning with the owners.
+
+    SQLite would begin with all numbers of the county, in the order in which they are to be counted, also for a village.
+    A key it cannot look up keeps it from that; PostgreSQL sees through it.
+    """
+    return func.coalesce(Resident.id, None) == Phone.resident_id
 
 
 def _carries(tags: Sequence[str]) -> ColumnElement[bool]:

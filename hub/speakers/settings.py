@@ -143,7 +143,8 @@ class MqttSettings(Section):
         """Where loudspeakers reach the broker; empty: under the address by which they reach the hub."""
         if self.public_host:
             return self.public_host
-        return "" if self.host in THIS_MACHINE | EVERYWHERE else self.host
+        host = self.doors[0][0]
+        return "" if host in THIS_MACHINE | EVERYWHERE else host
 
     def told_port(self, plain: int, secure: int) -> int:
         """Return the port loudspeakers use, given those the broker really listens on (0: none)."""

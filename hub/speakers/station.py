@@ -130,7 +130,7 @@ class Station:
         """Host, port and whether to speak TLS, as loudspeakers are told. No host: where they reach the hub."""
         settings, broker = self._settings, self.broker
         secure = broker.secure.port if broker and broker.secure else settings.tls_port
-        plain = broker.port if broker else settings.port
+        plain = broker.port if broker else settings.doors[0][1]
         return settings.told_host, settings.told_port(plain, secure), settings.secure
 
     @property

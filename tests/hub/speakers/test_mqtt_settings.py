@@ -19,6 +19,8 @@ CERTIFICATE: dict[str, Any] = {"tls_cert": Path("c.pem"), "tls_key": Path("k.pem
         ({"host": "10.0.0.5"}, "10.0.0.5"),
         ({"host": "0.0.0.0", "public_host": "broker.example"}, "broker.example"),  # noqa: S104
         ({"host": "10.0.0.5", "public_host": "1.2.3.4"}, "1.2.3.4"),
+        ({"engine": "external", "hosts": ("one.example:1884", "two.example:1884")}, "one.example"),
+        ({"engine": "external", "hosts": ("127.0.0.1:1884",)}, ""),
     ],
 )
 def test_the_host_loudspeakers_are_told(given: dict[str, Any], told: str) -> None:
