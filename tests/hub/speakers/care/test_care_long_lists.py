@@ -81,6 +81,13 @@ def test_names_on_the_map_are_drawn_last_and_said_once(sign_in: SignIn, runtime:
     assert '<g aria-hidden="true"><text' in page
 
 
+def cost(client: FlaskClient, path: str) -> float:
+    """Seconds this process works for a page: others use the machine too, and now and then it tidies up its memory."""
+    began = time.process_time()
+    client.get(path)
+    return time.process_time() - began
+
+
 @pytest.mark.slow
 def test_two_thousand_are_listed_and_drawn_fast_and_small(sign_in: SignIn, runtime: Runtime) -> None:
     with runtime.sessions.begin() as session:
@@ -98,8 +105,6 @@ def test_two_thousand_are_listed_and_drawn_fast_and_small(sign_in: SignIn, runti
     )
     for path in paths:
         page = client.get(path)
-        began = time.process_time()  # other people use this machine too
-        client.get(path)
-        took = time.process_time() - began
+        took = min(cost(client, path) for _ in range(3))
         assert took < 1.0, f"{path}: {took:.2f} s"
         assert len(page.data) < 100_000, f"{path}: {len(page.data)}"
