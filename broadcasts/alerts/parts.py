@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from broadcasts.delivery.models import Broadcast, BroadcastState
@@ -19,13 +19,17 @@ def source_of(alert_id: UUID, part: int = 0) -> str:
 
 def of(session: Session, alert_id: UUID) -> Sequence[Broadcast]:
     """Return every broadcast of an alert, the first first."""
+    return session.scalars(_of(alert_id)).all()
+
+
+def going(session: Session, alert_id: UUID) -> Sequence[Broadcast]:
+    """Return those of an alert that are on air; pages that ask again and again look among those alone."""
+    return session.scalars(_of(alert_id).where(Broadcast.state == BroadcastState.GOING)).all()
+
+
+def _of(alert_id: UUID) -> Select[Broadcast]:
     query = select(Broadcast).where(Broadcast.source.startswith(source_of(alert_id)))
-    return session.scalars(query.order_by(Broadcast.released_at, Broadcast.id)).all()
-
-
-def going(session: Session, alert_id: UUID) -> list[Broadcast]:
-    """Return those of an alert that are on air."""
-    return [each for each in of(session, alert_id) if each.state is BroadcastState.GOING]
+    return query.order_by(Broadcast.released_at, Broadcast.id)
 
 
 def on_air(session: Session) -> set[UUID]:
