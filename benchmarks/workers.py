@@ -13,7 +13,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -22,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from celery import Celery
 from celery.worker import WorkController
-from rabbitlab import running_rabbit
+from rabbitlab import Rabbit, running_rabbit
 from smslab import LabGateway, accept, fill_small_county, lab_routes, lab_safe, lab_settings
 from sqlalchemy import text
 
@@ -140,8 +141,9 @@ def by_itself(way: Way, *arguments: Any) -> float:
         process.join(5)
 
 
-def adapters(people: int) -> None:
-    """Compare both on the same database."""
+@contextmanager
+def ground() -> Iterator[tuple[str, Rabbit]]:
+    """Run a small county's database and a work queue of their own: the database's URL, and the queue."""
     with (
         tempfile.TemporaryDirectory() as folder,
         running_rabbit(Path(folder) / "rabbit") as rabbit,
@@ -151,6 +153,12 @@ def adapters(people: int) -> None:
         fill_small_county(Sessions(engine))
         engine.dispose()
         rabbit.wait()
+        yield url, rabbit
+
+
+def adapters(people: int) -> None:
+    """Compare both on the same database."""
+    with ground() as (url, rabbit):
         pairs: list[tuple[float, float]] = []
         for _ in range(ROUNDS):
             pairs.append((by_itself(celery, url, people, rabbit.url), by_itself(local, url, people, rabbit.url)))
@@ -199,15 +207,7 @@ def a_task_each(url: str, people: int, amqp: str) -> float:
 
 def each(people: int) -> None:
     """Compare the pipeline with an empty Celery task for every person, both from the release to the last."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_rabbit(Path(folder) / "rabbit") as rabbit,
-        running_database("postgresql", Path(folder)) as url,
-    ):
-        engine = make_engine(url)
-        fill_small_county(Sessions(engine))
-        engine.dispose()
-        rabbit.wait()
+    with ground() as (url, rabbit):
         pairs = [
             (by_itself(local, url, people, ""), by_itself(a_task_each, url, people // 5, rabbit.url))
             for _ in range(ROUNDS)

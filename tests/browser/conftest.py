@@ -5,8 +5,8 @@ from pathlib import Path
 
 import builders
 import pytest
-from pagelab import ARGUMENTS, CHROMIUM, OLD_CHROMIUM, Served, serving
-from playwright.sync_api import Browser, sync_playwright
+from pagelab import ARGUMENTS, OLD_CHROMIUM, Served, chromium, serving
+from playwright.sync_api import Browser
 from strangerlab import somebody_for_all
 
 import cunxiang
@@ -60,12 +60,8 @@ def full(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> Ite
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (Debian: apt install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import builders
 import pytest
 from builders import BRIDGE
 from livehub import LiveHub, live_hub, until
-from pagelab import ARGUMENTS, CHROMIUM
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from pagelab import chromium
+from playwright.sync_api import Browser, Locator, Page
 from playwright.sync_api import TimeoutError as TooLong
 from sqlalchemy import select
 
@@ -43,12 +43,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> Iter
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (Debian: apt install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def is_trouble(kind: str, text: str) -> bool:
