@@ -5,7 +5,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -14,7 +14,8 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 import requests
 from flask_openapi3.openapi import OpenAPI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as BrowserError
 from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
@@ -95,14 +96,37 @@ class Served:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """The system's Chromium without a window; skips with the reason where there is none."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """The system's Chromium without a window, with `more` arguments; skips with the reason where there is none."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed (Debian: apt install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])
         yield browser
         browser.close()
+
+
+def enter(page: Page, address: str, login: str, password: str) -> None:
+    """Sign in as a person does, up to the overview."""
+    page.goto(f"{address}/sign-in")
+    page.fill("#f-login", login)
+    page.fill("#f-password", password)
+    page.press("#f-password", "Enter")
+    page.wait_for_url(f"{address}/")
+
+
+def leave(context: BrowserContext) -> None:
+    """Close a window whose pages go on loading themselves anew.
+
+    Chromium may never finish closing a page that is just being replaced; so each goes to an empty one first, again
+    where the page's own next load came in between.
+    """
+    for page in context.pages:
+        for _ in range(5):
+            with suppress(BrowserError):
+                page.goto("about:blank")
+                break
+    context.close()
 
 
 @contextmanager
@@ -255,4 +279,4 @@ class Looker:
 
     def close(self) -> None:
         """Close the window."""
-        self._context.close()
+        leave(self._context)

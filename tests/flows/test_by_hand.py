@@ -8,7 +8,7 @@ import builders
 import pytest
 from builders import BRIDGE
 from livehub import LiveHub, live_hub, until
-from pagelab import chromium
+from pagelab import chromium, enter, leave
 from playwright.sync_api import Browser, Locator, Page
 from playwright.sync_api import TimeoutError as TooLong
 from sqlalchemy import select
@@ -67,18 +67,12 @@ def open_as(browser: Browser, hub: LiveHub) -> Iterator[Open]:
         page = context.new_page()
         page.on("console", lambda m: troubles.append(m.text) if is_trouble(m.type, m.text) else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.goto(f"{hub.address}/sign-in")
-        page.fill("#f-login", login)
-        page.fill("#f-password", builders.PASSWORD)
-        page.press("#f-password", "Enter")
-        page.wait_for_url(f"{hub.address}/")
+        enter(page, hub.address, login, builders.PASSWORD)
         return page
 
     yield open_page
     for context in contexts:
-        for page in context.pages:
-            page.goto("about:blank")  # Chromium may never finish closing a page that is just being replaced
-        context.close()
+        leave(context)
     assert troubles == []
 
 

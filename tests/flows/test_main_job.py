@@ -1,27 +1,16 @@
 """The whole job as staff do it, in a real browser against a real hub: write, hear, approve, watch, alarm, stop."""
 
 import re
-import shutil
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flows_support import RunningDemo
-from playwright.sync_api import Browser, Page, sync_playwright
+from pagelab import chromium, enter, leave
+from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--lang=zh-CN",
-]
 COUNTY, TOWNSHIP = "990101000000", "990101001000"
 WORDS = "各位村民：拿不准的电话，先打96110问一问。验证码不要告诉任何人。"
 DESKTOP, PHONE = (1366, 768), (390, 844)
@@ -30,12 +19,8 @@ SignIn = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (Debian: apt install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -57,16 +42,12 @@ def sign_in_as(browser: Browser, demo: RunningDemo, troubles: list[str]) -> Iter
         page = context.new_page()
         page.on("console", lambda m: troubles.append(f"{login}: {m.text}") if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: troubles.append(f"{login}: {error}"))
-        page.goto(f"{demo.address}/sign-in")
-        page.fill("#f-login", login)
-        page.fill("#f-password", "cunxiang-demo")
-        page.press("#f-password", "Enter")
-        page.wait_for_url(f"{demo.address}/")
+        enter(page, demo.address, login, "cunxiang-demo")
         return page
 
     yield open_page
     for context in contexts:
-        context.close()
+        leave(context)
 
 
 def no_sideways_scroll(page: Page) -> bool:

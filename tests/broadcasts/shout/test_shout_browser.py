@@ -1,7 +1,6 @@
 """The shout page in a real browser with a microphone that hears a tone, down to the loudspeaker that sounds it."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,26 +9,15 @@ import builders
 import pytest
 from builders import BRIDGE, HILL
 from livehub import LiveHub, began_at, live_hub, until
-from playwright.sync_api import Browser, Page, sync_playwright
+from pagelab import chromium, enter, leave
+from playwright.sync_api import Browser, Page
 from shoutlab import a_tone, a_wav, first_tone_s, tone_seconds
 from sqlalchemy import select
 
 from broadcasts.shout.models import Ended, Shout, ShoutState
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--lang=zh-CN",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
+MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 PHONE, DESKTOP = (390, 844), (1366, 768)
 LATEST_S = 4.0
 Open = Callable[..., Page]
@@ -43,15 +31,10 @@ def hub(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> Iter
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (Debian: apt install chromium)")
     voice = tmp_path_factory.mktemp("voice") / "tone.wav"
     voice.write_bytes(a_wav(a_tone(20, peak=0.3)))
-    with sync_playwright() as playwright:
-        arguments = [*ARGUMENTS, f"--use-file-for-fake-audio-capture={voice}"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with chromium(*MICROPHONE, f"--use-file-for-fake-audio-capture={voice}") as browser:
         yield browser
-        browser.close()
 
 
 def is_trouble(kind: str, text: str) -> bool:
@@ -77,17 +60,13 @@ def open_as(browser: Browser, hub: LiveHub) -> Iterator[Open]:
         page.on("console", lambda m: troubles.append(m.text) if is_trouble(m.type, m.text) else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         home = address or hub.address
-        page.goto(f"{home}/sign-in")
-        page.fill("#f-login", login)
-        page.fill("#f-password", builders.PASSWORD)
-        page.press("#f-password", "Enter")
-        page.wait_for_url(f"{home}/")
+        enter(page, home, login, builders.PASSWORD)
         page.goto(home + path)
         return page
 
     yield open_page
     for context in contexts:
-        context.close()
+        leave(context)
     assert troubles == []
 
 
