@@ -16,6 +16,7 @@ from broadcasts.sms.purposes import Limits
 from broadcasts.sms.states import Lane
 from broadcasts.sms.waking import Waking
 from hub.core.background import Background
+from hub.core.db import moment
 from hub.core.roles import WorkLane
 from hub.core.runtime import Runtime
 from hub.residents.phones import PhoneSafe
@@ -68,8 +69,8 @@ def add(runtime: Runtime, rules: Rules, pumps: Pumps) -> Background:
 
 def _count_sharers(runtime: Runtime) -> float:
     """Ask how many send beside us. Emergencies are counted with the rest: too slow by half is better than refused."""
-    now = runtime.now()
     with runtime.sessions.read() as session:
+        now = moment(session, runtime.clock)
         most = max(serving(session, lane, now=now) for lane in (WorkLane.EMERGENCY, WorkLane.NORMAL))
     runtime.get(SmsProvider).routes.sharers = max(1, most)
     return SHARERS_S

@@ -114,8 +114,10 @@ class External:
         extra: Sequence[BrokerAccount] = (),
         *,
         for_processes: bool = False,
+        host: str = "127.0.0.1",
     ) -> None:
         self._binary = need_mosquitto()
+        self._host = host
         self._extra = extra
         self.inner_port = free_port() if for_processes else 0
         self._folder = folder
@@ -125,13 +127,13 @@ class External:
         self._process: subprocess.Popen[bytes] | None = None
 
     def settings(self) -> dict[str, object]:
-        found = external_settings([("127.0.0.1", self.port)])
+        found = external_settings([(self._host, self.port)])
         return found | ({"tls": True, "ca_file": str(self.ca)} if self.ca else {})
 
     def open(self, runtime: Runtime, secrets: dict[str, str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         export_mosquitto(self._folder, [*accounts_of(runtime), *self._extra])
-        text = page_block("mosquitto").replace("listener 1883", f"listener {self.port} 127.0.0.1")
+        text = page_block("mosquitto").replace("listener 1883", f"listener {self.port} {self._host}")
         text = text.replace("/etc/mosquitto/cunxiang", str(self._folder))
         if self._files is not None:
             for path in (self._files.ca, self._files.cert, self._files.key):
@@ -139,12 +141,12 @@ class External:
             text += page_block("mosquitto-tls").replace("/etc/mosquitto/cunxiang", str(self._folder))
         if self.inner_port:
             door = page_block("mosquitto-processes")
-            text += door.replace("listener 1884 10.0.0.11", f"listener {self.inner_port} 127.0.0.1")
+            text += door.replace("listener 1884 10.0.0.11", f"listener {self.inner_port} {self._host}")
         (self._folder / "mosquitto.conf").write_text(f"{text}\nuser root\n")
         self.mend()
 
     def addresses(self, station: Station) -> list[Address]:
-        return [("127.0.0.1", self.port)]
+        return [(self._host, self.port)]
 
     def crash(self, station: Station) -> None:
         self.crash_alone()

@@ -28,9 +28,16 @@ WORKER = Path(__file__).resolve().parent / "clockworker.py"
 READY_S = 60
 
 
-def lay(hub: Runtime, wanted: Iterable[tuple[str, datetime, int]], *, now: datetime, plan: bool = False) -> None:
+def lay(
+    hub: Runtime,
+    wanted: Iterable[tuple[str, datetime, int]],
+    *,
+    now: datetime,
+    plan: bool = False,
+    where: str = BRIDGE,
+) -> None:
     """Have a sheet agreed to whose slots come once: title, when, and how many seconds late they may still begin."""
-    path = path_of(BRIDGE)
+    path = path_of(where)
     with hub.sessions.begin() as session:
         clerk = builders.the_actor(session, "clerk")
         sheet = Sheet(

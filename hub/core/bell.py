@@ -64,7 +64,7 @@ class Bell:
 
     def _listen(self) -> None:
         _, address = self._engine.dialect.create_connect_args(self._engine.url)  # several hosts in it, too
-        settings: dict[str, Any] = {**line_settings(self._engine.url), **address}
+        settings: dict[str, Any] = {**address, **line_settings(self._engine.url)}
         while not self._halt.is_set():
             with suppress(psycopg.Error, OSError), psycopg.connect(autocommit=True, **settings) as line:
                 line.execute(f"LISTEN {CHANNEL}")

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import URL, DateTime, Engine, Insert, MetaData, String, create_engine, event, make_url
+from sqlalchemy import URL, DateTime, Engine, Insert, MetaData, String, create_engine, event, func, make_url
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import JSON, TypeDecorator
 
 from hub.core import trial
+from hub.core.clock import Clock, utc_now
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -115,9 +116,24 @@ LINE: Final = {
 hour for an answer, and every page with it."""
 
 
+SERVER_LINE: Final = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        "tcp_keepalives_idle": 5,
+        "tcp_keepalives_interval": 2,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }.items()
+)
+"""The same for the other end. A machine that lost its power says no farewell, and by itself the server would keep for
+two hours what it had locked: the end of the record, for which all others wait."""
+
+
 def line_settings(url: URL) -> dict[str, object]:
-    """Return how long to wait on the line to PostgreSQL; what the URL says itself stands."""
-    return {name: value for name, value in LINE.items() if name not in url.query}
+    """Return how long to wait on the line to PostgreSQL, and it on us; what the URL says itself stands."""
+    given = url.query.get("options", "")
+    options = " ".join([SERVER_LINE, *((given,) if isinstance(given, str) else given)]).strip()
+    return {**{name: value for name, value in LINE.items() if name not in url.query}, "options": options}
 
 
 PREPARED: Final = 1_000
@@ -231,6 +247,14 @@ class Sessions:
         """As `read`, for one hurried question: on PostgreSQL without the two trips that begin and end a transaction."""
         with self._glance() as session:
             yield session
+
+
+def moment(session: Session, clock: Clock) -> datetime:
+    """Return what time it is for all machines: by PostgreSQL's clock. With SQLite, or a test's clock, by that one."""
+    if session.get_bind().dialect.name != "postgresql" or clock is not utc_now:
+        return clock()
+    found: datetime = session.execute(func.clock_timestamp().select()).scalar_one()
+    return found.astimezone(UTC)
 
 
 def copy_rows(session: Session, statement: Insert) -> int:

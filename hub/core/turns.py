@@ -1,7 +1,8 @@
 """Whose turn it is: of several processes on one PostgreSQL database, one at a time does what has no claims of its own.
 
 A turn is an advisory lock on a connection of its own. The database lets go of it at the moment the process dies, and
-after ten seconds when the cable to its machine is cut, so that another process, which waits for nothing else, goes on.
+after ten seconds when the cable to its machine is cut (`db.SERVER_LINE`), so that another process, which waits for
+nothing else, goes on.
 On SQLite there is one process, and every turn is its own.
 """
 
@@ -25,12 +26,6 @@ LOOK_S: Final = 0.5
 STAND_BY_S: Final = 1.0
 HOUSE: Final = "house"
 """Held whole by `cunxiang run`, shared by the roles: the two do not go together."""
-CUT_OFF: Final = (
-    "SET tcp_keepalives_idle = 5",
-    "SET tcp_keepalives_interval = 2",
-    "SET tcp_keepalives_count = 3",
-    "SET tcp_user_timeout = 10000",
-)
 
 
 class Turns:
@@ -75,8 +70,6 @@ class Turns:
     def _keep(self) -> None:
         while not self._halt.is_set():
             with suppress(SQLAlchemyError, OSError), self._engine.connect() as connection:
-                for setting in CUT_OFF:
-                    connection.execute(text(setting))
                 self._ask(connection)
             if self._held:
                 log.warning("turns_lost", extra={"names": sorted(self._held)})

@@ -1,4 +1,7 @@
-"""Which processes make up the hub now: each notes itself every few seconds, and the page asks who is missing."""
+"""Which processes make up the hub now: each notes itself every few seconds, and the page asks who is missing.
+
+By the database's clock, all of them: a machine whose own is minutes off is neither dead nor are all others.
+"""
 
 import os
 import socket
@@ -16,6 +19,7 @@ from uuid6 import uuid7
 from hub.core.background import Loop
 from hub.core.checks import Finding, Level
 from hub.core.clock import Clock
+from hub.core.db import moment
 from hub.core.gauges import Gauge, Reading
 from hub.core.roles import WHOLE, Role, WorkLane
 from hub.core.runtime import Runtime
@@ -60,9 +64,9 @@ class Register:
 
     def note(self) -> float:
         """Write the line anew; a step of a background loop."""
-        now, duties = self._runtime.now(), self._runtime.duties
-        troubles = self._runtime.find(Troubles)
+        duties, troubles = self._runtime.duties, self._runtime.find(Troubles)
         with self._runtime.sessions.begin() as session:
+            now = moment(session, self._runtime.clock)
             session.merge(
                 HubProcess(
                     id=self._id,
@@ -101,7 +105,7 @@ def running(clock: Clock) -> Gauge:
     """Return how many processes of each role work, stand by and are gone; none in a hub of one process."""
 
     def read(session: Session) -> Iterable[Reading]:
-        now = clock()
+        now = moment(session, clock)
         known = (each for each in all_known(session) if each.role != WHOLE.name)
         counted = Counter((each.role, _how(each, now)) for each in known)
         for role in sorted({role for role, _ in counted}):
@@ -121,9 +125,8 @@ def processes(runtime: Runtime) -> Iterable[Finding]:
     """Say which role nobody plays, who has vanished, and whose loops fail. Of one process there is nothing to say."""
     if runtime.duties.whole:
         return
-    now = runtime.now()
     with runtime.sessions.read() as session:
-        known = all_known(session)
+        known, now = all_known(session), moment(session, runtime.clock)
     alive = [each for each in known if not is_gone(each, now)]
     played = {each.role for each in alive if each.on_duty}
     lanes = {lane for each in alive if each.on_duty for lane in each.lanes.split(",")}

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from hub.core.actor import Permission
 from hub.core.checks import Checks, Finding, Level, worst
+from hub.core.db import moment
 from hub.core.errors import NotAllowed
 from hub.core.gauges import Gauges
 from hub.core.runtime import Runtime, runtime
@@ -55,14 +56,14 @@ def system() -> ResponseReturnValue:
     findings = hub.get(Checks).ask(hub)
     with reading() as session:
         numbers = hub.get(Gauges).read(session)
-        running = processes.all_known(session)
+        running, now = processes.all_known(session), moment(session, hub.clock)
     lines = [(TONES[f.level], _words(f)) for f in findings]
     return render_template(
         "hub/watching/system.html",
         lines=lines,
         worst=TONES[worst(findings)],
         numbers=numbers,
-        processes=[(each, processes.is_gone(each, hub.now())) for each in running],
+        processes=[(each, processes.is_gone(each, now)) for each in running],
     )
 
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from postgres import new_database
 from sqlalchemy import Engine, String, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -29,6 +31,16 @@ class Thing(Own):
     name: Mapped[str] = mapped_column(String(10), primary_key=True)
     at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     colour: Mapped[Colour | None] = mapped_column(StateText(Colour))
+
+
+WATCHED = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "statement_timeout": "77s",
+}
+"""What we ask for, and what somebody else did."""
 
 
 @pytest.fixture
@@ -172,3 +184,12 @@ def test_a_glance_sees_what_was_committed_and_holds_nothing_open(postgres_engine
         session.rollback()
     with sessions.glance() as session:
         assert session.get(Thing, "a") is not None
+
+
+@pytest.mark.postgres
+def test_the_server_lets_go_of_a_machine_that_is_silent(postgres_url: str) -> None:
+    engine = make_engine(new_database(postgres_url, f"t{uuid4().hex}") + "?options=-c%20statement_timeout%3D77s")
+    with engine.connect() as connection:
+        found = {name: connection.scalar(text(f"SHOW {name}")) for name in WATCHED}
+    engine.dispose()
+    assert found == WATCHED
