@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, Self, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -73,6 +73,15 @@ class Shards:
         self.behind_s = 0.0
         """For callbacks: how long ago the oldest of what they are given was heard."""
 
+    @classmethod
+    def beside(cls, main: SpeakerLink, doors: Mapping[str, Sequence[Door]], homes: Homes) -> Self:
+        """Return the lines of a hub that has a broker for each of these places beside its main one."""
+        others = {
+            place: SpeakerLink(replace(main.broker, host=first[0], port=first[1], others=tuple(rest)))
+            for place, (first, *rest) in doors.items()
+        }
+        return cls(main, others, homes)
+
     def __iter__(self) -> Iterator[Line]:
         return iter(self._lines.values())
 
@@ -112,12 +121,21 @@ class Shards:
         """Whether a broker it concerns is reached."""
         return any(line.link.connected for line in self.lines_for(topic))
 
+    def home_of(self, path: str) -> Line:
+        """Return the line of the broker that whatever lies below a region path belongs to."""
+        return self._lines[nearest(self._places, path)]
+
+    def line_of(self, device: str) -> Line:
+        """Return the line a loudspeaker is on: where it was last heard, else where it belongs."""
+        seen = self._seen.get(device)
+        return self.home_of(self.homes(device)) if seen is None else self._lines[seen]
+
     def lines_for(self, topic: str) -> list[Line]:
         """Return the lines a message has to go by."""
         found = read_device_topic(topic)
         if found is not None:
-            home = nearest(self._places, self.homes(found[0]))
-            return [self._lines[place] for place in dict.fromkeys([home, self._seen.get(found[0], home)])]
+            home, seen = self.home_of(self.homes(found[0])), self.line_of(found[0])
+            return [home] if home == seen else [home, seen]
         code = read_region_command(topic)
         if code is None:
             return list(self)

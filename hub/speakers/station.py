@@ -5,7 +5,6 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -45,7 +44,7 @@ from hub.speakers.protocol import (
     seal_command,
 )
 from hub.speakers.settings import MqttSettings
-from hub.speakers.shards import Homes, Shards
+from hub.speakers.shards import Homes, Line, Shards
 from hub.speakers.topics import Kind, device_topic
 
 log = logging.getLogger(__name__)
@@ -89,7 +88,8 @@ class Station:
         self._untold: deque[Changes] = deque()
         self._telling = threading.Lock()
         self._known: frozenset[str] = frozenset()
-        self._listens_since: datetime | None = None
+        self._listens_since: dict[str, datetime] = {}
+        """By the place a line is for, since when it is up."""
         self.ignored = 0
         """Heartbeats of devices that are unknown here, or retired."""
         self._on_connected: list[Callable[[], None]] = []
@@ -153,29 +153,24 @@ class Station:
         if self._settings.engine != "external":
             self.renew_accounts()
             self.broker = self._start_broker(self._settings.engine)
-        link = SpeakerLink(self._own_address())
-        self.link = link
+        self.link = link = SpeakerLink(self._own_address())
         if self._settings.shards:
             self._start_shards(link)
             return
-        self._listen(link, lambda callback: callback)
+        self._listen(link, "", lambda callback: callback)
         if not link.start(wait_s=5.0):
             log.error("broker not reachable yet: %s", link.problem)
 
     def _start_shards(self, link: SpeakerLink) -> None:
-        own = self._own_address()
-        others = {
-            place: SpeakerLink(replace(own, host=first[0], port=first[1], others=tuple(rest)))
-            for place, (first, *rest) in self._settings.shard_doors.items()
-        }
-        self.shards = shards = Shards(link, others, Homes(self._runtime.sessions))
+        homes = Homes(self._runtime.sessions)
+        self.shards = shards = Shards.beside(link, self._settings.shard_doors, homes)
         for line in shards:
-            self._listen(line.link, partial(shards.in_turn, line))
+            self._listen(line.link, line.place, partial(shards.in_turn, line))
         shards.start(wait_s=5.0)
         for place in shards.away:
             log.error("broker not reachable yet", extra={"place": place})
 
-    def _listen(self, link: SpeakerLink, wrapped: Callable[[Callback], Callback]) -> None:
+    def _listen(self, link: SpeakerLink, place: str, wrapped: Callable[[Callback], Callback]) -> None:
         if not self._runtime.duties.has(Role.BRIDGE):
             return
         for callback in self._on_receipts:
@@ -183,10 +178,10 @@ class Station:
         for on_beats in (self._note_beats, *self._on_beats):
             link.on_beats(wrapped(on_beats))
         link.on_presences(wrapped(self._note_presences))
-        link.on_connected(self._begin_to_listen)
         for on_faults in self._on_faults:
             link.on_faults(wrapped(on_faults))
-        for on_connected in self._on_connected:
+        begins: Callable[[], None] = partial(self._begin_to_listen, place)
+        for on_connected in (begins, *self._on_connected):
             link.on_connected(on_connected)
 
     def _start_broker(self, engine: OwnBroker) -> RunningBroker:
@@ -204,12 +199,9 @@ class Station:
 
     def stop(self) -> None:
         """Disconnect and end the own broker."""
-        if self.shards is not None:
-            self.shards.stop()
-        elif self.link is not None:
-            self.link.stop()
-        if self.broker is not None:
-            self.broker.stop()
+        for part in (self.shards or self.link, self.broker):
+            if part is not None:
+                part.stop()
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Hand a message to the broker; False when it cannot be reached."""
@@ -222,9 +214,8 @@ class Station:
     @property
     def connected(self) -> bool:
         """Whether the broker can be reached; of several, any."""
-        if self.shards is not None:
-            return self.shards.connected
-        return self.link is not None and self.link.connected
+        line = self.shards or self.link
+        return line is not None and line.connected
 
     def told_at(self, path: str) -> tuple[str, int, bool]:
         """Host, port and whether to speak TLS, as loudspeakers below a region path are told."""
@@ -306,12 +297,21 @@ class Station:
         self._tell(Changes(went=gone))
         return len(gone)
 
-    def _begin_to_listen(self) -> None:
-        self._listens_since = self._runtime.now()
+    def _begin_to_listen(self, place: str) -> None:
+        self._listens_since[place] = self._runtime.now()
 
-    def was_away(self, now: datetime) -> bool:
-        """Whether the hub itself was away a moment ago: then who is silent may only not have reported again yet."""
-        return not self.connected or presence.has_just_come(self._listens_since, now, self._settings.heartbeat_seconds)
+    def hears(self, path: str) -> bool:
+        """Whether silence below a region path means anything: the hub is on the broker there, and was a moment ago."""
+        return not self._just_came(self.shards.home_of(path) if self.shards is not None else None)
+
+    def was_away(self, speaker_id: str) -> bool:
+        """Whether the hub was not on that loudspeaker's line a moment ago: it may only not have reported again yet."""
+        return self._just_came(self.shards.line_of(speaker_id) if self.shards is not None else None)
+
+    def _just_came(self, line: Line | None) -> bool:
+        connected, place = (line.link.connected, line.place) if line is not None else (self.connected, "")
+        since, heartbeat_s = self._listens_since.get(place), self._settings.heartbeat_seconds
+        return not connected or presence.has_just_come(since, self._runtime.now(), heartbeat_s)
 
     def _note_presences(self, presences: list[Presence]) -> None:
         with self._runtime.sessions.begin() as session:

@@ -4,9 +4,10 @@ So a lost message, a killed hub or a storm of them leaves no alarm too many and 
 comes again is one alarm that goes on; a snooze outlives it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -36,6 +37,10 @@ SETTINGS_GRACE: Final = timedelta(minutes=30)
 
 Began = Mapping[str, datetime]
 """Since when, by loudspeaker."""
+Heard = Callable[[str], bool]
+"""Whether anybody below a region path can be heard."""
+Found = Select[str, datetime | None, str]
+"""Loudspeakers, since when, and their places."""
 
 
 @dataclass(slots=True)
@@ -52,29 +57,28 @@ class Changes:
         return any(self.begin.values()) or bool(self.end) or bool(self.tell)
 
 
-def survey(session: Session, *, now: datetime, grace: timedelta, connected: bool) -> Changes:
+def survey(session: Session, *, now: datetime, grace: timedelta, heard: Heard) -> Changes:
     """Look who is silent, whose clock is wrong, who follows old settings. Nothing is written.
 
-    Without a broker nobody can be heard, which says nothing about any loudspeaker: then nothing begins or is told.
+    Without its broker nobody of a place can be heard, which says nothing about any loudspeaker there: then nothing
+    begins or is told.
     """
-    changes = Changes(end=_over(session))
-    if not connected:
-        return changes
+    changes, heard = Changes(end=_over(session)), cache(heard)
     changes.begin = {
-        OFFLINE: _since(session, _silent(), now),
-        CLOCK: _since(session, _wrong_clock(), now),
-        SETTINGS: _since(session, _old_settings(now), now),
+        OFFLINE: _since(session, _silent(), now, heard),
+        CLOCK: _since(session, _wrong_clock(), now, heard),
+        SETTINGS: _since(session, _old_settings(now), now, heard),
     }
     changes.graces = {OFFLINE: grace, CLOCK: CLOCK_GRACE, SETTINGS: timedelta(0)}
     ending = set(changes.end)
     for code, wait in changes.graces.items():
-        query = select(SpeakerAlarm.id).where(
+        query = select(SpeakerAlarm.id, SpeakerAlarm.region_path).where(
             SpeakerAlarm.ended_at.is_(None),
             SpeakerAlarm.raised_at.is_(None),
             SpeakerAlarm.code == code,
             SpeakerAlarm.since <= now - wait,
         )
-        changes.tell += [found for found in session.scalars(query) if found not in ending]
+        changes.tell += [found for found, path in session.execute(query) if found not in ending and heard(path)]
     return changes
 
 
@@ -167,16 +171,16 @@ def _has(code: str) -> ColumnElement[bool]:
     )
 
 
-def _silent() -> Select[str, datetime | None]:
+def _silent() -> Found:
     # Who was never heard of is not installed yet: the list says so, it is no alarm.
-    return select(Speaker.id, Speaker.online_since).where(
+    return select(Speaker.id, Speaker.online_since, Speaker.region_path).where(
         Speaker.state == SpeakerState.ACTIVE, Speaker.online.is_(False), Speaker.seen_at.is_not(None), ~_has(OFFLINE)
     )
 
 
-def _wrong_clock() -> Select[str, datetime | None]:
+def _wrong_clock() -> Found:
     offset = Speaker.clock_offset_ms
-    return select(Speaker.id, Speaker.seen_at).where(
+    return select(Speaker.id, Speaker.seen_at, Speaker.region_path).where(
         Speaker.state == SpeakerState.ACTIVE,
         Speaker.online.is_(True),
         or_(offset > FARTHEST_MS, offset < -FARTHEST_MS),
@@ -184,9 +188,9 @@ def _wrong_clock() -> Select[str, datetime | None]:
     )
 
 
-def _old_settings(now: datetime) -> Select[str, datetime | None]:
+def _old_settings(now: datetime) -> Found:
     before = now - SETTINGS_GRACE
-    return select(Speaker.id, Speaker.seen_at).where(
+    return select(Speaker.id, Speaker.seen_at, Speaker.region_path).where(
         Speaker.state == SpeakerState.ACTIVE,
         Speaker.online.is_(True),
         Speaker.online_since <= before,
@@ -196,8 +200,8 @@ def _old_settings(now: datetime) -> Select[str, datetime | None]:
     )
 
 
-def _since(session: Session, query: Select[str, datetime | None], now: datetime) -> dict[str, datetime]:
-    return {speaker_id: since or now for speaker_id, since in session.execute(query)}
+def _since(session: Session, query: Found, now: datetime, heard: Heard) -> dict[str, datetime]:
+    return {speaker_id: since or now for speaker_id, since, path in session.execute(query) if heard(path)}
 
 
 def _over(session: Session) -> list[UUID]:

@@ -55,8 +55,10 @@ class Watch:
         """Note who came and who went: one transaction, however many."""
         found = [Happening(one, EventKind.ONLINE) for one in came]
         now = self._runtime.now()
-        code = events.HUB_WAS_AWAY if went and self._station.was_away(now) else ""
-        found += [Happening(one, EventKind.OFFLINE, code) for one in went]
+        found += [
+            Happening(one, EventKind.OFFLINE, events.HUB_WAS_AWAY if self._station.was_away(one) else "")
+            for one in went
+        ]
         if found:
             with self._runtime.sessions.begin() as session:
                 events.note(session, found, now=now)
@@ -106,7 +108,7 @@ class Watch:
         now = self._runtime.now()
         grace = timedelta(minutes=self._settings.offline_alarm_minutes)
         with self._runtime.sessions.read() as session:
-            changes = alarms.survey(session, now=now, grace=grace, connected=self._station.connected)
+            changes = alarms.survey(session, now=now, grace=grace, heard=self._station.hears)
         if changes:
             with self._runtime.sessions.begin() as session:
                 alarms.apply(session, changes, now=now)

@@ -33,7 +33,7 @@ def test_everything_this_room_asks_is_answered_there_too(postgres_engine: Engine
             speaker.online, speaker.online_since = False, NOON - timedelta(hours=1)
         session.get_one(Speaker, "s1001-1").clock_offset_ms = 9000
     with sessions.begin() as session:
-        alarms.apply(session, alarms.survey(session, now=NOON, grace=grace, connected=True), now=NOON)
+        alarms.apply(session, alarms.survey(session, now=NOON, grace=grace, heard=lambda _: True), now=NOON)
     with sessions.begin() as session:
         [line, *_] = [line for line in attention.lines(session, clerk, now=NOON) if line.many]
         assert line.count == 6
@@ -46,7 +46,7 @@ def test_everything_this_room_asks_is_answered_there_too(postgres_engine: Engine
     later = NOON + timedelta(hours=1)
     with sessions.begin() as session:
         session.get_one(Speaker, "m00000").online = True
-        alarms.apply(session, alarms.survey(session, now=later, grace=grace, connected=True), now=later)
+        alarms.apply(session, alarms.survey(session, now=later, grace=grace, heard=lambda _: True), now=later)
         keeping.tidy(session, now=NOON + timedelta(days=500), days=400)
     with sessions.read() as session:
         page = listing.page(session, clerk, Filter(query="杆"))

@@ -38,7 +38,7 @@ def test_who_is_silent_because_the_hub_was_away_has_not_dropped_out(
         with runtime.sessions.read() as session:
             return digest(session, SYSTEM, now=clock.now, zone=runtime.zone, at="08:00").sum_of("drops")
 
-    station._begin_to_listen()
+    station._begin_to_listen("")
     watch(runtime).changed([], [ONE])
     station.away = True
     clock.now += timedelta(hours=1)
