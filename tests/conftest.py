@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from jinja2 import FileSystemBytecodeCache
-from postgres import new_database, running_postgres
+from postgres import Server, a_server, new_database
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -177,10 +177,16 @@ def sign_in(app: OpenAPI) -> Callable[[str], FlaskClient]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A real PostgreSQL server of our own."""
-    with running_postgres() as url:
-        yield url
+def postgres_server() -> Iterator[Server]:
+    """A real PostgreSQL server of our own. Who stops it has to start it again, whatever happens."""
+    with a_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: Server) -> str:
+    """Where it answers."""
+    return postgres_server.url
 
 
 @pytest.fixture
