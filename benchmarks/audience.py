@@ -105,18 +105,23 @@ def fill(sessions: Sessions, residents: int) -> None:
         signing=first_signing(b"g" * 32),
         broker_password="x",  # noqa: S106 - nobody connects
     )
-    safe = PhoneSafe(secrets)
     with sessions.begin() as session:
         for code in (COUNTY, TOWN, *VILLAGES):
             session.add(
                 Region(code=code, parent_code=parent_code(code), level=level_of(code), name=code, path=path_of(code))
             )
             session.flush()
+    people(sessions, residents, secrets, *VILLAGES)
+
+
+def people(sessions: Sessions, residents: int, secrets: Secrets, *villages: str) -> None:
+    """Put people into villages that are there."""
+    safe = PhoneSafe(secrets)
     for start in range(0, residents, 10_000):
         people, phones, tags, blocked = [], [], [], []
         for i in range(start, min(start + 10_000, residents)):
             resident_id = uuid7()
-            code = VILLAGES[i % len(VILLAGES)]
+            code = villages[i % len(villages)]
             people.append(
                 {
                     "id": resident_id,

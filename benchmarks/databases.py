@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,17 +20,20 @@ USER: Final = "postgres"
 
 
 @contextmanager
-def running_database(kind: str, folder: Path) -> Iterator[str]:
-    """Yield the URL of a database in a folder, empty unless it was used before; `kind` is sqlite or postgresql."""
+def running_database(kind: str, folder: Path, *settings: str) -> Iterator[str]:
+    """Yield the URL of a database in a folder, empty unless it was used before; `kind` is sqlite or postgresql.
+
+    `settings`: of PostgreSQL, as in its own file, beside those it is installed with.
+    """
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'bench.db'}"
         return
-    with _postgres(folder / "postgres") as url:
+    with _postgres(folder / "postgres", settings) as url:
         yield url
 
 
 @contextmanager
-def _postgres(folder: Path) -> Iterator[str]:
+def _postgres(folder: Path, settings: Sequence[str]) -> Iterator[str]:
     """As installed, with every commit on disk."""
     programs = _programs()
     folder.mkdir(exist_ok=True)
@@ -44,7 +47,8 @@ def _postgres(folder: Path) -> Iterator[str]:
     make: list[str | Path] = [programs / "initdb", "-D", data, "-U", USER, "--auth=trust", "-E", "UTF8"]
     if not data.exists():
         subprocess.run(make, check=True, user=user, cwd=folder, capture_output=True)
-    options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
+    own = (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}")
+    options = [word for setting in (*own, *settings) for word in ("-c", setting)]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, *options], user=user, cwd=folder, stdout=log, stderr=log

@@ -18,14 +18,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from benchmarks import packets
 from hub.speakers.broker.child import raise_file_limit
 from hub.speakers.envelope import KeyRing, Refused
-from hub.speakers.protocol import Command, Configure, Play, Presence, Reached, TimeAnswer, read_command
+from hub.speakers.protocol import (
+    Beat,
+    Command,
+    Configure,
+    Doing,
+    Play,
+    Presence,
+    Reached,
+    TimeAnswer,
+    read_command,
+)
 from hub.speakers.topics import Kind, device_topic, region_command
 
 AT_ONCE: Final = 64
@@ -45,6 +55,8 @@ class FarmPlan(BaseModel):
     """Name, enrolment number and password of each."""
     presence: bool = True
     """Whether they say that they are there, as real ones do."""
+    beat_s: float = 0.0
+    """How often each reports; 0: never."""
 
 
 @dataclass(slots=True)
@@ -99,6 +111,9 @@ class Farm:
     _heard: dict[bytes, _Heard] = field(default_factory=dict)
     _here: dict[int, Device] = field(default_factory=dict)
     _coming: deque[tuple[str, int, str]] = field(default_factory=deque)
+    _turns: deque[Device] = field(default_factory=deque)
+    """Who reports next; empty until all are there."""
+    _next_beat: float = 0.0
 
     def __post_init__(self) -> None:
         self.keys, self.regions = KeyRing.of(self.plan.keys), frozenset(self.plan.regions)
@@ -118,6 +133,7 @@ class Farm:
                         self._flush(poll, device)
                     if device is not None and events & ~select.EPOLLOUT:
                         self._serve(poll, device)
+                self._report(poll)
         finally:
             poll.close()
             for device in self._here.values():
@@ -126,6 +142,26 @@ class Farm:
     def halt(self) -> None:
         """End within a moment."""
         self._halt.set()
+
+    def _report(self, poll: select.epoll) -> None:
+        """Let those say how they are whose turn it is."""
+        if not self.plan.beat_s:
+            return
+        now = time.monotonic()
+        if not self._turns:
+            if self.up < len(self.plan.devices):
+                return
+            self._turns.extend(self._here.values())
+            self._next_beat = now
+        for _ in range(AT_ONCE):
+            if self._next_beat > now:
+                return
+            self._next_beat += self.plan.beat_s / len(self._turns)
+            device = self._turns[0]
+            self._turns.rotate(-1)
+            if device.sock.fileno() in self._here:
+                topic = packets.topic_bytes(device_topic(device.name, Kind.BEAT))
+                self._say(poll, device, packets.publish(topic, self._mid(device), _beat(device)))
 
     def _connect(self, poll: select.epoll, name: str, number: int, secret: str) -> None:
         sock = socket.create_connection((self.plan.host, self.plan.port), timeout=30)
@@ -241,6 +277,13 @@ class Farm:
     def _mid(self, device: Device) -> int:
         device.mid = device.mid % MAX_MID + 1
         return device.mid
+
+
+def _beat(device: Device) -> bytes:
+    """What a device says that has nothing to do."""
+    said: dict[str, Any] = {"vol": 80, "ver": "farm", "cfg": 0, "nonce": "00000000", "free": 1 << 30, "seq": -1}
+    ts = time.time_ns() // 1_000_000
+    return Beat(dev=device.name, st=Doing.IDLE, now=None, last=(), ts=ts, n=device.receipts, **said).to_bytes()
 
 
 def _read(payload: bytes, keys: KeyRing) -> _Heard:

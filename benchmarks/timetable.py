@@ -46,7 +46,9 @@ from schedules.sheets.drafting import content_hash, shown
 from schedules.special_days import official
 
 ZONE = ZoneInfo("Asia/Shanghai")
-VILLAGES = tuple(f"990101001{number:03d}" for number in range(1, 51))
+VILLAGES = tuple(f"990101001{number:03d}" for number in range(101, 151))
+FIRST = 1_000
+"""The first of their loudspeakers' numbers."""
 SPEAKERS = 3
 """In each village."""
 MONDAY = datetime(2027, 1, 4, tzinfo=UTC)
@@ -130,17 +132,24 @@ def a_hub(folder: Path, url: str = "") -> Runtime:
         overrides["database"] = {"url": url}
     overrides["broadcast"] = {"quiet_hours": ()}
     hub = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides))
+    furnish(hub)
+    return hub
+
+
+def furnish(hub: Runtime) -> None:
+    """Add the villages and their loudspeakers to a hub that has none of them yet."""
     with hub.sessions.begin() as session:
+        there = regions.names(session, {"990101000000", "990101001000"})
         for code in ("990101000000", "990101001000", *VILLAGES):
-            regions.add_region(session, SYSTEM, code=code, name="x", now=MONDAY)
+            if code not in there:
+                regions.add_region(session, SYSTEM, code=code, name="x", now=MONDAY)
         for number, code in enumerate(VILLAGES * SPEAKERS):
             session.add(
                 Speaker(
-                    id=f"s{number}", number=number + 1, name="x", region_code=code, region_path=path_of(code),
+                    id=f"s{number}", number=FIRST + number, name="x", region_code=code, region_path=path_of(code),
                     password_hash="", enrolled_at=MONDAY,
                 )
             )  # fmt: skip
-    return hub
 
 
 def fill(hub: Runtime, due: Sequence[datetime]) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -89,25 +89,27 @@ def enrol(runtime: Runtime, count: int) -> list[tuple[str, int, str]]:
     """A village full of loudspeakers, written in one go; name, number and password of each."""
     now = runtime.now()
     devices = [(f"d{n:05}", n, new_secret()) for n in range(1, count + 1)]
-    rows = [
-        {
-            "id": name,
-            "number": number,
-            "name": name,
-            "region_code": VILLAGE,
-            "region_path": path_of(VILLAGE),
-            "state": SpeakerState.ACTIVE,
-            "password_hash": hash_password(secret),
-            "enrolled_at": now,
-        }
-        for name, number, secret in devices
-    ]
+    rows = [a_row(*device, now) for device in devices]
     with runtime.sessions.begin() as session:
         for code in REGIONS:
             regions.add_region(session, SYSTEM, code=code, name=code[-6:], now=now)
         session.execute(insert(Speaker), rows)
         session.add(Counter(name=registry.ENROLMENTS, value=count))
     return devices
+
+
+def a_row(name: str, number: int, secret: str, now: datetime) -> dict[str, object]:
+    """A loudspeaker of the village, as the table has it."""
+    return {
+        "id": name,
+        "number": number,
+        "name": name,
+        "region_code": VILLAGE,
+        "region_path": path_of(VILLAGE),
+        "state": SpeakerState.ACTIVE,
+        "password_hash": hash_password(secret),
+        "enrolled_at": now,
+    }
 
 
 @contextmanager

@@ -87,6 +87,7 @@ def start(runtime: Runtime) -> list[Background]:
         preparing=preparing,
         beat=runtime.get(Pulse).beat,
         may_prepare=lambda: turns.mine(Role.SCHEDULER),
+        among_others=not runtime.duties.whole,
     )
     housekeeping = Loop("housekeeping", in_turn(partial(tidy, runtime), turns, Role.SCHEDULER))
     return [runner, housekeeping, *county.start(runtime)]

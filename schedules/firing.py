@@ -70,7 +70,7 @@ class Firing:
             .distinct()
             .limit(AT_ONCE)
         )
-        with self.sessions.read() as session:
+        with self.sessions.glance() as session:
             return [due - self.ahead for due in session.scalars(query)]
 
     def _due(self, now: datetime) -> Sequence[UUID]:
@@ -80,7 +80,7 @@ class Firing:
             .order_by(Occurrence.due_at)
             .limit(AT_ONCE)
         )
-        with self.sessions.read() as session:
+        with self.sessions.glance() as session:
             return session.scalars(query).all()
 
     def _fire(self, occurrence_ids: Sequence[UUID], now: datetime) -> list[UUID]:

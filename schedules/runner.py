@@ -7,6 +7,7 @@ that is set back, as the network's time does it, they are called at once instead
 """
 
 import logging
+import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,8 @@ LAY_S = 5
 PREPARE_S = 60
 SET_BACK_S = 0.5
 """A clock that lost so much within a second was set back; what it is slowed down by is far less."""
+YIELD_S = 0.025
+"""Of several schedulers each comes so much later by chance: all at once they would only stand in each other's way."""
 ARMED_AHEAD = timedelta(seconds=ARM_S + 3)
 
 
@@ -48,12 +51,14 @@ class Runner:
         preparing: Preparing | None = None,
         beat: Callable[[], None] | None = None,
         may_prepare: Callable[[], bool] = lambda: True,
+        among_others: bool = False,
     ) -> None:
         self._sessions = sessions
         self._beat = beat
         self._laying = laying
         self._preparing = preparing
         self._may_prepare = may_prepare
+        self._yield_s = YIELD_S if among_others else 0.0
         self._firing = firing
         self._clock = DatabaseClock(sessions, clock)
         self._fired = fired
@@ -116,7 +121,7 @@ class Runner:
         local = utc_now()
         for due in self._firing.moments(now=now, until=now + ARMED_AHEAD):
             # How long until then is the database's answer; only the waiting is done by this machine's clock.
-            run_at: datetime = local + (due - now)
+            run_at: datetime = local + (due - now) + timedelta(seconds=random.uniform(0, self._yield_s))  # noqa: S311
             self._timers.add_job(
                 self._guarded(self.sweep), "date", run_date=run_at, id=f"at-{due.isoformat()}", replace_existing=True
             )
