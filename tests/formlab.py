@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -76,7 +77,7 @@ def forms_on(page: str, text: str) -> Iterator[Form]:
     for number, form in enumerate(document.iter("form")):
         if (form.get("method") or "get").lower() != "post":
             continue
-        elsewhere = document.xpath("//*[@form=$id]", id=form.get("id")) if form.get("id") else []
+        elsewhere = [each for each in _all(document, "//*[@form]") if each.get("form") == form.get("id")]
         inside = [each for each in form.iter("input", "select", "textarea", "button") if not each.get("form")]
         boxes = tuple(_boxes([*inside, *elsewhere]))
         action = urlsplit(urljoin(page, form.get("action") or page))
@@ -109,7 +110,7 @@ def _untouched(control: HtmlElement, kind: str) -> str | None:
     if kind in ("checkbox", "radio"):
         return (control.get("value") or "on") if control.get("checked") is not None else None
     if kind == "select":
-        chosen = control.xpath(".//option[@selected]") or control.xpath(".//option")
+        chosen = _all(control, ".//option[@selected]") or _all(control, ".//option")
         return (chosen[0].get("value") or "") if chosen else None
     return (control.text or "") if kind == "textarea" else (control.get("value") or "")
 
@@ -139,17 +140,48 @@ def faults_of(status: int, text: str) -> list[str]:
     if "<html" not in text[:200]:
         return [f"answers {status} without a page"]
     document = html.fromstring(text)
-    title = document.findtext(".//title") or ""
-    faults = [] if title.strip().startswith(FAULT) else [f"{status}: its title is {title.strip()}"]
+    title = (document.findtext(".//title") or "").strip()
+    faults = [] if title.startswith(FAULT) else [f"{status}: its title is {title}"]
     if status < 400:
         return faults
-    if not document.xpath("//*[@id='errors']"):
+    if not _all(document, "//*[@id='errors']"):
         return [*faults, f"{status}: nothing above the form: {_said(document)}"]
-    there = set(document.xpath("//@id"))
-    lost = [link.get("href") for link in document.xpath(SUMMARY_LINKS) if link.get("href")[1:] not in there]
-    return faults + [f"leads to {link}, which is not there" for link in lost]
+    there = {each.get("id") for each in _all(document, "//*[@id]")}
+    links = [each.get("href") or "" for each in _all(document, SUMMARY_LINKS)]
+    return faults + [
+        f"leads to {link}, which is not there" for link in links if link[:1] == "#" and link[1:] not in there
+    ]
+
+
+def ways_back(text: str) -> list[tuple[str, str]]:
+    """Return page and field of every way back that a refusal on a page of its own offers."""
+    links = (each.get("href") or "" for each in _all(html.fromstring(text), SUMMARY_LINKS))
+    return [(page, field) for page, _, field in (link.partition("#") for link in links) if page]
 
 
 def _said(document: HtmlElement) -> str:
-    main = document.xpath("//main")
-    return " ".join(main[0].text_content().split())[:160] if main else ""
+    return " ".join(" ".join(main.text_content().split()) for main in _all(document, "//main"))[:160]
+
+
+def _all(within: HtmlElement, path: str) -> list[HtmlElement]:
+    return cast("list[HtmlElement]", within.xpath(path))
+
+
+LONGEST_LINE = 60
+"""So many characters at most say that there is nothing: a line on a computer, two on a telephone."""
+
+
+def blanks_in(text: str) -> list[str]:
+    """Return what a page leaves blank: tables and lists with nothing in them, and empty states that go on too long."""
+    document = html.fromstring(text)
+    blank = [
+        f"an empty {each.tag} {each.get('class') or ''} {each.get('id') or ''}"
+        for each in _all(document, "//tbody[not(*)] | //ul[not(*)] | //ol[not(*)] | //*[@class='items'][not(*)]")
+    ]
+    choices = [each.get("name") for each in _all(document, "//select[not(.//option)]")]
+    blank += [f"nothing to choose in {name}" for name in choices]
+    for state in _all(document, "//*[contains(concat(' ', @class, ' '), ' empty ')]"):
+        line = " ".join(state.text_content().split())
+        if len(line) > LONGEST_LINE or len(_all(state, ".//a | .//button")) > 1:
+            blank.append(f"more than a line and one thing to do: {line}")
+    return blank
