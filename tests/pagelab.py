@@ -127,13 +127,21 @@ def chromium(*more: str) -> Iterator[Browser]:
         browser.close()
 
 
+def _unpacked(version: str) -> Path:
+    return Path(__file__).resolve().parents[1] / ".venv" / OLD_CHROMIUMS[version] / "chromium"
+
+
+def there_is(version: str) -> bool:
+    """Whether that old Chromium was brought."""
+    return _unpacked(version).exists()
+
+
 @contextmanager
 def old_chromium(version: str, today: Browser) -> Iterator[Browser]:
     """An old Chromium, driven by what drives today's. Before 109 it can be led to pages and asked, no more."""
-    there = Path(__file__).resolve().parents[1] / ".venv" / OLD_CHROMIUMS[version] / "chromium"
-    if not there.exists():
+    if not there_is(version):
         pytest.skip(f"no Chromium {version} (scripts/old-browser {version} brings it by npm)")
-    browser = today.browser_type.launch(executable_path=there, args=[*ARGUMENTS, "--no-zygote"])
+    browser = today.browser_type.launch(executable_path=_unpacked(version), args=[*ARGUMENTS, "--no-zygote"])
     assert browser.version.startswith(f"{version}.")
     yield browser
     browser.close()
