@@ -23,12 +23,12 @@ from broadcasts.announcements import (
     wording,
 )
 from broadcasts.announcements.forms import Form
-from broadcasts.announcements.lifecycle import State
-from broadcasts.announcements.listing import TABS, Cursor, Looking
+from broadcasts.announcements.listing import TABS, Looking
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.sounding import as_spoken, record, sounding
 from broadcasts.announcements.timing import Timetable
 from broadcasts.approvals import queue
+from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.queue import Queue
 from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon.book import WordBook
@@ -46,6 +46,7 @@ from hub.web.errors import is_fragment
 from hub.web.guards import permission_required, signed_in
 from hub.web.i18n import clock, language
 from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.paging import place_in_address
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, visitor, work
 
@@ -219,7 +220,7 @@ def written() -> ResponseReturnValue:
     """List what one has written."""
     tab = request.args.get("tab", "all")
     tab = tab if tab in TABS else "all"
-    after = Cursor.read(request.args.get("after", ""))
+    after = place_in_address(request.args.get("after", ""))
     with reading() as session:
         page = listing.written(session, actor(), tab, after)
     return render_template(f"{PAGES}/written.html", page=page, tab=tab, later=after is not None)

@@ -9,10 +9,9 @@ from flask import Blueprint, flash, jsonify, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from broadcasts.approvals.lifecycle import State
 from broadcasts.materials import forms, listing, service
 from broadcasts.materials.forms import Typed
-from broadcasts.materials.lifecycle import State
-from broadcasts.materials.listing import Cursor
 from broadcasts.materials.models import Material, MaterialKind
 from broadcasts.studio import Studio
 from broadcasts.uploads.settings import UploadSettings
@@ -24,6 +23,7 @@ from hub.web.errors import is_fragment, mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.paging import place_in_address
 from hub.web.words import explain
 from hub.web.work import actor, now, reading, work
 
@@ -65,7 +65,7 @@ def _too_large(error: object) -> ResponseReturnValue:
 @permission_required(Permission.SEE)
 def every() -> ResponseReturnValue:
     """List the library."""
-    sought, after = forms.sought(request.args), Cursor.read(request.args.get("after", ""))
+    sought, after = forms.sought(request.args), place_in_address(request.args.get("after", ""))
     with reading() as session:
         shelf = listing.shelf(session, actor(), sought, today=_today(), after=after)
     return render_template(f"{PAGES}/every.html", shelf=shelf, sought=sought, later=after is not None, **_may())
