@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -32,6 +32,7 @@ from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.queue import Queue
 from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon.book import WordBook
+from broadcasts.playback import recording
 from broadcasts.pumps import Pumps
 from broadcasts.sms.objecting import objected, offers
 from broadcasts.sms.provider import SmsProvider
@@ -39,7 +40,7 @@ from broadcasts.speech.engine import SpeechFailed
 from broadcasts.speech.library import Rendering
 from broadcasts.studio import Studio
 from hub.core.actor import Permission
-from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, Problems, WrongState
+from hub.core.errors import BadInput, HubError, NotAllowed, Problems, WrongState
 from hub.core.runtime import Runtime, runtime
 from hub.residents.phones import PhoneSafe
 from hub.web.errors import is_fragment
@@ -208,10 +209,7 @@ def audio(sha256: str) -> ResponseReturnValue:
     """Answer a recording, whole or in part, to whoever writes or approves."""
     if not listing.may_hear(actor()):
         raise NotAllowed("not_allowed", permission=Permission.COMPOSE.value)
-    path = runtime().get(Studio).library.path_of(sha256)
-    if path is None:
-        raise NotFound("sound_unknown")
-    return send_file(path.resolve(), mimetype="audio/mpeg", conditional=True, etag=sha256)
+    return recording(sha256)
 
 
 @bp.get("/announcements")
