@@ -1,11 +1,13 @@
 """An emergency behind 100,000 routine messages that are going out: from its release to the provider's first call.
 
-Run: PYTHONPATH=tests:. .venv/bin/python benchmarks/behind.py [sqlite|postgresql] [together] [worn] [apart]
+Run: PYTHONPATH=tests:. .venv/bin/python benchmarks/behind.py [sqlite|postgresql] [together] [worn] [apart] [batches]
 
 `together`: both lanes in one process, as in `cunxiang run`; `worn`: the same on a database with the unvacuumed leavings
-of earlier runs; `apart`: each lane in a process of its own, as `cunxiang worker --lanes`, on PostgreSQL. Beside it, at
-the same moment of the same load, the same rows by hand-written statements on one open connection: no run, no list of
-residents, no routes. Target: p99 100 ms.
+of earlier runs; `apart`: each lane in a process of its own, as `cunxiang worker --lanes`, on PostgreSQL. The provider
+takes one person a call, 50 ms, fifty calls open; with `batches` a hundred, 150 ms, eight open.
+
+Beside it, at the same moment of the same load, the same rows by hand-written statements on one open connection: no run,
+no list of residents, no routes. Target: p99 100 ms.
 """
 
 import multiprocessing
@@ -16,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from multiprocessing.connection import Connection
@@ -25,13 +28,23 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from smslab import crowd, fill_small_county, lab_context, lab_routes, lab_run, lab_safe, lab_settings
+from smslab import (
+    LabGateway,
+    accept,
+    crowd,
+    fill_small_county,
+    lab_context,
+    lab_routes,
+    lab_run,
+    lab_safe,
+    lab_settings,
+)
 from sqlalchemy import Engine, text
 from uuid6 import uuid7
 
 from benchmarks.databases import running_database
 from benchmarks.texting import ALL_DAY, CONNECTIONS, DELAY_S, carrier, ours_claims, queue
-from broadcasts.sms.gateways.gateway import SmsGateway, Submission, SubmitResult
+from broadcasts.sms.gateways.gateway import Caps, SmsGateway, Submission, SubmitResult
 from broadcasts.sms.gateways.sections import HttpSettings
 from broadcasts.sms.gateways.sms_http import HttpGateway
 from broadcasts.sms.pump import SmsPump
@@ -44,10 +57,33 @@ from hub.core.writing import in_a_hurry
 
 WAITING: Final = 100_000
 EMERGENCIES: Final = 100
-REST_S: Final = 0.5
+REST_S, BATCH_REST_S = 0.5, 0.1
+BATCH_S: Final = 0.15
+BATCHES_AT_ONCE: Final = 8
 
 
 Calls = SimpleQueue[tuple[str, float]]
+
+
+@dataclass
+class Batches(LabGateway):
+    """A provider that takes a hundred people a call, for 150 ms; it says when the first call of an emergency came."""
+
+    say: Callable[[str, float], object] = lambda *_: None
+
+    def submit(self, submission: Submission) -> SubmitResult:
+        """Answer after its time."""
+        if submission.urgent:
+            self.say(submission.people[0].ref[:32], time.perf_counter())
+        time.sleep(BATCH_S)
+        return accept(submission)
+
+
+def provider(address: str, say: Callable[[str, float], object]) -> SmsGateway:
+    """Return the provider that is asked for: by an address one person a call, without one a hundred."""
+    if address:
+        return Watched(address, say)
+    return Batches(caps=Caps(max_per_call=100, receipts=True, inbound=True, query=False), say=say)
 
 
 class Watched(HttpGateway):
@@ -69,8 +105,9 @@ class Watched(HttpGateway):
 
 def pump_of(sessions: Sessions, gateway: SmsGateway, lane: Lane) -> SmsPump:
     """Return the pump of a lane."""
-    settings = lab_settings(calls_at_once=CONNECTIONS, **ALL_DAY)
-    routes = lab_routes(gateway, calls_at_once=CONNECTIONS)
+    at_once = CONNECTIONS if gateway.caps.max_per_call == 1 else BATCHES_AT_ONCE
+    settings = lab_settings(calls_at_once=at_once, **ALL_DAY)
+    routes = lab_routes(gateway, calls_at_once=at_once)
     return SmsPump(sessions, lab_safe(), routes, utc_now, settings, zone=ZoneInfo("Asia/Shanghai"), lane=lane)
 
 
@@ -78,7 +115,7 @@ def pump_of(sessions: Sessions, gateway: SmsGateway, lane: Lane) -> SmsPump:
 def one_process(sessions: Sessions, address: str) -> Iterator[tuple[Callable[[], object], Calls]]:
     """Both lanes in this process, as in `cunxiang run`: yield how they are woken, and when calls were made."""
     calls: Calls = SimpleQueue()
-    gateway = Watched(address, lambda run, at: calls.put((run, at)))
+    gateway = provider(address, lambda run, at: calls.put((run, at)))
     pressing, ordinary = pumps = [pump_of(sessions, gateway, lane) for lane in (Lane.EMERGENCY, Lane.ORDINARY)]
     loops = [Loop("pressing", in_a_hurry()(pressing.step)), Loop("ordinary", ordinary.step)]
     loops.append(Loop("database", lambda: 1.0 if sessions.tidy_up() else 10.0))
@@ -123,7 +160,7 @@ def own_process(url: str, address: str) -> Iterator[tuple[Callable[[], object], 
 def work_at(url: str, address: str, lane: Lane, says: Connection) -> None:
     """What a worker process of one lane does."""
     sessions = Sessions(make_engine(url))
-    pump = pump_of(sessions, Watched(address, lambda run, at: says.send((run, at))), lane)
+    pump = pump_of(sessions, provider(address, lambda run, at: says.send((run, at))), lane)
     loop, bell = Loop("bench", pump.step), Bell(sessions.engine, active=True)
     bell.hear("send", loop.kick)
     bell.start()
@@ -131,20 +168,22 @@ def work_at(url: str, address: str, lane: Lane, says: Connection) -> None:
     threading.Event().wait()
 
 
-def emergencies(sessions: Sessions, wake: Callable[[], object], calls: Calls) -> tuple[list[float], list[float]]:
+def emergencies(
+    sessions: Sessions, wake: Callable[[], object], calls: Calls, rest_s: float
+) -> tuple[list[float], list[float]]:
     """Seconds of ours and of the bare peer, in turns, while 100,000 routine messages go out."""
     queue(sessions, WAITING)
     wake()
     time.sleep(2)
     bare = Bare(sessions.engine)
-    both = [(one_emergency(sessions, wake, calls), bare.one()) for _ in range(EMERGENCIES)]
+    both = [(one_emergency(sessions, wake, calls, rest_s), bare.one(rest_s / 2)) for _ in range(EMERGENCIES)]
     with sessions.read() as session:
         left = session.scalar(text("SELECT count(*) FROM sms_message WHERE state = 'created'"))
     print(f"  routine messages still waiting at the end: {left:,}")
     return [ours for ours, _ in both], [peer for _, peer in both]
 
 
-def one_emergency(sessions: Sessions, wake: Callable[[], object], calls: Calls) -> float:
+def one_emergency(sessions: Sessions, wake: Callable[[], object], calls: Calls, rest_s: float) -> float:
     """Release one and wait for its first call; the next one comes when its people have been written to."""
     begin = time.perf_counter()
     with in_a_hurry(), sessions.begin() as session:
@@ -156,7 +195,7 @@ def one_emergency(sessions: Sessions, wake: Callable[[], object], calls: Calls) 
         except Empty:
             raise SystemExit("no emergency went out") from None
         if called == run.broadcast_id.hex:
-            time.sleep(REST_S)
+            time.sleep(rest_s)
             return at - begin
 
 
@@ -170,13 +209,13 @@ class Bare:
         self._called: SimpleQueue[float] = SimpleQueue()
         threading.Thread(target=self._work, daemon=True).start()
 
-    def one(self) -> float:
+    def one(self, rest_s: float) -> float:
         """Write who is meant, wake the thread, wait until it calls."""
         run, begin = uuid7(), time.perf_counter()
         self._commit([self._people(run)])
         self._asked.put(run)
         took = self._called.get(timeout=60) - begin
-        time.sleep(REST_S / 2)
+        time.sleep(rest_s)
         return took
 
     def _people(self, run: UUID) -> tuple[str, dict[str, object]]:
@@ -221,9 +260,10 @@ def wear_out(sessions: Sessions, engine: Engine) -> None:
                 session.execute(text("DELETE FROM sms_message"))
 
 
-def measure(kind: str, part: str, folder: Path) -> None:
+def measure(kind: str, part: str, folder: Path, *, batches: bool) -> None:
     """Run one part on a database of its own, so that no part stumbles over what another left behind."""
-    with running_database(kind, folder) as url, carrier(DELAY_S) as address:
+    with running_database(kind, folder) as url, carrier(DELAY_S) as running:
+        address = "" if batches else running
         engine = make_engine(url)
         sessions = fill_small_county(Sessions(engine))
         crowd(sessions, 120)
@@ -236,8 +276,9 @@ def measure(kind: str, part: str, folder: Path) -> None:
         if part == "worn":
             wear_out(sessions, engine)
         with own_process(url, address) if part == "apart" else one_process(sessions, address) as (wake, calls):
-            ours, bare = emergencies(sessions, wake, calls)
-        print(f"{kind}, {part}: ours {said(ours)}; bare {said(bare)}; {len(ours)} rounds", flush=True)
+            ours, bare = emergencies(sessions, wake, calls, BATCH_REST_S if batches else REST_S)
+        how = "a hundred a call" if batches else "one a call"
+        print(f"{kind}, {part}, {how}: ours {said(ours)}; bare {said(bare)}; {len(ours)} rounds", flush=True)
         engine.dispose()
 
 
@@ -255,7 +296,7 @@ def main(given: Sequence[str]) -> None:
         for part in [part for part in parts if part in given] or parts:
             if (kind, part) != ("sqlite", "apart"):
                 with tempfile.TemporaryDirectory() as folder:
-                    measure(kind, part, Path(folder))
+                    measure(kind, part, Path(folder), batches="batches" in given)
 
 
 if __name__ == "__main__":
