@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 EMERGENCY_BATCH = 100
 FIRST_FEW = 20
-"""People of an emergency whose calls are made before the others are even taken."""
+"""People of an emergency who are taken with the list itself."""
 _SWEEP_EVERY = timedelta(seconds=2)
 _SLOW_SWEEP_EVERY = timedelta(minutes=10)
 _LOOK_FOR_SLOWNESS_EVERY = timedelta(minutes=1)
@@ -78,6 +78,8 @@ class SmsPump:
         self._open_calls: Counter[str] = Counter()
         self._unlisted: UUID | None = None
         """Found at the last look: a run that nobody has been listed for, also while another one goes out."""
+        self._first_few = False
+        """An emergency was just listed: its first calls are made before the others are even taken."""
         self._next_sweep: datetime | None = None
         self._next_slow_sweep: datetime | None = None
         self._next_slowness: datetime | None = None
@@ -98,7 +100,7 @@ class SmsPump:
         elif piecewise.list_if_many(self._sessions, unlisted, now=now, limits=self._limits):
             unlisted = None
         took = self._turn(now, expanding=unlisted is not None)
-        if unlisted is not None and took:
+        if self._first_few:
             return 0.0
         if self._open_calls.total():
             self._collect()
@@ -137,31 +139,29 @@ class SmsPump:
             return False
         answered = self._to_write
         numbers: dict[int, str] = {}
-        begin = self._clock()
+        listed, begin = False, self._clock()
         with self._sessions.begin() as session:
             if answered:
                 settle(session, [(each.call, each.result) for each in answered], self._terms, now=begin)
                 self._learn(answered, begin)
             if expanding:
-                expansion.expand_next(session, self._lane, now=begin, limits=self._limits)
-            few = expanding and self._lane is Lane.EMERGENCY
-            calls = self._take(session, numbers, begin, least, few=few) if taking else []
+                listed = expansion.expand_next(session, self._lane, now=begin, limits=self._limits) is not None
+            self._first_few = listed and self._lane is Lane.EMERGENCY
+            calls = self._take(session, numbers, begin, least) if taking else []
             self._unlisted = expansion.unlisted(session, self._lane)
         self._to_write = []
         for call in calls:
             self._open_calls[call.provider] += 1
             self._pool.submit(self._call, call, self._submission(call, numbers, begin))
-        return bool(calls or answered or expanding)
+        return bool(calls or answered or listed)
 
     def _waits(self, now: datetime, least: Priority) -> bool:
         with self._sessions.read() as session:
             return leasing.anything_due(session, self._lane, now=now, least=least)
 
-    def _take(
-        self, session: Session, numbers: dict[int, str], now: datetime, least: Priority, *, few: bool
-    ) -> list[leasing.Call]:
+    def _take(self, session: Session, numbers: dict[int, str], now: datetime, least: Priority) -> list[leasing.Call]:
         until = now + timedelta(seconds=self._settings.lease_s)
-        plans = partial(self._plans, now, few=few)
+        plans = partial(self._plans, now)
         taken = leasing.take(session, self._lane, plans, lease_until=until, now=now, least=least)
         opened = [self._open(call, numbers) for call in taken]
         broken = [message_id for _, lost in opened for message_id in lost]
@@ -170,8 +170,8 @@ class SmsPump:
             leasing.drop(session, [call.id for call, _ in opened if not call.people], now=now)
         return [call for call, _ in opened if call.people]
 
-    def _plans(self, now: datetime, text: str, *, few: bool) -> list[leasing.LeasePlan] | None:
-        """Say through whom a text may go now, and for how many calls there is room; `few`: of some people first."""
+    def _plans(self, now: datetime, text: str) -> list[leasing.LeasePlan] | None:
+        """Say through whom a text may go now, and for how many calls there is room."""
         if self._routes.nobody_carries(text):
             return None
         plans = []
@@ -181,7 +181,7 @@ class SmsPump:
         }
         for choice in self._routes.choose(self._lane, text, busy, now):
             most = min(choice.per_call, EMERGENCY_BATCH) if self._lane is Lane.EMERGENCY else choice.per_call
-            calls = min(choice.calls, max(1, FIRST_FEW // most)) if few else choice.calls
+            calls = min(choice.calls, max(1, FIRST_FEW // most)) if self._first_few else choice.calls
             plans.append(leasing.LeasePlan(choice.line.name, calls, most, choice.after))
         return plans
 
