@@ -40,7 +40,7 @@ PER_CALL: Final = 100
 AT_ONCE: Final = 4
 ROUNDS: Final = 3
 MOST_S: Final = 60.0
-Way = Callable[[str, int, str], float]
+Way = Callable[..., float]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["cunxiang", "smslab"])
 
@@ -115,7 +115,7 @@ def celery(url: str, people: int, amqp: str) -> float:
     return rate(sessions, people)
 
 
-def _measured(way: Way, arguments: tuple[str, int, str], said: Connection) -> None:
+def _measured(way: Way, arguments: tuple[Any, ...], said: Connection) -> None:
     said.send(way(*arguments))
     os._exit(0)  # threads of the engine may still be at it: nobody waits for them
 
