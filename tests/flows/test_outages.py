@@ -49,7 +49,16 @@ def test_a_full_disk(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     mount = f"mount -t tmpfs -o size={DISK} none {tmp_path}/disk"
     seen = seen_by("diskworker.py", tmp_path, "--mount", before=mount)
-    assert seen == {}
+    assert "check_disk_low" in seen["bad"], "it is an alarm"
+    assert "speech_failed" in seen["announcement"], "no recording can be made, and whoever asks is told"
+    assert seen["page"] == 200
+    status, words = seen["backup"]
+    assert (seen["backup before"], status) == (0, 1)
+    assert "No backup was made" in words
+    assert set(seen["kept"]) == {".backup"}, "the earlier one is there, and no half one"
+    assert (seen["anchor after"][0], seen["verify after"][0], seen["backup after"][0]) == (0, 0, 0), seen
+    assert seen["announcement after"] == "done"
+    assert seen["integrity"] == "ok"
 
 
 @pytest.mark.postgres
@@ -59,4 +68,9 @@ def test_cables_that_are_cut(tmp_path: Path) -> None:
     if programs() is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
     seen = seen_by("cutworker.py", tmp_path, "--net")
-    assert seen == {}
+    assert seen["503 after"] < 20, "a question is given up after ten seconds"
+    assert seen["200 after"] < 10
+    assert seen["heard after"] < 30, "what was planned for the time without a database is made up for"
+    assert seen["broker missed after"] < 60, "it is an alarm"
+    assert seen["broker back after"] < 60
+    assert (seen["horns"], seen["sounded"]) == ([["finished", 3]], 3), "each was heard once"
