@@ -1,8 +1,7 @@
 """Programme sheets, for programs: look, write, submit, approve, return, renew, withdraw, export."""
 
-from collections import Counter
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -19,9 +18,7 @@ from hub.web.idempotency import finish, once
 from hub.web.work import actor, now, reading, work
 from schedules.calendar import LAST_OF_MONTH, Pattern, Rhythm
 from schedules.models import Sheet, SheetState, Slot, SlotKind
-from schedules.rehearsal import Stage, Trouble
-from schedules.sheets import desk, listing, service
-from schedules.sheets.desk import Line
+from schedules.sheets import listing, service
 from schedules.sheets.drafting import LONGEST_MINUTES, MOST_DAYS, MOST_LATE, TITLE_LENGTH, Head, SlotDraft
 from schedules.sources import Sources
 
@@ -221,55 +218,6 @@ class SheetReason(Input):
     reason: str = Field(min_length=1, max_length=REASON_LENGTH)
 
 
-class WeekQuery(Input):
-    """Which seven days."""
-
-    first: date | None = Field(None, description="YYYY-MM-DD, the first of them; left out = next Monday")
-
-
-class SlotTroubleOut(Output):
-    """One thing that stands in a slot's way, and how often in that week."""
-
-    trouble: Trouble
-    other: str = Field(description="the title of what it meets")
-    times: int
-
-
-class SlotWeekOut(Output):
-    """One slot, what stands in its way in that week, and when it would be free of it."""
-
-    slot_id: UUID
-    title: str
-    at: str
-    plays: int = Field(description="times it comes round in that week")
-    troubles: list[SlotTroubleOut]
-    free: str = Field(
-        description="the nearest local time HH:MM, three hours to either side, at which it meets nothing on all those "
-        "days; empty = it meets nothing as it is, or there is no such time"
-    )
-
-    @classmethod
-    def of(cls, line: Line) -> "SlotWeekOut":
-        """Return it for showing."""
-        found = Counter((f.trouble, f.other) for one in line.troubles for f in one.findings)
-        return cls(
-            slot_id=line.slot.id,
-            title=line.slot.title,
-            at=line.slot.daily_at,
-            plays=line.plays,
-            troubles=[SlotTroubleOut(trouble=trouble, other=other, times=n) for (trouble, other), n in found.items()],
-            free=line.free,
-        )
-
-
-class SheetWeekOut(Output):
-    """What a week would bring if the sheet ran, slot by slot in the order of the day."""
-
-    first: date
-    last: date
-    slots: list[SlotWeekOut]
-
-
 @bp.get("/sheets", responses=answers(Sheets))
 def list_sheets() -> Response:
     """List the sheets that run or are being written."""
@@ -299,19 +247,6 @@ def get_sheet(path: SheetPath) -> Response:
     with reading() as session:
         sheet = service.get(session, actor(), path.sheet_id)
         return say(SheetOut.of(sheet, service.slots_of(session, sheet)))
-
-
-@bp.get("/sheets/<uuid:sheet_id>/week", responses=answers(SheetWeekOut, 404))
-def get_sheet_week(path: SheetPath, query: WeekQuery) -> Response:
-    """Say for each slot what stands in its way in a week, and when it would be free."""
-    stage = runtime().get(Stage)
-    first = query.first or listing.week_after(_today())[0]
-    since, until = desk.week_from(first, stage)
-    with reading() as session:
-        page = desk.show(session, actor(), path.sheet_id, stage, since=since, until=until)
-    lines = sorted((line for part in page.sessions.values() for line in part), key=lambda line: line.slot.daily_at)
-    last = first + timedelta(days=6)
-    return say(SheetWeekOut(first=first, last=last, slots=[SlotWeekOut.of(line) for line in lines]))
 
 
 @bp.post("/sheets", responses=answers(SheetOut, 403, 409, status=201))

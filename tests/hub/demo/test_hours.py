@@ -12,8 +12,10 @@ FIRST = datetime(2026, 11, 30, 2, 20, tzinfo=UTC)
 """10:20 in the county."""
 
 
-def quiet(folder: Path, now: datetime) -> object:
-    return demo_settings("127.0.0.1", 0, folder, now)["broadcast"]["quiet_hours"]
+def quiet(folder: Path, now: datetime) -> tuple[str, ...]:
+    found = demo_settings("127.0.0.1", 0, folder, now)["broadcast"]["quiet_hours"]
+    assert isinstance(found, tuple)
+    return found
 
 
 @pytest.mark.parametrize("later", range(24))
@@ -25,7 +27,7 @@ def test_a_later_start_keeps_them_unless_there_would_be_nothing_to_try(tmp_path:
     in_the_way = local >= 17 or local < 2
     assert (quiet(tmp_path, now) != ("18:00-02:00",)) == in_the_way
     hours.keep(tmp_path, hours.settle(tmp_path, now))
-    (found,) = quiet(tmp_path, now)  # type: ignore[misc]
+    (found,) = quiet(tmp_path, now)
     first, last = int(found[:2]), int(found[6:8])
     there_is_time = range(local, local + 2)
     assert not any(
