@@ -1,6 +1,6 @@
 """Silence a region without the database: one signed command, straight to the broker.
 
-What was issued before it is told by the time, not by the number: numbers are in the database. So it has an issuer of its
+What came before it is told by the time, not by the number: numbers are in the database. So it has an issuer of its
 own, and what loudspeakers are told later sounds as ever.
 """
 
