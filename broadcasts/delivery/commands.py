@@ -48,6 +48,7 @@ def stop(frame: Frame, region: str, yes: bool) -> None:
     """
     level_of(region)
     config = frame.config()
+    last_resort.require_keys(config.data_dir)
     try:
         runtime = _in_time(lambda: _open(frame, config))
         found = _in_time(lambda: _look(runtime, region))

@@ -19,7 +19,7 @@ from hub.speakers.keys import key_of
 from hub.speakers.link import BrokerAddress, SpeakerLink
 from hub.speakers.protocol import seal_command
 from hub.speakers.settings import EVERYWHERE, MqttSettings
-from hub.speakers.station import HUB_NAME
+from hub.speakers.station import CONSOLE_NAME
 from hub.speakers.topics import region_command
 
 ISSUER: Final = "console"
@@ -39,11 +39,19 @@ class Told:
 
 def silence(data_dir: Path, mode: str, settings: MqttSettings, region: str, *, now: datetime) -> list[Told]:
     """Tell every broker that a region is to be silent. SecretsError when there is no key to sign with."""
-    if not (data_dir / FILE_NAME).exists():
-        raise SecretsError(f"{data_dir / FILE_NAME} is not there: this is not the machine the hub runs on.")
+    require_keys(data_dir)
     kept = load_or_create(data_dir, mode)
     message = seal_command(stop_of(region, now), key_of(kept.signing.active, kept.signing.active_seed))
     return [_tell(address, region_command(region), message) for address in _brokers(settings, kept)]
+
+
+def require_keys(data_dir: Path) -> None:
+    """Raise SecretsError where the hub has never run: new keys would be made, and no loudspeaker would obey them."""
+    if not (data_dir / FILE_NAME).exists():
+        raise SecretsError(
+            f"{data_dir / FILE_NAME} is not there, so no loudspeaker would obey. Go to the machine the hub runs on, or "
+            "name its configuration: cunxiang --config FILE stop --region CODE"
+        )
 
 
 def stop_of(region: str, now: datetime) -> Stop:
@@ -65,7 +73,7 @@ def _brokers(settings: MqttSettings, kept: Secrets) -> Iterator[BrokerAddress]:
     """Return every broker, by a name of its own: the hub's line is not to be taken from it."""
     if settings.own:
         host = "127.0.0.1" if settings.host in EVERYWHERE or settings.secure else settings.host
-        yield BrokerAddress(host, settings.port, HUB_NAME, kept.broker_password, only_speaks=_name(HUB_NAME))
+        yield BrokerAddress(host, settings.port, CONSOLE_NAME, kept.broker_password, only_speaks=CONSOLE_NAME)
         return
     for (host, port), *more in (settings.doors, *settings.shard_doors.values()):
         yield BrokerAddress(
@@ -76,12 +84,8 @@ def _brokers(settings: MqttSettings, kept: Secrets) -> Iterator[BrokerAddress]:
             tls=settings.tls,
             ca_file=str(settings.ca_file) if settings.ca_file else None,
             others=tuple(more),
-            only_speaks=_name(settings.username),
+            only_speaks=f"{settings.username}-console-{secrets.token_hex(4)}",
         )
-
-
-def _name(username: str) -> str:
-    return f"{username}-console-{secrets.token_hex(4)}"
 
 
 def _tell(address: BrokerAddress, topic: str, message: bytes) -> Told:

@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 KEY_ID = FIRST_KEY
 ISSUER = "hub"
 HUB_NAME = "hub"
+CONSOLE_NAME = "hub-console"
+"""Whoever silences loudspeakers from the machine itself: each name is one connection, and the hub keeps its own."""
 THIS_MACHINE = "127.0.0.1"
 TIME_LIFE_MS = 60_000
 COMMAND_LIFE_MS = 300_000
@@ -239,17 +241,17 @@ class Station:
         with self._guard:  # around the reading too: the last to write must know the most
             with self._runtime.sessions.read() as session:
                 accounts = registry.broker_accounts(session)
-            hub = BrokerAccount(HUB_NAME, self._hub_hash(), is_hub=True)
-            write_accounts(self.folder, [hub, *accounts])
+            hub = [BrokerAccount(name, self._hub_hash(name), is_hub=True) for name in (HUB_NAME, CONSOLE_NAME)]
+            write_accounts(self.folder, [*hub, *accounts])
 
-    def _hub_hash(self) -> str:
+    def _hub_hash(self, name: str) -> str:
         """Return the hub's hash as it stands, if it is right: the broker ends connections whose hash changes."""
         password = self._runtime.secrets.broker_password
         try:
             known = read_accounts(self.folder)
         except (OSError, ValueError):
             known = []
-        kept = next((account.password_hash for account in known if account.username == HUB_NAME), "")
+        kept = next((account.password_hash for account in known if account.username == name), "")
         return kept if check_password(password, kept) else hash_password(password)
 
     def publish_settings(self, speaker_ids: Sequence[str] = ()) -> None:

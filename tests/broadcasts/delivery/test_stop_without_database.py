@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from speakerlab import VILLAGE, Village, a_play, a_village, recordings_served, soon
+from speakerlab import COUNTY, TOWNSHIP, VILLAGE, Village, a_play, a_village, recordings_served, soon
 
 import cunxiang
 from broadcasts.delivery import commands
 from hub.app import open_runtime
 from hub.commands.frame import sections
+from hub.core.actor import SYSTEM
 from hub.core.config import load
 from hub.core.secrets import load_or_create
+from hub.regions import service as regions
 from hub.speakers import last_resort
 from hub.speakers.device.client import ReferenceSpeaker, SpeakerSettings, now_ms
 from hub.speakers.envelope import SigningKey
@@ -31,7 +33,7 @@ def configured(folder: Path, village: Village | None, database: str) -> Path:
     path = folder / "config.toml"
     path.write_text(
         f'[hub]\ndata_dir = "{folder / "var"}"\n[database]\nurl = "{database}"\n'
-        f'[mqtt]\nengine = "external"\nhost = "127.0.0.1"\nport = {port}\nusername = "hub"\npassword = "{secret}"\n',
+        f'[mqtt]\nengine = "external"\nhost = "127.0.0.1"\nport = {port}\nusername = "hub-2"\npassword = "{secret}"\n',
         encoding="utf-8",
     )
     return path
@@ -83,9 +85,11 @@ def test_loudspeakers_fall_silent_without_the_database_and_sound_again_what_come
         silenced(CLOSED, because="数据库连不上")
         silenced(database, because="没有数据库文件")
         assert not (tmp_path / "hub.db").exists(), "an empty database is not made on the way"
-        open_runtime(
-            load(configured(tmp_path, village, database), sections(cunxiang.FEATURES))
-        ).sessions.engine.dispose()
+        hub = open_runtime(load(configured(tmp_path, village, database), sections(cunxiang.FEATURES)))
+        with hub.sessions.begin() as session:
+            for code in (COUNTY, TOWNSHIP, VILLAGE):
+                regions.add_region(session, SYSTEM, code=code, name="x", now=hub.now())
+        hub.sessions.engine.dispose()
         with held(tmp_path / "hub.db"):
             silenced(database, because="数据库被别的程序占着")
         plays()
@@ -116,7 +120,7 @@ def test_what_cannot_be_sent_says_what_to_do_instead(
         assert "没有送出去，喇叭还会响。马上打电话到村里" in done.output
         assert "127.0.0.1:1: no broker answers" in done.output
     else:
-        assert "is not the machine the hub runs on" in done.output
+        assert "Go to the machine the hub runs on" in done.output
         assert not (tmp_path / "var" / "secrets.toml").exists()
 
 
