@@ -14,6 +14,7 @@ from hub.speakers.broker.accounts import BrokerAccount, hash_password
 from hub.speakers.broker.export import NATS_USERS, CannotExport, export_mosquitto, export_nats
 from hub.speakers.device.device_file import DeviceFile, load_devices
 from hub.speakers.settings import MqttSettings
+from hub.speakers.station import CONSOLE_NAME
 
 HUB_ITERATIONS = 50_000
 """The hub's password may have been thought up by a person."""
@@ -76,7 +77,7 @@ def _hub(config: Config) -> dict[str, str]:
         raise click.ClickException(
             "the hub's own password at the broker is not set: CUNXIANG_MQTT_PASSWORD, or [mqtt] password"
         )
-    return {settings.username: password}
+    return {settings.username: password, CONSOLE_NAME: password}
 
 
 def _passwords(device_files: Iterable[Path]) -> dict[str, str]:

@@ -6,7 +6,7 @@ own, and what loudspeakers are told later sounds as ever.
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from hub.speakers.keys import key_of
 from hub.speakers.link import BrokerAddress, SpeakerLink
 from hub.speakers.protocol import seal_command
 from hub.speakers.settings import EVERYWHERE, MqttSettings
-from hub.speakers.station import CONSOLE_NAME
+from hub.speakers.station import CONSOLE_NAME, HUB_NAME
 from hub.speakers.topics import region_command
 
 ISSUER: Final = "console"
@@ -42,7 +42,7 @@ def silence(data_dir: Path, mode: str, settings: MqttSettings, region: str, *, n
     require_keys(data_dir)
     kept = load_or_create(data_dir, mode)
     message = seal_command(stop_of(region, now), key_of(kept.signing.active, kept.signing.active_seed))
-    return [_tell(address, region_command(region), message) for address in _brokers(settings, kept)]
+    return [_tell(addresses, region_command(region), message) for addresses in brokers(settings, kept)]
 
 
 def require_keys(data_dir: Path) -> None:
@@ -69,14 +69,19 @@ def stop_of(region: str, now: datetime) -> Stop:
     )
 
 
-def _brokers(settings: MqttSettings, kept: Secrets) -> Iterator[BrokerAddress]:
-    """Return every broker, by a name of its own: the hub's line is not to be taken from it."""
+def brokers(settings: MqttSettings, kept: Secrets) -> Iterator[list[BrokerAddress]]:
+    """Return every broker, and the names to try there.
+
+    The console has one of its own, because a name is one connection at many brokers, and the hub is to keep its line.
+    Where nobody has told the broker of it yet, it is the hub's.
+    """
     if settings.own:
         host = "127.0.0.1" if settings.host in EVERYWHERE or settings.secure else settings.host
-        yield BrokerAddress(host, settings.port, CONSOLE_NAME, kept.broker_password, only_speaks=CONSOLE_NAME)
+        known = BrokerAddress(host, settings.port, HUB_NAME, kept.broker_password, only_speaks=HUB_NAME)
+        yield [replace(known, username=CONSOLE_NAME, only_speaks=CONSOLE_NAME), known]
         return
     for (host, port), *more in (settings.doors, *settings.shard_doors.values()):
-        yield BrokerAddress(
+        known = BrokerAddress(
             host,
             port,
             settings.username,
@@ -86,14 +91,25 @@ def _brokers(settings: MqttSettings, kept: Secrets) -> Iterator[BrokerAddress]:
             others=tuple(more),
             only_speaks=f"{settings.username}-console-{secrets.token_hex(4)}",
         )
+        yield [replace(known, username=CONSOLE_NAME, only_speaks=CONSOLE_NAME), known]
 
 
-def _tell(address: BrokerAddress, topic: str, message: bytes) -> Told:
+def _tell(addresses: list[BrokerAddress], topic: str, message: bytes) -> Told:
+    problem = ""
+    for address in addresses:
+        problem = _tell_as(address, topic, message)
+        if not problem:
+            break
+    return Told(addresses[0].host, addresses[0].port, problem)
+
+
+def _tell_as(address: BrokerAddress, topic: str, message: bytes) -> str:
+    """Publish it; return what went wrong, in words."""
     link = SpeakerLink(address)
     try:
         if not link.start(wait_s=WITHIN_S):
-            return Told(address.host, address.port, link.problem or "no answer")
+            return link.problem or "no answer"
         taken = link.say_surely(topic, message, within_s=WITHIN_S)
-        return Told(address.host, address.port, "" if taken else "it did not confirm that it took the command")
+        return "" if taken else "it did not confirm that it took the command"
     finally:
         link.stop()

@@ -22,6 +22,7 @@ from hub.speakers.device.client import ReferenceSpeaker, SpeakerSettings, now_ms
 from hub.speakers.envelope import SigningKey
 from hub.speakers.keys import key_of
 from hub.speakers.protocol import Play, Reached, ToRegion, seal_command
+from hub.speakers.settings import MqttSettings
 from hub.speakers.topics import region_command
 
 CLOSED = "postgresql+psycopg://nobody@127.0.0.1:1/hub"
@@ -128,3 +129,15 @@ def test_a_region_that_is_none_is_refused_before_anything_is_tried(tmp_path: Pat
     done = stop(configured(tmp_path, None, CLOSED), region="12")
     assert done.exit_code == 2
     assert "数据库" not in done.output
+
+
+def test_the_console_comes_by_a_name_of_its_own_first_and_to_every_broker(tmp_path: Path) -> None:
+    kept = load_or_create(tmp_path, "production")
+    own = list(last_resort.brokers(MqttSettings(engine="mosquitto", host="0.0.0.0", port=1999), kept))  # noqa: S104
+    assert [[(a.host, a.port, a.username) for a in names] for names in own] == [
+        [("127.0.0.1", 1999, "hub-console"), ("127.0.0.1", 1999, "hub")]
+    ]
+    shards = MqttSettings(engine="external", hosts=("a:1", "b:2"), shards=("990101001000=c:3",), username="me")
+    found = list(last_resort.brokers(shards, kept))
+    assert [(names[0].host, names[0].others) for names in found] == [("a", (("b", 2),)), ("c", ())]
+    assert [[a.username for a in names] for names in found] == [["hub-console", "me"]] * 2

@@ -51,7 +51,7 @@ def test_a_nats_user_may_do_exactly_what_an_mqtt_account_may() -> None:
 def test_a_nats_user_has_the_devices_password_as_a_hash(tmp_path: Path) -> None:
     assert export.export_nats(tmp_path, [HUB, HORN], {"horn-1": SECRET, "hub": "the hub's"}) == []
     found = users(tmp_path)
-    assert set(found) == {"hub", "horn-1"}
+    assert set(found) == {"hub", "hub-console", "horn-1"}
     assert bcrypt.checkpw(SECRET.encode(), str(found["horn-1"]["password"]).encode())
     assert SECRET not in (tmp_path / "users.conf").read_text()
     assert stat.S_IMODE((tmp_path / "users.conf").stat().st_mode) == 0o600
@@ -113,9 +113,9 @@ def run(config: Path, *arguments: str) -> tuple[int, str]:
 
 def test_the_command_writes_mosquittos_files(configured: Path, tmp_path: Path) -> None:
     code, said = run(configured, "broker", "export", "--format", "mosquitto", "--out", str(tmp_path / "out"))
-    assert (code, "2 accounts" in said) == (0, True), said
+    assert (code, "3 accounts" in said) == (0, True), said
     lines = dict(line.split(":", 1) for line in (tmp_path / "out" / "passwords").read_text().splitlines())
-    assert check_password("a-password-of-the-hub", lines["hub"])
+    assert all(check_password("a-password-of-the-hub", lines[name]) for name in ("hub", "hub-console"))
     assert check_password(DeviceFile.load(tmp_path / "horn-1.toml").secret, lines["horn-1"])
     assert f"user horn-1\ntopic read cx/1/region/{COUNTY}/cmd" in (tmp_path / "out" / "acl").read_text()
 
@@ -126,8 +126,8 @@ def test_the_command_writes_natss_users_from_the_device_files(configured: Path, 
     assert code == 1
     assert re.search("needed: horn-1", said)
     code, said = run(configured, *arguments, "--device", str(tmp_path / "horn-1.toml"))
-    assert (code, "2 accounts" in said) == (0, True), said
-    assert set(users(tmp_path / "out")) == {"hub", "horn-1"}
+    assert (code, "3 accounts" in said) == (0, True), said
+    assert set(users(tmp_path / "out")) == {"hub", "hub-console", "horn-1"}
     assert run(configured, *arguments)[0] == 0, "the second time it knows"
 
 
