@@ -10,11 +10,10 @@ from hub.commands.frame import Frame, guarded, pass_frame
 from hub.core.config import Config
 from hub.core.runtime import Runtime
 from hub.speakers import registry
-from hub.speakers.broker.accounts import BrokerAccount, hash_password
+from hub.speakers.broker.accounts import CONSOLE_NAME, BrokerAccount, hash_password
 from hub.speakers.broker.export import NATS_USERS, CannotExport, export_mosquitto, export_nats
 from hub.speakers.device.device_file import DeviceFile, load_devices
 from hub.speakers.settings import MqttSettings
-from hub.speakers.station import CONSOLE_NAME
 
 HUB_ITERATIONS = 50_000
 """The hub's password may have been thought up by a person."""

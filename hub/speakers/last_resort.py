@@ -14,12 +14,12 @@ from typing import Final
 from uuid6 import uuid7
 
 from hub.core.secrets import FILE_NAME, Secrets, SecretsError, load_or_create
+from hub.speakers.broker.accounts import CONSOLE_NAME, HUB_NAME
 from hub.speakers.commands import Stop, ToRegion
 from hub.speakers.keys import key_of
 from hub.speakers.link import BrokerAddress, SpeakerLink
 from hub.speakers.protocol import seal_command
 from hub.speakers.settings import EVERYWHERE, MqttSettings
-from hub.speakers.station import CONSOLE_NAME, HUB_NAME
 from hub.speakers.topics import region_command
 
 ISSUER: Final = "console"
