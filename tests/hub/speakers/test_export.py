@@ -51,7 +51,7 @@ def test_a_nats_user_may_do_exactly_what_an_mqtt_account_may() -> None:
 def test_a_nats_user_has_the_devices_password_as_a_hash(tmp_path: Path) -> None:
     assert export.export_nats(tmp_path, [HUB, HORN], {"horn-1": SECRET, "hub": "the hub's"}) == []
     found = users(tmp_path)
-    assert set(found) == {"hub", "hub-console", "horn-1"}
+    assert set(found) == {"hub", "horn-1"}
     assert bcrypt.checkpw(SECRET.encode(), str(found["horn-1"]["password"]).encode())
     assert SECRET not in (tmp_path / "users.conf").read_text()
     assert stat.S_IMODE((tmp_path / "users.conf").stat().st_mode) == 0o600
