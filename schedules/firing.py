@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements import service as announcements
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals.lifecycle import State
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, Kind

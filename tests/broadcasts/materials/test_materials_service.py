@@ -13,9 +13,9 @@ from materiallab import TODAY, a_material_draft, a_text, approved
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.approvals.lifecycle import FOLLOWS, State
 from broadcasts.kinds import Theme
 from broadcasts.materials import forms, listing, service, starting
-from broadcasts.materials.lifecycle import FOLLOWS, State
 from broadcasts.materials.listing import Sought
 from broadcasts.materials.models import Material, MaterialKind
 from hub.audit.models import AuditEntry

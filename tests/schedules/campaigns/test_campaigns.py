@@ -12,8 +12,8 @@ from deliverylab import B1, B2, H1, H2, Air
 from sheetlab import RELAY, Desk, on
 from sqlalchemy import func, select
 
-from broadcasts.announcements.lifecycle import State as AnnouncementState
 from broadcasts.announcements.models import Announcement, When
+from broadcasts.approvals.lifecycle import State as AnnouncementState
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, Kind
