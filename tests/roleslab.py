@@ -121,9 +121,9 @@ class Place:
         with self.runtime.sessions.read() as session:
             return [tuple(row) for row in session.execute(text(query), values)]
 
-    def sounded(self, horn: str = HORN) -> list[Path]:
-        """What a horn has begun to write, oldest first."""
-        return sorted((self.folder / horn / "sounded").glob("*.wav"))
+    def sounded(self) -> list[Path]:
+        """What the horn has begun to write, oldest first."""
+        return sorted((self.folder / "sounded").glob("*.wav"))
 
 
 @dataclass
@@ -134,6 +134,10 @@ class SeveralProcesses(Place):
     """By the place they are for; empty: for all that have none of their own."""
     environment: dict[str, str]
     processes: list[Process] = field(default_factory=list)
+
+    def sounded(self, horn: str = HORN) -> list[Path]:
+        """What a horn has begun to write, oldest first."""
+        return sorted((self.folder / horn / "sounded").glob("*.wav"))
 
     @property
     def broker(self) -> External:
@@ -260,7 +264,7 @@ def several_processes(
         numbers = {horn: _enrol(session, horn, region) for horn, region in horns.items()}
     for broker in brokers.values():
         broker.open(runtime, {})
-    (folder / "config.toml").write_text(_toml(overrides))
+    (folder / "config.toml").write_text(toml(overrides))
     environment = {"CUNXIANG_CONFIG": str(folder / "config.toml")}
     lab = SeveralProcesses(folder, runtime, keys, port, brokers, environment, host=host)
     try:
@@ -319,7 +323,7 @@ def _device(lab: SeveralProcesses, horn: str, number: int, region: str) -> Devic
     )
 
 
-def _toml(settings: dict[str, dict[str, object]]) -> str:
+def toml(settings: dict[str, dict[str, object]]) -> str:
     def value(given: object) -> str:
         if isinstance(given, tuple):
             return json.dumps(list(given))
