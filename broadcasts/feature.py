@@ -44,6 +44,7 @@ from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
 from broadcasts.sms import inbound
+from broadcasts.sms import watching as sms_watching
 from broadcasts.sms.command_line import sms
 from broadcasts.sms.forgetting import forget_numbers
 from broadcasts.sms.gateways.sections import SECTIONS
@@ -120,7 +121,8 @@ def provide(runtime: Runtime) -> None:
     runtime.provide(Workshop, Workshop(runtime.config.data_dir / "decoding", uploads))
     runtime.provide(Warmer, Warmer(runtime.sessions, studio))
     runtime.provide(Preparer, Preparer(studio))
-    runtime.provide(SmsProvider, open_provider(runtime))
+    texts = runtime.provide(SmsProvider, open_provider(runtime))
+    runtime.get(Checks).add("text_messages", lambda _: sms_watching.examine(texts))
     station = runtime.provide(Station, Station(runtime))
     book = runtime.provide(SettingsBook, _settings_book(runtime, station, rules))
     runtime.provide(Packer, Packer(studio, book, lambda: runtime.base_url, lambda: _signed_words(runtime)))
@@ -283,6 +285,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("reading-rules", _read_once, at=Role.WEB)
     pumps.add(SETTINGS, runtime.get(SettingsBook).step, at=Role.BRIDGE)
     pumps.add("presence", sweep, at=Role.BRIDGE)
+    pumps.add("broker-question", station.question.step, at=Role.BRIDGE)
     pumps.add("database", tidy_up)
     pumps.add("imports", runtime.get(ImportWork).step, at=WorkLane.BULK, alone=True)
     texting.forget_in_time(runtime, rules, pumps)

@@ -17,8 +17,10 @@ from hub.core.config import Config, ConfigError, Section, load
 from hub.core.errors import HubError
 from hub.core.feature import Feature
 from hub.core.lanes import WorkSettings
+from hub.core.migrating import WrongTables
 from hub.core.runtime import Runtime
 from hub.core.secrets import SecretsError
+from hub.core.single import AlreadyRunning
 from hub.keeping.archive import BackupError
 from hub.speakers.broker.authority import CannotMake
 from hub.speakers.broker.process import BrokerFailed
@@ -42,6 +44,8 @@ EXPECTED = (
     BadAnchorFile,
     BackupError,
     NoCelery,
+    WrongTables,
+    AlreadyRunning,
 )
 HUB_SECTIONS: tuple[type[Section], ...] = (
     ApiSettings,

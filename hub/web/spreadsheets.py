@@ -24,7 +24,7 @@ ERROR_COLUMN: Final = "出错原因"
 CSV: Final = "text/csv"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WIDEST: Final = 40
-_FORMULA = ("=", "@", "\t", "\r")
+_FORMULA = ("=", "@", "\t", "\r", "\n", "＝", "＠")
 
 
 def read_table(
@@ -67,7 +67,7 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """Return a CSV file that Excel opens in the right encoding."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(header)
+    writer.writerow([harmless(cell) for cell in header])
     writer.writerows([harmless(_text(cell)) for cell in row] for row in rows)
     return text.getvalue().encode("utf-8-sig")
 
@@ -77,7 +77,7 @@ def write_xlsx(title: str, header: Sequence[str], rows: Iterable[Sequence[object
     book = Workbook()
     sheet = book.worksheets[0]
     sheet.title = title[:31]
-    sheet.append(list(header))
+    sheet.append([harmless(cell) for cell in header])
     widths = [_width(cell) for cell in header]
     for row in rows:
         sheet.append([_value(cell) for cell in row])
