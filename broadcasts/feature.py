@@ -70,6 +70,7 @@ from hub.core.checks import Checks
 from hub.core.feature import Feature
 from hub.core.gauges import Gauges
 from hub.core.lanes import Engine, WorkSettings
+from hub.core.reaching import guard_of
 from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
 from hub.core.secrets import read_phone_keys
@@ -272,7 +273,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("emergencies", fire, at=Role.SCHEDULER)
     pumps.add("spoken-ahead", runtime.get(Preparer).step, at=Role.WEB)
     _call_people(runtime, rules, pumps)
-    pumps.add("relays", RelayCheck(runtime.sessions).step, at=Role.SCHEDULER, alone=True)
+    pumps.add("relays", RelayCheck(runtime.sessions, guard_of(runtime.settings)).step, at=Role.SCHEDULER, alone=True)
     pumps.add("closing", partial(_settle, runtime), at=Role.SCHEDULER, alone=True)
     rolling = Rolling(runtime.sessions, runtime.zone, runtime.clock)
     pumps.add("adding-up", rolling.step, at=WorkLane.BULK, alone=True, patient=True)

@@ -4,12 +4,13 @@ import click
 
 from hub.accounts import service as accounts
 from hub.accounts.roles import Role
+from hub.commands import trying
 from hub.commands.example import example
 from hub.commands.frame import Frame, guarded, pass_frame, sections
 from hub.core import migrating
 from hub.core.actor import SYSTEM
 from hub.core.clock import utc_now
-from hub.core.config import HUB_SECTIONS, Section
+from hub.core.config import HUB_SECTIONS, ConfigError, Section
 from hub.core.db import Base, Sessions, make_engine
 from hub.core.errors import WrongState
 from hub.core.single import AlreadyRunning, OnlyOne
@@ -93,8 +94,10 @@ def config() -> None:
 @pass_frame
 @guarded
 def config_check(frame: Frame) -> None:
-    """Read config.toml and say what is wrong, or that all is well."""
+    """Read config.toml and say what is wrong, also what only a start would trip over, or that all is well."""
     found = frame.config()
+    if wrong := trying.problems(found, frame.features):
+        raise ConfigError([f"{found.source or 'configuration'}: {problem}" for problem in wrong])
     click.echo(f"{found.source or 'No config.toml: defaults'} - all is well.")
 
 
