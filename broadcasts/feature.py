@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from broadcasts import echoes, examples, shifts, texting
+from broadcasts import echoes, examples, mornings, shifts, texting
 from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import ending, firing
 from broadcasts.alerts.calling import answering, telling
@@ -39,7 +39,6 @@ from broadcasts.materials import starting
 from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
-from broadcasts.reports.alarming import FigureWatch
 from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
@@ -277,8 +276,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("closing", partial(_settle, runtime), at=Role.SCHEDULER, alone=True)
     rolling = Rolling(runtime.sessions, runtime.zone, runtime.clock)
     pumps.add("adding-up", rolling.step, at=WorkLane.BULK, alone=True, patient=True)
-    watch = FigureWatch(runtime.sessions, rules, runtime.clock, lambda: runtime.base_url)
-    pumps.add("figures", watch.step, at=WorkLane.BULK, alone=True, patient=True)
+    mornings.add(runtime, rules, pumps)
     _exchange_warnings(runtime, pumps)
     pumps.add("joining", lambda: joining.expire(runtime), at=Role.SCHEDULER, alone=True)
     runtime.get(Packer).recall()
