@@ -39,7 +39,7 @@ def note(app: OpenAPI, runtime: Runtime, clock: SetClock) -> MorningNote:
 
 def written(runtime: Runtime) -> dict[str, str]:
     with runtime.sessions.read() as session:
-        return dict(session.execute(select(SmsMessage.region_path, SmsRun.text).join(SmsRun)).tuples().all())
+        return dict(session.execute(select(SmsMessage.region_path, SmsRun.text).join(SmsRun)).all())
 
 
 def test_who_answers_is_told_what_is_wrong_and_nobody_else(note: MorningNote, runtime: Runtime) -> None:
