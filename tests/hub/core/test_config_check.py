@@ -27,9 +27,9 @@ WRONG = {
     '[hub]\npublic_url = "ftp://hub.example"': "[hub] public_url",
     '[hub]\npublic_url = "https://hub.example/cunxiang"': "[hub] public_url",
     '[database]\nurl = "nonsense"': "[database] url",
-    '[database]\nurl = "mysql://u:0Qsecret@h/d"': "[database] url",
-    '[database]\nurl = "postgres://u:0Qsecret@h/d"': "postgresql+psycopg://",
-    '[database]\nurl = "postgresql://u:0Qsecret@h/d"': "postgresql+psycopg://",
+    '[database]\nurl = "mysql://u:secret0Q@h/d"': "[database] url",
+    '[database]\nurl = "postgres://u:secret0Q@h/d"': "postgresql+psycopg://",
+    '[database]\nurl = "postgresql://u:secret0Q@h/d"': "postgresql+psycopg://",
     '[mqtt]\ntls_cert = "x"': "tls_cert and tls_key",
     '[mqtt]\ntls_cert = "HERE/none.pem"\ntls_key = "HERE/none.key"': "[mqtt] tls_cert",
     '[mqtt]\nca_file = "HERE/a-file"': "[mqtt] ca_file",
@@ -77,7 +77,7 @@ def test_whatever_is_wrong_is_named_with_what_to_do(here: Path) -> None:
         answer = check(here, text.replace("HERE", str(here)) + "\n")
         if answer.exit_code != 2 or named not in answer.output or "Traceback" in answer.output:
             passed[text] = answer.output
-        assert "0Qsecret" not in answer.output
+        assert "secret0Q" not in answer.output
     assert passed == {}
     assert sorted(here.rglob("*")) == sorted({*before, here / "config.toml"})
 
