@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import JSON, Boolean, Date, DateTime, Float, Integer, TypeDecorator, Uuid
 from uuid6 import uuid7
 from werkzeug.routing import Rule
-from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response
 
 from broadcasts.audience.selection import Audience
 from hub.accounts import service as accounts
@@ -181,7 +181,7 @@ FOREIGN_HOST = "evil.example"
 """Whoever asks under another name must not find it in any answer: it would be sent on to others."""
 
 
-def unguarded(answer: TestResponse, endpoint: str) -> list[str]:
+def unguarded(answer: Response, endpoint: str) -> list[str]:
     """Return what an answer lacks, whatever its status: headers, a way that stays here, silence about the asker."""
     headers, found = answer.headers, []
     if headers.get("X-Content-Type-Options") != "nosniff":
