@@ -21,7 +21,8 @@ from hub.core.runtime import Runtime
 from hub.core.secrets import FIRST_KEY
 from hub.regions.tree import nearest
 from hub.speakers import presence, registry
-from hub.speakers.broker.own import HUB_NAME, OwnBroker
+from hub.speakers.broker.accounts import HUB_NAME
+from hub.speakers.broker.own import OwnBroker
 from hub.speakers.broker.probing import BrokerQuestion, Found, lets_strangers_in
 from hub.speakers.broker.process import RunningBroker
 from hub.speakers.envelope import SigningKey

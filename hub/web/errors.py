@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from hub.core.db import Trouble, trouble_of
 from hub.core.errors import BadInput, HubError, NotSignedIn, Problems
 from hub.web.i18n import language
+from hub.web.ways_back import came_from
 from hub.web.words import explain, sentence
 from hub.web.work import COOKIE, is_api, nobody_asks
 
@@ -195,5 +196,8 @@ def _again() -> Again:
 def _answer(status: int, code: str, words: str, errors: list[dict[str, str]] | None = None) -> ResponseReturnValue:
     if is_api():
         return problem(status, code, words, errors=errors)
-    template = "errors/_notice.html" if is_fragment() else "errors/page.html"
-    return render_template(template, status=status, code=code, words=words), status
+    if is_fragment():
+        return render_template("errors/_notice.html", words=words), status
+    back = came_from("") if request.method == "POST" and status < 500 else ""
+    page = render_template("errors/page.html", status=status, code=code, words=words, errors=errors, back=back)
+    return page, status

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from strangerlab import seed
 
 import cunxiang
-from broadcasts.announcements.lifecycle import State
+from broadcasts.approvals.lifecycle import State
 from broadcasts.studio import Studio
 from hub.accounts import sessions, signing_in
 from hub.accounts.models import SignIn

@@ -7,13 +7,12 @@ from typing import Final
 
 from hub.core.runtime import Runtime
 from hub.speakers import registry
-from hub.speakers.broker.accounts import BrokerAccount, check_password, hash_password, read_accounts, write_accounts
+from hub.speakers.broker.accounts import hub_accounts, write_accounts
 from hub.speakers.broker.child import Secure
 from hub.speakers.broker.process import Kind, RunningBroker, start_broker
 from hub.speakers.settings import MqttSettings
 
 log = logging.getLogger(__name__)
-HUB_NAME: Final = "hub"
 THIS_MACHINE: Final = "127.0.0.1"
 
 
@@ -49,18 +48,8 @@ class OwnBroker:
         with self._guard:  # around the reading too: the last to write must know the most
             with self._runtime.sessions.read() as session:
                 accounts = registry.broker_accounts(session)
-            hub = BrokerAccount(HUB_NAME, self._hub_hash(), is_hub=True)
-            write_accounts(self.folder, [hub, *accounts])
-
-    def _hub_hash(self) -> str:
-        """Return the hub's hash as it stands, if it is right: the broker ends connections whose hash changes."""
-        password = self._runtime.secrets.broker_password
-        try:
-            known = read_accounts(self.folder)
-        except (OSError, ValueError):
-            known = []
-        kept = next((account.password_hash for account in known if account.username == HUB_NAME), "")
-        return kept if check_password(password, kept) else hash_password(password)
+            hub = hub_accounts(self.folder, self._runtime.secrets.broker_password)
+            write_accounts(self.folder, [*hub, *accounts])
 
     def _start(self, engine: Kind) -> RunningBroker:
         settings = self._settings

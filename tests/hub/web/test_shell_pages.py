@@ -11,7 +11,7 @@ from sqlalchemy import select
 from hub.accounts.models import Account
 from hub.core.runtime import Runtime
 from hub.web.guards import CONTENT_POLICY
-from hub.web.shell import local_path
+from hub.web.ways_back import local_path
 
 SignIn = Callable[[str], FlaskClient]
 
