@@ -122,6 +122,16 @@ def test_the_steps_in_the_compose_file_can_be_typed() -> None:
         understood(shlex.split(line))
 
 
+def test_commands_that_findings_name_are_there() -> None:
+    text = (ROOT / "templates" / "errors" / "words" / "watching.toml").read_text(encoding="utf-8")
+    named = set(re.findall(r"cunxiang (backup|db|tls|user|keys|audit)(?: ([a-z]+))?", text))
+    assert named
+    for group, verb in named:
+        found = cunxiang.main.commands[group]
+        assert isinstance(found, click.Group)
+        assert verb in found.commands, f"cunxiang {group} {verb}"
+
+
 def test_units_start_commands_that_there_are_in_folders_they_may_write() -> None:
     for unit in (DEPLOY / "systemd").glob("*.service"):
         text = unit.read_text(encoding="utf-8")

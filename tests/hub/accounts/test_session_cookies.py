@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from builders import PASSWORD
@@ -10,7 +11,7 @@ from flask_openapi3.openapi import OpenAPI
 from strangerlab import flags
 
 from hub.accounts import passwords
-from hub.core.config import HubSettings, Section
+from hub.core.config import HubSettings
 from hub.core.runtime import Runtime
 from hub.web.work import COOKIE
 
@@ -51,7 +52,7 @@ def test_with_an_https_address_cookies_stay_off_plain_lines(
     app: OpenAPI, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, url: str, secure: bool
 ) -> None:
     changed = runtime.config.section(HubSettings).model_copy(update={"public_url": url})
-    kept: dict[type[Section], Section] = runtime.config._sections
+    kept: Any = runtime.config._sections
     monkeypatch.setitem(kept, HubSettings, changed)
     answer = app.test_client().post("/sign-in", data=GOOD)
     given = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("cunxiang_")]
