@@ -22,13 +22,13 @@ from hub.core.secrets import FIRST_KEY
 from hub.regions.tree import nearest
 from hub.speakers import presence, registry
 from hub.speakers.broker.accounts import HUB_NAME
-from hub.speakers.broker.own import OwnBroker
-from hub.speakers.broker.probing import BrokerQuestion, Found, lets_strangers_in
 from hub.speakers.broker.process import RunningBroker
 from hub.speakers.envelope import SigningKey
 from hub.speakers.keys import KeyBook, key_of
 from hub.speakers.link import BrokerAddress, SpeakerLink
+from hub.speakers.own_broker import OwnBroker
 from hub.speakers.presence import Changes
+from hub.speakers.probing import BrokerQuestion, Found, lets_strangers_in
 from hub.speakers.protocol import (
     Beat,
     FaultReport,

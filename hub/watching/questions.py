@@ -19,9 +19,9 @@ from hub.core.backups import latest_backup
 from hub.core.checks import Checks, Finding, Level
 from hub.core.runtime import Runtime
 from hub.regions import service as regions
-from hub.speakers.broker.probing import Found
 from hub.speakers.envelope import MAX_MESSAGE
 from hub.speakers.models import Speaker
+from hub.speakers.probing import Found
 from hub.speakers.settings import MqttSettings
 from hub.speakers.station import Station
 from hub.watching.processes import processes

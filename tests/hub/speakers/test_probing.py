@@ -13,7 +13,7 @@ import cunxiang
 from hub.commands.top import command_line
 from hub.core.checks import Level
 from hub.core.runtime import Runtime
-from hub.speakers.broker import probing
+from hub.speakers import probing
 from hub.speakers.broker.accounts import BrokerAccount, hash_password
 from hub.speakers.broker.export import export_mosquitto
 from hub.speakers.link import BrokerAddress, SpeakerLink
