@@ -19,7 +19,7 @@ from broadcasts.sms.states import RunState
 from hub.core.db import Sessions
 
 PIECE: Final = 2_500
-"""People written at a time, a quarter of a second. Smaller pieces write the same pages of the indexes over again."""
+"""People written at a time: less than a tenth of a second. Smaller pieces write the same pages of the indexes again."""
 _RUNS: Any = SmsRun.__table__
 _NUMBER: Final = "row_number"
 
