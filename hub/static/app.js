@@ -462,5 +462,10 @@
   } catch (error) { /* storage is switched off: the person scans again, or types */ }
   document.addEventListener('click', function (event) {
     if (event.target.closest && event.target.closest('[data-print]')) window.print();
+    // What was typed is still on the page before: the browser's own way back keeps it, a link would load it anew.
+    if (event.target.closest && event.target.closest('[data-back]') && history.length > 1) {
+      event.preventDefault();
+      history.back();
+    }
   });
 })();

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
@@ -195,5 +196,14 @@ def _again() -> Again:
 def _answer(status: int, code: str, words: str, errors: list[dict[str, str]] | None = None) -> ResponseReturnValue:
     if is_api():
         return problem(status, code, words, errors=errors)
-    template = "errors/_notice.html" if is_fragment() else "errors/page.html"
-    return render_template(template, status=status, code=code, words=words), status
+    if is_fragment():
+        return render_template("errors/_notice.html", words=words), status
+    return render_template("errors/page.html", status=status, code=code, words=words, before=_page_before()), status
+
+
+def _page_before() -> str:
+    """Return the page of this hub one came from, empty when there was none or it is the one that failed."""
+    came = urlsplit(request.referrer or "")
+    path = came.path + (f"?{came.query}" if came.query else "")
+    here = request.full_path.rstrip("?") if request.method == "GET" else ""
+    return path if came.netloc == request.host and path.startswith("/") and path not in (here, "/") else ""
