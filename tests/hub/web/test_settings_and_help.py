@@ -39,12 +39,8 @@ def test_everybody_has_the_tabs_of_what_they_may_use(sign_in: SignIn) -> None:
         "全部设置", "本单位", "用户与权限", "预案", "安静时段", "短信通道", "声音与读音", "接口密钥", "系统状态",
     ]  # fmt: skip
     assert tabs_of(sign_in("clerk").get("/settings/quiet").text) == [
-        "全部设置",
-        "预案",
-        "安静时段",
-        "短信模板",
-        "接口密钥",
-    ]
+        "全部设置", "村民扫码页", "预案", "安静时段", "短信模板", "接口密钥",
+    ]  # fmt: skip
 
 
 def test_the_rooms_of_the_open_part_stand_below_its_tab(sign_in: SignIn) -> None:
