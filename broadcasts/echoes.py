@@ -13,6 +13,7 @@ from broadcasts.feedback.kinds import ComplaintState
 from broadcasts.feedback.sheets import KINDS, STATES
 from broadcasts.hearing import tallies
 from broadcasts.hearing.tallies import Spell
+from broadcasts.sms.inbox import CriesElsewhere, CryElsewhere
 from hub.core.actor import Actor, Permission
 from hub.core.runtime import Runtime
 from hub.speakers import registry
@@ -26,6 +27,7 @@ TONES = {ComplaintState.NEW: "bad", ComplaintState.WORKING: "warn", ComplaintSta
 def provide(runtime: Runtime) -> None:
     """Tell the rooms below whom to ask."""
     runtime.provide(Complaining, Complaining(complaints))
+    runtime.provide(CriesElsewhere, CriesElsewhere(cries))
     runtime.provide(Echoes, Echoes(of_broadcast))
     runtime.provide(VoicesOfSpeaker, VoicesOfSpeaker(of_speaker))
     runtime.provide(ClarityMap, ClarityMap(by_village, lambda code: url_for("hearing.over_time", region=code)))
@@ -45,6 +47,21 @@ def complaints(session: Session, actor: Actor, now: datetime) -> Complaints:
         for line in listing.crying(session, actor)
     ]
     return Complaints(cries, counts.open, counts.new, counts.late)
+
+
+def cries(session: Session, actor: Actor) -> list[CryElsewhere]:
+    """Return open words of danger that are no text messages, for the top of the letters."""
+    return [
+        CryElsewhere(
+            line.complaint.text,
+            line.place,
+            line.complaint.received_at,
+            line.complaint.assigned_name,
+            url_for("feedback.one", complaint_id=line.complaint.id),
+        )
+        for line in listing.crying(session, actor)
+        if line.complaint.inbound_id is None
+    ]
 
 
 def of_broadcast(session: Session, actor: Actor, broadcast_id: UUID) -> Echo:

@@ -4,9 +4,11 @@ from functools import partial
 
 from broadcasts.delivery.last_said import last_said
 from broadcasts.delivery.rules import Rules
+from broadcasts.feedback.crying import CryingComplaints
 from broadcasts.feedback.forgetting import ForgettingCallers
 from broadcasts.pumps import Pumps
 from broadcasts.sms.answering import Answers, LastSaid
+from broadcasts.sms.crying_letters import CryingLetters
 from broadcasts.sms.forgetting import Forgetting
 from broadcasts.sms.gateways.gateway import PolledGateway, SteppingGateway
 from broadcasts.sms.polling import Poller
@@ -52,7 +54,8 @@ def add(runtime: Runtime, rules: Rules, pumps: Pumps) -> Background:
     if not runtime.duties.whole:
         pumps.add("sms-sharers", partial(_count_sharers, runtime), at=(WorkLane.EMERGENCY, WorkLane.NORMAL))
     pumps.add("sms-answers", _answers(runtime, rules, safe).step, at=WorkLane.NORMAL)
-    pumps.add("sms-waking", Waking(runtime.sessions, rules.sms, clock=runtime.clock).step, at=WorkLane.EMERGENCY)
+    doors = (CryingLetters(), CryingComplaints())
+    pumps.add("sms-waking", Waking(runtime.sessions, rules.sms, doors, clock=runtime.clock).step, at=WorkLane.EMERGENCY)
     for gateway in provider.gateways:
         if isinstance(gateway, SteppingGateway):
             pumps.add(f"{gateway.name}-gateway", gateway.step, at=WorkLane.NORMAL, alone=True)

@@ -44,7 +44,7 @@ class Due:
 class Sight:
     """What has to be known to decide about them."""
 
-    def __init__(self, session: Session, dues: Sequence[Due], rules: Rules) -> None:
+    def __init__(self, session: Session, dues: Sequence[Due], rules: Rules, outlook: noise.Outlook) -> None:
         owners = {due.owner.id: due.owner for due in dues}
         self._campaigns = any(due.slot.kind is SlotKind.CAMPAIGN for due in dues)
         self.days = almanac.load(session)
@@ -52,7 +52,7 @@ class Sight:
         self.above = Above(session, [_item(due) for due in dues])
         limits = noise.Limits(rules.daily_minutes, rules.weekly_minutes)
         latest = max(due.occurrence.due_at for due in dues)
-        self._ears = noise.Ears(session, limits, rules.zone, latest)
+        self._ears = noise.Ears(session, limits, rules.zone, latest, outlook)
 
     def too_much(self, due: Due, order: Order) -> bool:
         """Return whether a campaign would say more than its villages should hear: it steps back for all the others."""

@@ -31,9 +31,9 @@ from schedules.playing import usual
 from schedules.preparing import Preparing
 from schedules.rehearsal import Stage
 from schedules.runner import Runner
-from schedules.sheets import api as sheets_api
 from schedules.sheets import listing as sheets
 from schedules.sheets import views as sheets_views
+from schedules.sheets import week_api as sheets_api
 from schedules.sources import Sources
 from schedules.special_days import hours_views
 from schedules.special_days import views as special_days_views
@@ -57,7 +57,7 @@ def provide(runtime: Runtime) -> None:
 def plug_in(app: Flask, runtime: Runtime) -> None:
     """Put the timetable's pages on the application."""
     register(app, api.bp)
-    register(app, sheets_api.bp)
+    register(app, sheets_api.WITH_WEEKS)
     app.register_blueprint(views.bp)
     app.register_blueprint(sheets_views.bp)
     app.register_blueprint(special_days_views.bp)

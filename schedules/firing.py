@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements import service as announcements
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals.lifecycle import State
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, Kind
@@ -25,6 +25,7 @@ from hub.core.errors import HubError
 from hub.regions.tree import codes_in
 from schedules.due import Due, Sight, take
 from schedules.models import Occurrence, OccurrenceState, Sheet, SheetState, Slot, SlotKind
+from schedules.noise import Outlook
 from schedules.playing import usual
 from schedules.sources import Nothing, Piece, Sources
 from schedules.yielding import Item, Taken
@@ -45,6 +46,8 @@ class Firing:
     rules: Rules
     ahead: timedelta
     sources: Sources = field(default_factory=usual)
+    outlook: Outlook = field(default_factory=Outlook)
+    """What the rest of the week will bring. Who plans ahead renews it."""
 
     def fire_due(self, *, now: datetime) -> int:
         """Release everything that is due, some at a time in a unit of work of their own; return how many went out."""
@@ -111,7 +114,7 @@ class Firing:
         dues = take(session, occurrence_ids, now)
         if not dues:
             return []
-        sight = Sight(session, dues, self.rules)
+        sight = Sight(session, dues, self.rules, self.outlook)
         with session.no_autoflush:
             decided = [(due, self._decide(session, due, sight, now)) for due in dues]
         going = [(due, one) for due, one in decided if one is not None]

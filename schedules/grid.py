@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
+from broadcasts.approvals.lifecycle import State
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.visibility import near, touches

@@ -8,11 +8,10 @@ from sqlalchemy.orm import Session
 
 from broadcasts.alerts.models import Alert
 from broadcasts.alerts.pack import Packer
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals.lifecycle import State
 from broadcasts.delivery.models import Broadcast
 from broadcasts.loudspeaker import sheet
-from broadcasts.materials.lifecycle import State as MaterialState
 from broadcasts.materials.models import Material
 from broadcasts.settings import SpeechSettings
 from broadcasts.shout.models import Shout
@@ -54,7 +53,7 @@ def sounds_wanted(session: Session, now: datetime) -> set[str]:
     alerts = select(Alert.audio_sha256).where(Alert.armed_at > now - RECENT)
     shouts = select(Shout.audio_sha256).where(Shout.made_at > now - RECENT)
     voices = select(Shout.voice_sha256).where(Shout.made_at > now - RECENT)
-    kept = select(Material.audio_sha256).where(Material.state != MaterialState.WITHDRAWN)
+    kept = select(Material.audio_sha256).where(Material.state != State.WITHDRAWN)
     played = select(Announcement.recording_sha256).where(Announcement.state != State.WITHDRAWN)
     campaigns = select(CampaignText.audio_sha256).join(Campaign).where(Campaign.state != CampaignState.STOPPED)
     queries = (announcements, broadcasts, alerts, shouts, voices, kept, played, campaigns)

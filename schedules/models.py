@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals.written import Written
 from hub.core.db import Base, StateText
 from schedules.calendar import Rhythm
 
@@ -47,7 +48,7 @@ class SheetState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class Sheet(Base):
+class Sheet(Base, Written):
     """One version of the programme sheet of a township or village.
 
     `line_id` is the same for all versions of a sheet. `content_hash` is taken at submission over all slots; approval is
@@ -69,18 +70,6 @@ class Sheet(Base):
     valid_from: Mapped[date | None]
     valid_until: Mapped[date | None]
     state: Mapped[SheetState] = mapped_column(StateText(SheetState), default=SheetState.DRAFT)
-    content_hash: Mapped[str] = mapped_column(String(64), default="")
-    return_reason: Mapped[str] = mapped_column(String(200), default="")
-    written_by: Mapped[UUID]
-    written_by_name: Mapped[str] = mapped_column(String(40))
-    written_at: Mapped[datetime]
-    changed_at: Mapped[datetime]
-    submitted_by: Mapped[UUID | None]
-    submitted_by_name: Mapped[str] = mapped_column(String(40), default="")
-    submitted_at: Mapped[datetime | None]
-    approved_by: Mapped[UUID | None]
-    approved_by_name: Mapped[str] = mapped_column(String(40), default="")
-    approved_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
 

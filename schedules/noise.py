@@ -150,18 +150,18 @@ def stepping_back(
 ) -> set[Key]:
     """Return which plays of campaigns step back, taken in the order of time.
 
-    A play does when some village would hear more than it should with it, with everything else of its day, and with
-    what the week has brought before.
+    A play does when some village would hear more than it should with it, with everything else of its day and of its
+    week, and with the plays of campaigns before it.
     """
     added: dict[tuple[str, date], float] = defaultdict(float)
     back: set[Key] = set()
     for key, one in sorted(campaigns, key=lambda pair: pair[1].start):
         day, minutes = one.start.astimezone(zone).date(), one.minutes
-        so_far = [week_of(day)[0] + timedelta(days=n) for n in range(day.weekday() + 1)]
+        week = [week_of(day)[0] + timedelta(days=n) for n in range(7)]
         places = [v for v in villages if any(contains(p, v) or contains(v, p) for p in one.paths)]
         if any(
             others.day(v, day) + added[v, day] + minutes > limits.a_day
-            or sum(others.day(v, d) + added[v, d] for d in so_far) + minutes > limits.a_week
+            or sum(others.day(v, d) + added[v, d] for d in week) + minutes > limits.a_week
             for v in places
         ):
             back.add(key)
@@ -171,14 +171,40 @@ def stepping_back(
     return back
 
 
-class Ears:
-    """What villages have heard in the week of a moment and will hear on its day, to ask before a campaign adds to it.
+class Outlook:
+    """What the days to come will bring, campaigns left out. Somebody renews it now and then, beside what fires.
 
-    Read once it is asked. `after`: what is planned until then is being decided on just now.
+    A new one knows nothing: then only what has been heard and the rest of the day count.
     """
 
-    def __init__(self, session: Session, limits: Limits, zone: ZoneInfo, after: datetime) -> None:
+    def __init__(self) -> None:
+        self._kept: tuple[datetime | None, tuple[Sounding, ...]] = (None, ())
+
+    def is_older_than(self, moment: datetime) -> bool:
+        """Return whether it was made before a moment, or never."""
+        made_at = self._kept[0]
+        return made_at is None or made_at < moment
+
+    def renew(self, soundings: Sequence[Sounding], now: datetime) -> None:
+        """Keep what was found."""
+        self._kept = (now, tuple(soundings))
+
+    def after(self, day: date, zone: ZoneInfo) -> list[Sounding]:
+        """Return what comes on later days of the week of a day."""
+        sunday = week_of(day)[1]
+        return [one for one in self._kept[1] if day < one.start.astimezone(zone).date() <= sunday]
+
+
+class Ears:
+    """What villages have heard and will hear in the week of a moment, to ask before a campaign adds to it.
+
+    Read once it is asked. `after`: what is planned until then is being decided on just now. The rest of the day stands
+    in the tables, the rest of the week in an outlook that is some minutes old at most: what fires does not wait for it.
+    """
+
+    def __init__(self, session: Session, limits: Limits, zone: ZoneInfo, after: datetime, outlook: Outlook) -> None:
         self._session, self._limits, self._zone, self._after = session, limits, zone, after
+        self._outlook = outlook
         self._heard: dict[date, list[Sounding]] = {}
         self._planned: dict[date, list[Sounding]] = {}
         self._villages: list[str] | None = None
@@ -204,7 +230,8 @@ class Ears:
     def _rest_of(self, day: date) -> list[Sounding]:
         if day not in self._planned:
             over = datetime.combine(day + timedelta(days=1), time(), tzinfo=self._zone)
-            self._planned[day] = planned(self._session, self._after, over)
+            later = self._outlook.after(day, self._zone)
+            self._planned[day] = [*planned(self._session, self._after, over), *later]
         return self._planned[day]
 
     def _week(self, monday: date, sunday: date) -> list[Sounding]:

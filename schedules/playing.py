@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session
 
 from broadcasts.announcements import playing
 from broadcasts.announcements.drafting import content_hash
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals.lifecycle import State
 from broadcasts.loudspeaker.orders import Sound
 from broadcasts.materials import service as materials
-from broadcasts.materials.lifecycle import State as MaterialState
 from broadcasts.materials.models import Material, MaterialKind
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
@@ -99,7 +98,7 @@ class Recordings:
             select(Material)
             .where(
                 Material.kind == MaterialKind.RECORDING,
-                Material.state == MaterialState.APPROVED,
+                Material.state == State.APPROVED,
                 Material.home_path.in_(_above(region_path)),
             )
             .order_by(Material.approved_at.desc())

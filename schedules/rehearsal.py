@@ -151,7 +151,8 @@ def rehearse(
     hushed = {(one.second.key, one.second.start) for one in found if one.overlap is Overlap.YIELDS}
     heard = {key: part for key, part in parts.items() if part.sounds and key not in hushed}
     places = noise.villages(session)
-    back = _stepping_back(heard, sound, [place.path for place in places], stage)
+    later = timetable.to_come(session, until, timetable.week_end(until, stage.zone))
+    back = _stepping_back(heard, [*sound, *later], [place.path for place in places], stage)
     heard = {key: part for key, part in heard.items() if key not in back}
     sound += [part.sounding for part in heard.values() if part.line.state is OccurrenceState.PLANNED]
     tally = noise.tally(sound, [place.path for place in places], stage.zone)

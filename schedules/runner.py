@@ -17,7 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from hub.core.background import Loop
 from hub.core.clock import Clock, utc_now
 from hub.core.db import Sessions
-from schedules import booking
+from schedules import booking, timetable
 from schedules.firing import Firing
 from schedules.laying import Laying
 from schedules.moments import DatabaseClock
@@ -93,12 +93,14 @@ class Runner:
         return bool(self._timers.running)
 
     def plan(self) -> None:
-        """Write occurrences ahead."""
+        """Write occurrences ahead, and look what the week will bring before a campaign is due."""
         now = self._clock()
         while True:
             with self._sessions.begin() as session:
                 if booking.plan_ahead(session, now=now) < booking.AT_ONCE:
-                    return
+                    break
+        with self._sessions.read() as session:
+            timetable.look_ahead(session, self._firing.outlook, now=now, zone=self._firing.rules.zone)
 
     def lay(self) -> None:
         """Send ahead what is near."""

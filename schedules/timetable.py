@@ -19,12 +19,14 @@ from schedules import almanac, noise
 from schedules.booking import book, rule_of, unbook
 from schedules.calendar import Rhythm, occurrences
 from schedules.models import Occurrence, OccurrenceState, Slot, SlotKind
-from schedules.noise import Limits, Sounding
+from schedules.noise import Limits, Outlook, Sounding
 
 SECOND = timedelta(seconds=1)
 MINUTE_MS = 60_000
 MOST_LINES = 100_000
 LIMITS = Limits(a_day=60, a_week=300)
+CAMPAIGN_NEAR = timedelta(minutes=20)
+OUTLOOK_LASTS = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,39 @@ def noise_with(session: Session, wanted: Wanted, *, zone: ZoneInfo, limits: Limi
         day_limit=limits.a_day,
         week_limit=limits.a_week,
     )
+
+
+def to_come(session: Session, since: datetime, until: datetime) -> list[Sounding]:
+    """Return what is still to sound in that time, planned or not yet; campaigns left out, for they step back."""
+    return [
+        Sounding(line.audience.paths, line.due_at, line.audio_ms, line.volume)
+        for line in lines(session, SYSTEM, since=since, until=until, limit=MOST_LINES)
+        if line.state is OccurrenceState.PLANNED
+        and line.audience.speakers
+        and line.kind not in (SlotKind.SILENCE, SlotKind.CAMPAIGN)
+    ]
+
+
+def look_ahead(session: Session, outlook: Outlook, *, now: datetime, zone: ZoneInfo) -> bool:
+    """Renew what the rest of the week will bring, if a campaign comes soon and it is old; return whether it was."""
+    if not outlook.is_older_than(now - OUTLOOK_LASTS):
+        return False
+    near_ = (
+        select(Occurrence.id)
+        .join(Slot, Slot.id == Occurrence.slot_id)
+        .where(Occurrence.state == OccurrenceState.PLANNED, Slot.kind == SlotKind.CAMPAIGN)
+        .where(Occurrence.due_at > now - OUTLOOK_LASTS, Occurrence.due_at <= now + CAMPAIGN_NEAR)
+    )
+    if session.scalar(near_.limit(1)) is None:
+        return False
+    outlook.renew(to_come(session, now, week_end(now + CAMPAIGN_NEAR, zone)), now)
+    return True
+
+
+def week_end(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the local week of a moment is over."""
+    sunday = noise.week_of(moment.astimezone(zone).date())[1]
+    return datetime.combine(sunday + timedelta(days=1), time(), tzinfo=zone)
 
 
 def doors(zone: ZoneInfo, limits: Limits = LIMITS) -> Timetable:

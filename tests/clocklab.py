@@ -1,5 +1,6 @@
 """What tests of the timetable's clock share: slots that come once, and a process whose clock can be set."""
 
+import multiprocessing
 import os
 import select
 import subprocess
@@ -8,10 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from uuid import uuid4
 
 import builders
+import clockworker
 import pytest
 from builders import BRIDGE
 
@@ -24,8 +27,11 @@ from schedules.models import Sheet, SheetState, Slot, SlotKind
 from schedules.sheets import service as drafts
 from schedules.sheets.drafting import content_hash, shown
 
-WORKER = Path(__file__).resolve().parent / "clockworker.py"
+WORKER = Path(clockworker.__file__).resolve()
 READY_S = 60
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["cunxiang", "schedules.runner"])
+"""What is installed; the tests' own modules it would not find."""
 
 
 def lay(hub: Runtime, wanted: Iterable[tuple[str, datetime, int]], *, now: datetime, plan: bool = False) -> None:
@@ -67,16 +73,49 @@ def _slot(sheet: Sheet, title: str, due: datetime, tolerance: int, now: datetime
     )
 
 
-def begin(url: str, folder: Path, **more: str) -> "subprocess.Popen[bytes]":
-    """Start a process that runs the timetable's clock."""
-    command = [sys.executable, str(WORKER), url, str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | more)
+class Forked:
+    """A process that runs the timetable's clock, there in a moment: it is forked from one that has imported everything.
+
+    What is killed while it starts would try nothing.
+    """
+
+    def __init__(self, url: str, folder: Path) -> None:
+        ours, theirs = FORKS.Pipe(duplex=False)
+        self._said = ours
+        self._process = FORKS.Process(target=_run, args=(url, str(folder), theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether its clock goes."""
+        return self._process.is_alive() and self._said.poll()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has given up by itself."""
+        return not self._process.is_alive()
+
+    def kill(self) -> None:
+        """Kill it, whatever it is doing."""
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+        self._said.close()
+
+
+def _run(url: str, folder: str, said: Connection) -> None:
+    # What it complains of while the database is away is no news.
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
+    clockworker.main(url, folder, ready=lambda: said.send_bytes(b"ready"))
 
 
 @contextmanager
 def running(url: str, folder: Path, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Have such a process, ready, and end it."""
-    with begin(url, folder, **more) as process:
+    """Have a process that runs the timetable's clock, ready, and end it."""
+    command = [sys.executable, str(WORKER), url, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | more) as process:
         try:
             assert process.stdout is not None
             assert select.select([process.stdout], [], [], READY_S)[0], "it never was ready"

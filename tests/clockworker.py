@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from schedules.firing import Firing
 from schedules.runner import Runner
 
 
-def main(url: str, folder: str) -> None:
-    """Run for ever."""
+def main(url: str, folder: str, ready: Callable[[], None]) -> None:
+    """Run for ever; `ready` is called once the clock goes."""
     overrides: dict[str, dict[str, object]] = {
         "hub": {"data_dir": Path(folder)},
         "database": {"url": url},
@@ -24,9 +25,9 @@ def main(url: str, folder: str) -> None:
     hub = open_runtime(load(None, sections(cunxiang.FEATURES), environ={}, overrides=overrides))
     firing = Firing(hub.sessions, rules_of(hub), timedelta())
     Runner(hub.sessions, firing, clock=hub.clock, fired=lambda: None).start()
-    print("ready", flush=True)  # noqa: T201
+    ready()
     threading.Event().wait()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], sys.argv[2], ready=lambda: print("ready", flush=True))  # noqa: T201

@@ -22,11 +22,11 @@ from hub.regions.service import Node
 from hub.regions.tree import Level, codes_in, level_of, outermost, parent_code, path_of
 from hub.speakers import registry
 from hub.speakers.registry import Count
+from hub.speakers.ticking import NONE, Branch, branch
 
 MAP_WIDTH, MAP_HEIGHT = 480, 290
 MOST_NAMED = 3
 """More places than that are called by what lies above them: people must know at once whether they are meant."""
-_NONE = Count(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,6 @@ class Area:
     name: str
     speakers: int
     depth: int
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One village or township to tick."""
-
-    code: str
-    name: str
-    speakers: int
-    offline: int
-    checked: bool
-    open: bool
-    children: tuple["Branch", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +131,7 @@ def lay_out(session: Session, actor: Actor, choice: Choice, *, hushed: bool, mod
         place=place,
         regions=chosen,
         unknown=ground.unknown(choice),
-        areas=tuple(Area(n.code, n.name, counts.get(n.code, _NONE).total, depth) for n, depth in ground.flat),
+        areas=tuple(Area(n.code, n.name, counts.get(n.code, NONE).total, depth) for n, depth in ground.flat),
         branches=ground.branches(choice, counts) if choice.area == OWN else (),
         places=places,
         drawn=_draw(ground, chosen, [path_of(place.code) for place in places]),
@@ -214,13 +201,7 @@ class _Ground:
 
     def branches(self, choice: Choice, counts: Mapping[str, Count]) -> tuple[Branch, ...]:
         """Return what can be ticked."""
-        return tuple(self._branch(top, set(choice.villages), counts) for top in self.tops)
-
-    def _branch(self, node: Node, ticked: set[str], counts: Mapping[str, Count]) -> Branch:
-        children = tuple(self._branch(c, ticked, counts) for c in node.children if c.code in self.known)
-        count = counts.get(node.code, _NONE)
-        fold = any(child.checked or child.open for child in children)
-        return Branch(node.code, node.name, count.total, count.offline, node.code in ticked, fold, children)
+        return tuple(branch(top, choice.villages, counts, within=self.known) for top in self.tops)
 
 
 def _walk(node: Node, depth: int) -> list[tuple[Node, int]]:
@@ -246,8 +227,8 @@ def _places(ground: _Ground, paths: Sequence[str], counts: Mapping[str, Count]) 
     for node, _ in ground.flat:
         if not any(node.path.startswith(path) for path in paths):
             continue
-        below = sum(counts.get(child.code, _NONE).total for child in node.children if child.code in ground.known)
-        own = counts.get(node.code, _NONE).total - below
+        below = sum(counts.get(child.code, NONE).total for child in node.children if child.code in ground.known)
+        own = counts.get(node.code, NONE).total - below
         if own > 0:
             found.append(Place(node.code, node.name, own))
     return found
@@ -268,7 +249,7 @@ def _draw(ground: _Ground, chosen: tuple[str, ...], paths: Sequence[str]) -> tup
 def _reached(session: Session, chosen: tuple[str, ...], counts: Mapping[str, Count], *, phones: bool) -> Reached:
     if not chosen:
         return Reached(0, 0, 0)
-    found = [counts.get(code, _NONE) for code in chosen]
+    found = [counts.get(code, NONE) for code in chosen]
     people = outbox.reach(session, Audience(chosen, sms=True)).emergency if phones else 0
     return Reached(sum(c.total for c in found), sum(c.offline for c in found), people)
 

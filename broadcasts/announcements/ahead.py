@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements.drafting import content_hash
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
 from broadcasts.announcements.playing import why_silent
+from broadcasts.approvals.lifecycle import State
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Kind
 from broadcasts.delivery.rules import Rules

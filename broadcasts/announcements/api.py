@@ -13,10 +13,10 @@ from pydantic import Field
 from broadcasts.announcements import catalogue, handing_in, horns, listing, playing, service, sounding, telephones
 from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.filling import Spoken
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.outlook import look
 from broadcasts.announcements.timing import Timetable
 from broadcasts.announcements.wire import AnnouncementIn, AnnouncementOut, Preview
+from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.rounds import REASON_LENGTH
 from broadcasts.audience.selection import MOST_NUMBERS
 from broadcasts.delivery.rules import Rules

@@ -6,9 +6,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements import review, service
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
 from broadcasts.approvals import queue
+from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.queue import Queue
 from broadcasts.delivery.desk import Waiting
 from broadcasts.delivery.visibility import below

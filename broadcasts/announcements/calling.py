@@ -11,8 +11,8 @@ from uuid6 import uuid7
 from broadcasts.announcements import filling, review
 from broadcasts.announcements.drafting import Draft, content_hash
 from broadcasts.announcements.filling import Spoken
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.models import Review
 from hub.audit import log
 from hub.core.actor import Actor, Permission

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals.lifecycle import State
 from broadcasts.delivery.visibility import below
 from hub.core.actor import Actor
 

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from broadcasts.announcements import service
 from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.filling import Spoken
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.listing import Looking
 from broadcasts.announcements.models import Announcement
 from broadcasts.announcements.sounding import is_there
+from broadcasts.approvals.lifecycle import State
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.rules import Rules
 from hub.core.actor import Actor

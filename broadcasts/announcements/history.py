@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
 from broadcasts.approvals import history
 from broadcasts.approvals.history import Round
+from broadcasts.approvals.lifecycle import State
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound
 

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from broadcasts.announcements import review, service
 from broadcasts.announcements.fitting import Verdict, first_time
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.outlook import Outlook, look
 from broadcasts.announcements.playing import why_silent
 from broadcasts.announcements.sounding import is_there, sounding_of
 from broadcasts.announcements.timing import Timetable
 from broadcasts.approvals import reviewing
+from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.models import Review
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast
@@ -26,6 +26,7 @@ from broadcasts.studio import Studio
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotAllowed, NotFound
 from hub.regions import service as regions
+from hub.web.paging import as_address
 
 TABS: Mapping[str, tuple[State, ...]] = {
     "all": (State.DRAFT, State.SUBMITTED, State.RETURNED, State.APPROVED),
@@ -41,32 +42,11 @@ MOST_BROADCASTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a page ended: the row shown last."""
-
-    changed_at: datetime
-    id: UUID
-
-    @classmethod
-    def read(cls, text: str) -> "Cursor | None":
-        """Return a cursor as it stands in an address; None if it is none."""
-        moment, _, key = text.partition("_")
-        try:
-            found = cls(datetime.fromisoformat(moment), UUID(key))
-        except ValueError:
-            return None
-        return found if found.changed_at.tzinfo else None
-
-    def __str__(self) -> str:
-        return f"{self.changed_at.isoformat()}_{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
 class Written:
     """One page of what somebody wrote; `next` is where the following page begins."""
 
     announcements: list[Announcement]
-    next: Cursor | None
+    next: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +91,14 @@ class Looking:
     now: datetime
 
 
-def written(session: Session, actor: Actor, tab: str, after: Cursor | None) -> Written:
+def written(session: Session, actor: Actor, tab: str, after: tuple[datetime, UUID] | None) -> Written:
     """Return what the actor wrote, last changed first."""
     query = select(Announcement).where(Announcement.written_by == actor.id, Announcement.state.in_(TABS[tab]))
     if after is not None:
-        query = query.where(tuple_(Announcement.changed_at, Announcement.id) < (after.changed_at, after.id))
+        query = query.where(tuple_(Announcement.changed_at, Announcement.id) < after)
     rows = list(session.scalars(query.order_by(Announcement.changed_at.desc(), Announcement.id.desc()).limit(PAGE + 1)))
     shown = rows[:PAGE]
-    return Written(shown, Cursor(shown[-1].changed_at, shown[-1].id) if len(rows) > PAGE else None)
+    return Written(shown, as_address(shown[-1].changed_at, shown[-1].id) if len(rows) > PAGE else "")
 
 
 def detail(session: Session, actor: Actor, announcement_id: UUID, looking: Looking) -> Detail:

@@ -9,7 +9,8 @@ from sqlalchemy import CheckConstraint, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
-from broadcasts.announcements.lifecycle import State
+from broadcasts.approvals.lifecycle import State
+from broadcasts.approvals.written import Written
 from broadcasts.kinds import Theme
 from hub.core.db import Base, StateText
 
@@ -24,7 +25,7 @@ class When(StrEnum):
     """Whenever something that was approved with it calls for it: a campaign, in turn with its other texts."""
 
 
-class Announcement(Base):
+class Announcement(Base, Written):
     """Words someone wants heard in one part of the region tree, and how far they have come.
 
     `home_path` is the smallest region that holds everything it is aimed at: who may see, approve and stop it is asked
@@ -83,24 +84,11 @@ class Announcement(Base):
     """Who has to look in this round, one entry a reviewer; see `approvals.rules`."""
     step: Mapped[int] = mapped_column(default=0)
     """How many of them have passed it."""
-    content_hash: Mapped[str] = mapped_column(String(64), default="")
     audio_sha256: Mapped[str] = mapped_column(String(64), default="")
     audio_ms: Mapped[int] = mapped_column(default=0)
     audio_bytes: Mapped[int] = mapped_column(default=0)
     engine: Mapped[str] = mapped_column(String(30), default="")
     spoken: Mapped[str] = mapped_column(Text, default="")
-    return_reason: Mapped[str] = mapped_column(String(200), default="")
-
-    written_by: Mapped[UUID]
-    written_by_name: Mapped[str] = mapped_column(String(40))
-    written_at: Mapped[datetime]
-    changed_at: Mapped[datetime]
-    submitted_by: Mapped[UUID | None]
-    submitted_by_name: Mapped[str] = mapped_column(String(40), default="")
-    submitted_at: Mapped[datetime | None]
-    approved_by: Mapped[UUID | None]
-    approved_by_name: Mapped[str] = mapped_column(String(40), default="")
-    approved_at: Mapped[datetime | None]
 
     @property
     def airtime_ms(self) -> int:

@@ -2,8 +2,8 @@
 
 from sqlalchemy import select, update
 
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement
+from broadcasts.approvals.lifecycle import State
 from broadcasts.relay.listening import listen
 from hub.core.db import Sessions
 

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from broadcasts.announcements.drafting import content_hash
-from broadcasts.announcements.lifecycle import State, step
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
 from broadcasts.approvals import rounds
+from broadcasts.approvals.lifecycle import State, step
 from broadcasts.approvals.models import Opinion, Review, Version
 from broadcasts.approvals.rounds import Subject
 from broadcasts.approvals.rules import Matter
@@ -59,7 +59,7 @@ def require_reviewer(actor: Actor, announcement: Announcement) -> None:
 
 def void(announcement: Announcement) -> None:
     """Make it a draft again: whatever was said about it holds no more."""
-    announcement.state = step(announcement.state, State.DRAFT)
+    announcement.state = step(announcement.state, State.DRAFT, what="announcement")
     announcement.submitted_by = announcement.submitted_at = None
     announcement.approved_by = announcement.approved_at = None
     announcement.submitted_by_name = announcement.approved_by_name = announcement.content_hash = ""
@@ -92,7 +92,7 @@ def reject(session: Session, actor: Actor, announcement_id: UUID, reason: str, *
     require_reviewer(actor, announcement)
     reason = checked_reason(reason)
     refuse(session, actor, announcement, Opinion.REJECTED, reason, now=now)
-    announcement.state = step(announcement.state, State.WITHDRAWN)
+    announcement.state = step(announcement.state, State.WITHDRAWN, what="announcement")
     announcement.return_reason, announcement.changed_at = reason, now
     _note(session, actor, "announcement.reject", announcement, now, title=announcement.title, reason=reason)
     return announcement

@@ -12,9 +12,9 @@ from broadcasts.announcements import filling, horns, playing, review, wording
 from broadcasts.announcements.drafting import Draft, content_hash
 from broadcasts.announcements.filling import Spoken
 from broadcasts.announcements.fitting import first_time
-from broadcasts.announcements.lifecycle import State, step
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
+from broadcasts.approvals.lifecycle import State, step
 from broadcasts.approvals.models import Opinion
 from broadcasts.approvals.rounds import Subject
 from broadcasts.audience.selection import Audience
@@ -88,7 +88,7 @@ def submit(
     if draft.audience.speakers and not _reach(session, draft.audience) and not draft.audience.sms:
         raise BadInput("no_speaker_there", field="region")
     playing.require_playable(session, announcement, now, rules.zone)
-    announcement.state = step(announcement.state, State.SUBMITTED)
+    announcement.state = step(announcement.state, State.SUBMITTED, what="announcement")
     announcement.audience = draft.audience.checked().as_json()
     filling.take_sound(announcement, spoken)
     _check_quiet(announcement, rules, announcement.at or now)
@@ -132,7 +132,7 @@ def approve(
     playing.require_playable(session, announcement, now, rules.zone)
     if not review.take_step(session, actor, announcement, seen_step=seen_step, now=now):
         return None
-    announcement.state = step(announcement.state, State.APPROVED)
+    announcement.state = step(announcement.state, State.APPROVED, what="announcement")
     announcement.approved_by, announcement.approved_by_name = actor.id, actor.name
     announcement.approved_at = announcement.changed_at = now
     _note(
@@ -164,7 +164,7 @@ def give_back(session: Session, actor: Actor, announcement_id: UUID, reason: str
     review.require_reviewer(actor, announcement)
     reason = review.checked_reason(reason)
     review.refuse(session, actor, announcement, Opinion.RETURNED, reason, now=now)
-    announcement.state = step(announcement.state, State.RETURNED)
+    announcement.state = step(announcement.state, State.RETURNED, what="announcement")
     announcement.return_reason = reason
     announcement.changed_at = now
     _note(session, actor, "announcement.return", announcement, now, reason=reason)
@@ -178,7 +178,7 @@ def withdraw(
     announcement = get(session, actor, announcement_id)
     if announcement.written_by != actor.id and not actor.may(Permission.STOP, announcement.home_path):
         raise NotAllowed("not_allowed", permission=Permission.STOP.value)
-    announcement.state = step(announcement.state, State.WITHDRAWN)
+    announcement.state = step(announcement.state, State.WITHDRAWN, what="announcement")
     announcement.changed_at = now
     timetable.unbook(session, announcement.id, now)
     _note(

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -23,15 +23,16 @@ from broadcasts.announcements import (
     wording,
 )
 from broadcasts.announcements.forms import Form
-from broadcasts.announcements.lifecycle import State
-from broadcasts.announcements.listing import TABS, Cursor, Looking
+from broadcasts.announcements.listing import TABS, Looking
 from broadcasts.announcements.preparing import Preparer
 from broadcasts.announcements.sounding import as_spoken, record, sounding
 from broadcasts.announcements.timing import Timetable
 from broadcasts.approvals import queue
+from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.queue import Queue
 from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon.book import WordBook
+from broadcasts.playback import recording
 from broadcasts.pumps import Pumps
 from broadcasts.sms.objecting import objected, offers
 from broadcasts.sms.provider import SmsProvider
@@ -39,13 +40,14 @@ from broadcasts.speech.engine import SpeechFailed
 from broadcasts.speech.library import Rendering
 from broadcasts.studio import Studio
 from hub.core.actor import Permission
-from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, Problems, WrongState
+from hub.core.errors import BadInput, HubError, NotAllowed, Problems, WrongState
 from hub.core.runtime import Runtime, runtime
 from hub.residents.phones import PhoneSafe
 from hub.web.errors import is_fragment
 from hub.web.guards import permission_required, signed_in
 from hub.web.i18n import clock, language
 from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.paging import place_in_address
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, reading, visitor, work
 
@@ -207,10 +209,7 @@ def audio(sha256: str) -> ResponseReturnValue:
     """Answer a recording, whole or in part, to whoever writes or approves."""
     if not listing.may_hear(actor()):
         raise NotAllowed("not_allowed", permission=Permission.COMPOSE.value)
-    path = runtime().get(Studio).library.path_of(sha256)
-    if path is None:
-        raise NotFound("sound_unknown")
-    return send_file(path.resolve(), mimetype="audio/mpeg", conditional=True, etag=sha256)
+    return recording(sha256)
 
 
 @bp.get("/announcements")
@@ -219,7 +218,7 @@ def written() -> ResponseReturnValue:
     """List what one has written."""
     tab = request.args.get("tab", "all")
     tab = tab if tab in TABS else "all"
-    after = Cursor.read(request.args.get("after", ""))
+    after = place_in_address(request.args.get("after", ""))
     with reading() as session:
         page = listing.written(session, actor(), tab, after)
     return render_template(f"{PAGES}/written.html", page=page, tab=tab, later=after is not None)

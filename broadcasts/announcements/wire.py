@@ -8,10 +8,10 @@ from pydantic import Field, StrictBool, StrictInt
 
 from broadcasts.announcements.drafting import ISSUER_LENGTH, MOST_REPEATS, SMS_LENGTH, TEXT_LENGTH, TITLE_LENGTH, Draft
 from broadcasts.announcements.fitting import Verdict
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.outlook import Outlook
 from broadcasts.announcements.service import as_draft
+from broadcasts.approvals.lifecycle import State
 from broadcasts.audience.selection import MOST_NUMBERS, Audience
 from broadcasts.kinds import Theme
 from broadcasts.lexicon.wire import FindingOut

@@ -18,7 +18,7 @@ from hub.core.errors import NotFound, NotSignedIn
 from hub.core.runtime import runtime
 from hub.regions import service as regions
 from hub.web.guards import permission_required, signed_in
-from hub.web.paging import place_in_address
+from hub.web.paging import as_address, place_in_address
 from hub.web.work import actor, now, reading, visitor
 
 bp = Blueprint("cap_outlet", __name__, url_prefix="/cap")
@@ -38,7 +38,7 @@ def every() -> ResponseReturnValue:
         "broadcasts/bulletins/issued.html",
         notices=found[:PAGE],
         names=names,
-        more=f"{last.sent.isoformat()}_{last.id}" if last else "",
+        more=as_address(last.sent, last.id) if last else "",
         first=before is None,
         feed=runtime().config.section(WarningSettings).feed,
         base_url=runtime().base_url,

@@ -37,6 +37,12 @@ class Way(StrEnum):
 class ComplaintDeed(StrEnum):
     """What was done about one."""
 
+    WOKEN = "woken"
+    """The hub wrote to somebody on call about words of danger; `by_name` says to whom."""
+    JOINED = "joined"
+    """Nobody was woken for it alone: people had just been woken for the same village."""
+    NOBODY = "nobody"
+    """Nobody is on the roster there."""
     TAKEN = "taken"
     ASSIGNED = "assigned"
     LINKED = "linked"

@@ -14,7 +14,7 @@ from broadcasts.delivery.progress import HEARD
 from broadcasts.delivery.visibility import touches
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from hub.core.db import like_below
-from hub.regions.tree import codes_in
+from hub.regions.tree import codes_in, village_of
 
 VILLAGE = 3
 """How many codes a village's path has."""
@@ -28,11 +28,6 @@ class Said:
     id: UUID
     title: str
     at: datetime
-
-
-def village_of(path: str) -> str:
-    """Return the path of the village a place belongs to; the place itself where it stands higher."""
-    return "".join(f"{code}/" for code in codes_in(path)[:VILLAGE])
 
 
 def lately(session: Session, path: str, *, at: datetime, within: timedelta) -> list[Said]:

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from broadcasts.delivery.models import Broadcast
 from broadcasts.feedback import service
 from broadcasts.feedback.kinds import ComplaintKind, ComplaintState
-from broadcasts.feedback.linking import Said, lately, village_of
+from broadcasts.feedback.linking import Said, lately
 from broadcasts.feedback.models import Complaint, ComplaintStep
 from hub.accounts import colleagues
 from hub.accounts.colleagues import Colleague
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.regions import service as regions
+from hub.regions.tree import village_of
 from hub.speakers.care.models import Repair
 from hub.speakers.models import Speaker, SpeakerState
 

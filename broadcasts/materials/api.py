@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Response
 from pydantic import Base64Bytes, Field
 
+from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.rounds import REASON_LENGTH
 from broadcasts.kinds import Theme
 from broadcasts.materials import forms, listing, service
@@ -19,7 +20,6 @@ from broadcasts.materials.drafting import (
     TITLE_LENGTH,
     MaterialDraft,
 )
-from broadcasts.materials.lifecycle import State
 from broadcasts.materials.listing import TABS, Sought
 from broadcasts.materials.models import Material, MaterialKind
 from broadcasts.studio import Studio

@@ -9,15 +9,16 @@ from sqlalchemy import ColumnElement, String, and_, cast, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from broadcasts.approvals import rounds
+from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.rounds import Standing
 from broadcasts.delivery.visibility import below, near
 from broadcasts.kinds import Theme
 from broadcasts.materials import service
-from broadcasts.materials.lifecycle import State
 from broadcasts.materials.models import Material, MaterialKind
 from hub.core.actor import Actor, Permission
 from hub.regions import service as regions
 from hub.regions.service import Node
+from hub.web.paging import as_address
 
 PAGE = 20
 MOST_OFFERED = 60
@@ -40,27 +41,6 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a page ended."""
-
-    changed_at: datetime
-    id: UUID
-
-    @classmethod
-    def read(cls, text: str) -> "Cursor | None":
-        """Return a cursor as it stands in an address; None if it is none."""
-        moment, _, key = text.partition("_")
-        try:
-            found = cls(datetime.fromisoformat(moment), UUID(key))
-        except ValueError:
-            return None
-        return found if found.changed_at.tzinfo else None
-
-    def __str__(self) -> str:
-        return f"{self.changed_at.isoformat()}_{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """One material in a list, and whose it is."""
 
@@ -75,7 +55,7 @@ class Shelf:
     """One page of the library; `waiting` is how many wait for this person's approval."""
 
     rows: tuple[Row, ...]
-    next: Cursor | None
+    next: str
     waiting: int
 
 
@@ -93,18 +73,20 @@ class Detail:
     blocked: str
 
 
-def shelf(session: Session, actor: Actor, sought: Sought, *, today: date, after: Cursor | None = None) -> Shelf:
+def shelf(
+    session: Session, actor: Actor, sought: Sought, *, today: date, after: tuple[datetime, UUID] | None = None
+) -> Shelf:
     """Return one page, last changed first."""
     query = select(Material).where(_seen(actor), *_tab(actor, sought.tab, today), *_wanted(sought))
     if after is not None:
-        query = query.where(tuple_(Material.changed_at, Material.id) < (after.changed_at, after.id))
+        query = query.where(tuple_(Material.changed_at, Material.id) < after)
     found = list(session.scalars(query.order_by(Material.changed_at.desc(), Material.id.desc()).limit(PAGE + 1)))
     shown = found[:PAGE]
     rows = tuple(
         Row(m, regions.full_name(session, m.home_path, without_county=True), m.is_over(today), m.written_by == actor.id)
         for m in shown
     )
-    last = Cursor(shown[-1].changed_at, shown[-1].id) if len(found) > PAGE else None
+    last = as_address(shown[-1].changed_at, shown[-1].id) if len(found) > PAGE else ""
     return Shelf(rows, last, service.count_waiting(session, actor))
 
 

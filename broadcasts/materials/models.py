@@ -8,8 +8,9 @@ from sqlalchemy import JSON, CheckConstraint, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
+from broadcasts.approvals.lifecycle import State
+from broadcasts.approvals.written import Written
 from broadcasts.kinds import Theme
-from broadcasts.materials.lifecycle import State
 from broadcasts.uploads.workshop import Manner
 from hub.core.db import Base, StateText
 
@@ -21,7 +22,7 @@ class MaterialKind(StrEnum):
     RECORDING = "recording"
 
 
-class Material(Base):
+class Material(Base, Written):
     """Something kept to be broadcast, perhaps often.
 
     `home_path` is whose it is: below that region everybody may use it once it is approved. `audio_sha256` is one pass
@@ -58,18 +59,6 @@ class Material(Base):
     peaks: Mapped[list[int]] = mapped_column(JSON, default=list)
 
     state: Mapped[State] = mapped_column(StateText(State), default=State.DRAFT)
-    content_hash: Mapped[str] = mapped_column(String(64), default="")
-    return_reason: Mapped[str] = mapped_column(String(200), default="")
-    written_by: Mapped[UUID]
-    written_by_name: Mapped[str] = mapped_column(String(40))
-    written_at: Mapped[datetime]
-    changed_at: Mapped[datetime]
-    submitted_by: Mapped[UUID | None]
-    submitted_by_name: Mapped[str] = mapped_column(String(40), default="")
-    submitted_at: Mapped[datetime | None]
-    approved_by: Mapped[UUID | None]
-    approved_by_name: Mapped[str] = mapped_column(String(40), default="")
-    approved_at: Mapped[datetime | None]
     used: Mapped[int] = mapped_column(default=0)
     """How often it went out."""
     last_used_at: Mapped[datetime | None]

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from broadcasts.approvals import rounds
+from broadcasts.approvals.lifecycle import State, step
 from broadcasts.approvals.rounds import Subject
 from broadcasts.approvals.rules import Matter
 from broadcasts.delivery.visibility import near
 from broadcasts.materials.drafting import MaterialDraft, content_hash, problems
-from broadcasts.materials.lifecycle import State, step
 from broadcasts.materials.models import Material, MaterialKind
 from broadcasts.uploads.workshop import Manner
 from hub.audit import log
@@ -84,7 +84,7 @@ def save(session: Session, actor: Actor, material_id: UUID, draft: MaterialDraft
     if as_draft(material) == draft.settled:
         return material
     if material.state is not State.DRAFT:
-        material.state = step(material.state, State.DRAFT)
+        material.state = step(material.state, State.DRAFT, what="material")
     material.submitted_by = material.approved_by = material.submitted_at = material.approved_at = None
     material.submitted_by_name = material.approved_by_name = material.content_hash = ""
     _fill(session, material, draft, actor)
@@ -98,7 +98,7 @@ def submit(session: Session, actor: Actor, material_id: UUID, *, today: date, no
     found = problems(material, today)
     if found:
         raise Problems(list(found))
-    material.state = step(material.state, State.SUBMITTED)
+    material.state = step(material.state, State.SUBMITTED, what="material")
     material.submitted_by, material.submitted_by_name = actor.id, actor.name
     material.submitted_at = material.changed_at = now
     material.return_reason = ""
@@ -126,7 +126,7 @@ def approve(
         raise WrongState("material_expired", day=str(material.valid_until))
     if not rounds.take_step(session, actor, subject_of(material), seen_step=seen_step, now=now):
         return material
-    material.state = step(material.state, State.APPROVED)
+    material.state = step(material.state, State.APPROVED, what="material")
     material.approved_by, material.approved_by_name = actor.id, actor.name
     material.approved_at = material.changed_at = now
     material.to_check = False
@@ -138,7 +138,7 @@ def give_back(session: Session, actor: Actor, material_id: UUID, reason: str, *,
     """Return it to its writer, saying why."""
     material = _for_review(session, actor, material_id)
     reason = rounds.refuse(session, actor, subject_of(material), reason, now=now)
-    material.state = step(material.state, State.RETURNED)
+    material.state = step(material.state, State.RETURNED, what="material")
     material.return_reason = reason
     material.changed_at = now
     log.record(session, actor, "material.return", _ref(material), material.home_path, now, reason=reason)
@@ -151,7 +151,7 @@ def withdraw(session: Session, actor: Actor, material_id: UUID, *, now: datetime
     if material.written_by != actor.id and not actor.may(Permission.APPROVE, material.home_path):
         raise NotAllowed("not_allowed", permission=Permission.APPROVE.value)
     forgotten = material.state is State.DRAFT and material.used == 0
-    material.state = step(material.state, State.WITHDRAWN)
+    material.state = step(material.state, State.WITHDRAWN, what="material")
     material.changed_at = now
     _record(session, actor, "material.withdraw", material, now)
     if forgotten:

@@ -5,25 +5,26 @@ from contextlib import closing
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, flash, jsonify, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from broadcasts.approvals.lifecycle import State
 from broadcasts.materials import forms, listing, service
 from broadcasts.materials.forms import Typed
-from broadcasts.materials.lifecycle import State
-from broadcasts.materials.listing import Cursor
 from broadcasts.materials.models import Material, MaterialKind
+from broadcasts.playback import recording
 from broadcasts.studio import Studio
 from broadcasts.uploads.settings import UploadSettings
 from broadcasts.uploads.workshop import Workshop
 from hub.core.actor import Permission
-from hub.core.errors import BadInput, HubError, NotFound, Unavailable, WrongState
+from hub.core.errors import BadInput, HubError, Unavailable, WrongState
 from hub.core.runtime import Runtime, runtime
 from hub.web.errors import is_fragment, mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.paging import place_in_address
 from hub.web.words import explain
 from hub.web.work import actor, now, reading, work
 
@@ -65,7 +66,7 @@ def _too_large(error: object) -> ResponseReturnValue:
 @permission_required(Permission.SEE)
 def every() -> ResponseReturnValue:
     """List the library."""
-    sought, after = forms.sought(request.args), Cursor.read(request.args.get("after", ""))
+    sought, after = forms.sought(request.args), place_in_address(request.args.get("after", ""))
     with reading() as session:
         shelf = listing.shelf(session, actor(), sought, today=_today(), after=after)
     return render_template(f"{PAGES}/every.html", shelf=shelf, sought=sought, later=after is not None, **_may())
@@ -151,10 +152,7 @@ def audio(material_id: UUID) -> ResponseReturnValue:
     """Answer the recording to whoever may see it."""
     with reading() as session:
         digest = service.get(session, actor(), material_id).audio_sha256
-    path = runtime().get(Studio).library.path_of(digest)
-    if path is None:
-        raise NotFound("sound_unknown")
-    return send_file(path.resolve(), mimetype="audio/mpeg", conditional=True, etag=digest)
+    return recording(digest)
 
 
 @bp.post("/materials/<uuid:material_id>/approve")

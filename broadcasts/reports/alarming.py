@@ -1,7 +1,8 @@
 """Tell whoever is responsible that a figure of their place has become too bad: once, until it is better again.
 
-Every morning the last seven days of each township are counted. The first on the place's roster gets a text message, the
-overview shows it to whoever looks after loudspeakers or approves there, and webhooks are told.
+Every morning the last seven days of each township and each village are counted. The first on the place's roster gets a
+text message, one for all villages that are new; the overview shows it to whoever looks after loudspeakers or approves
+there, and webhooks are told. What a township was told of its own figure it is not told again for its villages.
 """
 
 import tomllib
@@ -21,13 +22,15 @@ from broadcasts.reports.counted import Window
 from broadcasts.reports.forms import SHARES
 from broadcasts.reports.models import FigureAlarm
 from broadcasts.reports.scoring import Metric, Rule
-from broadcasts.reports.service import Line, lines_below, rules_of
+from broadcasts.reports.service import Line, lines_within, rules_of
 from broadcasts.sms import direct
 from hub.core.actor import SYSTEM, Actor, Permission
 from hub.core.clock import Clock
 from hub.core.db import Sessions, like_below
 from hub.duty import service as duty
+from hub.duty.models import DutyPerson
 from hub.regions import service as regions
+from hub.regions.tree import codes_in, common
 from hub.webhooks import events
 from hub.webhooks.models import EventKind
 
@@ -69,14 +72,16 @@ class FigureWatch:
         with self.sessions.read() as session:
             bounds = [rule for rule in rules_of(session) if rule.alarm is not None]
             tops = regions.forest(session, SYSTEM)
-            lines = [line for top in tops for line in lines_below(session, top, window, self.rules.quiet)]
+            lines = [line for top in tops for line in lines_within(session, top, window, self.rules.quiet)]
         with self.sessions.begin() as session:
             fresh = _settle(session, lines, bounds, (first, last), now)
             for alarm in fresh:
-                self._tell(session, alarm, now)
+                self._note(session, alarm, now)
+            for person, theirs in _by_person(session, fresh, now):
+                self._tell(session, person, theirs, now)
             return [alarm.id for alarm in fresh]
 
-    def _tell(self, session: Session, alarm: FigureAlarm, now: datetime) -> None:
+    def _note(self, session: Session, alarm: FigureAlarm, now: datetime) -> None:
         events.note(
             session,
             EventKind.FIGURE,
@@ -88,18 +93,19 @@ class FigureWatch:
             bound=alarm.bound,
             page=_page(alarm),
         )
-        for person in duty.on_call(session, alarm.region_path, now=now)[:1]:
-            direct.write_to(
-                session,
-                run_id=alarm.id,
-                text=_text(session, alarm, f"{self.base_url()}{_page(alarm)}"),
-                phone=(person.phone_index, person.sealed, person.masked),
-                person_id=person.id,
-                region_path=person.region_path,
-                expires_at=now + VALID,
-                settings=self.rules.sms,
-                now=now,
-            )
+
+    def _tell(self, session: Session, person: DutyPerson, alarms: Sequence[FigureAlarm], now: datetime) -> None:
+        direct.write_to(
+            session,
+            run_id=alarms[0].id,
+            text=_text(session, alarms, f"{self.base_url()}{_page(*alarms)}"),
+            phone=(person.phone_index, person.sealed, person.masked),
+            person_id=person.id,
+            region_path=person.region_path,
+            expires_at=now + VALID,
+            settings=self.rules.sms,
+            now=now,
+        )
 
 
 def pressing(session: Session, actor: Actor) -> list[Pressing]:
@@ -113,13 +119,14 @@ def pressing(session: Session, actor: Actor) -> list[Pressing]:
 
 
 def open_alarms(session: Session, actor: Actor) -> Sequence[FigureAlarm]:
-    """Return the figures that are too bad where the actor could do something about them, the newest first."""
+    """Return the figures that are too bad where the actor could do something about them; townships before villages."""
     paths = sorted({path for permission in TOLD for path in actor.paths(permission)})
     if not paths:
         return []
     mine = or_(*(FigureAlarm.region_path.like(like_below(path)) for path in paths))
     query = select(FigureAlarm).where(FigureAlarm.ended_at.is_(None), mine)
-    return session.scalars(query.order_by(FigureAlarm.since.desc(), FigureAlarm.id)).all()
+    found = session.scalars(query.order_by(FigureAlarm.since.desc(), FigureAlarm.id)).all()
+    return sorted(found, key=lambda alarm: len(codes_in(alarm.region_path)))
 
 
 def _settle(
@@ -156,17 +163,45 @@ def _is_bad(line: Line, rule: Rule) -> bool:
     return value is not None and line.points is not None and rule.alarms(value)
 
 
-def _page(alarm: FigureAlarm) -> str:
-    return f"/coverage?region={alarm.region_code}&span=week&day={alarm.last_day}"
+def _by_person(
+    session: Session, fresh: Sequence[FigureAlarm], now: datetime
+) -> list[tuple[DutyPerson, list[FigureAlarm]]]:
+    """Return who is told of what: everything of one figure in one message, and nothing of a place inside another one.
+
+    A village whose township is as bad is on the page that the township's message leads to.
+    """
+    bad = session.execute(select(FigureAlarm.region_path, FigureAlarm.metric).where(FigureAlarm.ended_at.is_(None)))
+    places = {(path, metric) for path, metric in bad}
+    found: dict[tuple[bytes, Metric], tuple[DutyPerson, list[FigureAlarm]]] = {}
+    for alarm in fresh:
+        above = alarm.region_path[: -len(alarm.region_code) - 1]
+        people = duty.on_call(session, alarm.region_path, now=now)[:1]
+        if (above, alarm.metric) in places or not people:
+            continue
+        found.setdefault((people[0].phone_index, alarm.metric), (people[0], []))[1].append(alarm)
+    return [(person, sorted(alarms, key=_how_bad, reverse=True)) for person, alarms in found.values()]
 
 
-def _text(session: Session, alarm: FigureAlarm, link: str) -> str:
+def _how_bad(alarm: FigureAlarm) -> float:
+    return abs(alarm.value - alarm.bound)
+
+
+def _page(*alarms: FigureAlarm) -> str:
+    """Return the report of a place, or of the one that holds them all."""
+    region = codes_in(common([alarm.region_path for alarm in alarms]))[-1]
+    return f"/coverage?region={region}&span=week&day={alarms[0].last_day}"
+
+
+def _text(session: Session, alarms: Sequence[FigureAlarm], link: str) -> str:
     written = tomllib.loads(FILE.read_text(encoding="utf-8"))
     words, names = written["words"], written["names"]
+    alarm = alarms[0]
     place = regions.names(session, {alarm.region_code}).get(alarm.region_code, alarm.region_code)
-    kind = "below" if alarm.value < alarm.bound else "above"
+    kind = ("below" if alarm.value < alarm.bound else "above") + ("_several" if alarms[1:] else "")
     value, bound = (_shown(alarm.metric, one) for one in (alarm.value, alarm.bound))
-    return str(words[kind]).format(place=place, what=names[alarm.metric.value], value=value, bound=bound, link=link)
+    return str(words[kind]).format(
+        place=place, n=len(alarms), what=names[alarm.metric.value], value=value, bound=bound, link=link
+    )
 
 
 def _shown(metric: Metric, value: float) -> str:

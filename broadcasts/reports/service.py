@@ -69,10 +69,10 @@ def report(
     return Report(whole, lines, counted.rules, parts, counted.drills)
 
 
-def lines_below(session: Session, top: Node, window: Window, quiet: QuietHours) -> list[Line]:
-    """Return the lines of what lies directly below a place, in no order."""
+def lines_within(session: Session, top: Node, window: Window, quiet: QuietHours) -> list[Line]:
+    """Return the lines of the townships and villages below a place, in the order of the tree."""
     counted = _Counted(session, top, window, quiet)
-    return [counted.line(node) for node in top.children]
+    return [counted.line(node) for node in top.walk() if node is not top and node.level is not Level.GROUP]
 
 
 class _Counted:

@@ -1,6 +1,6 @@
 """What the shout pages show: whom one can speak to, how many loudspeakers that is, and whether it is time for it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,27 +18,11 @@ from broadcasts.speech.library import PEAKS, Library
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput
 from hub.regions import service as regions
-from hub.regions.service import Node
 from hub.regions.tree import Level, path_of
 from hub.speakers import registry
-from hub.speakers.registry import Count
+from hub.speakers.ticking import NONE, Branch, branch
 
 NAMED = 3
-_NONE = Count(0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One region to tick, counts including everything below it."""
-
-    code: str
-    name: str
-    level: Level
-    speakers: int
-    offline: int
-    checked: bool
-    open: bool
-    children: tuple["Branch", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +68,7 @@ def lay_out(session: Session, actor: Actor, codes: Collection[str], *, rules: Ru
     forest = regions.forest(session, actor, Permission.SHOUT)
     counts = registry.count_by_region(session, actor, Permission.SHOUT)
     chosen = {code for code in codes if _is_theirs(actor, code)}
-    tree = tuple(_branch(node, chosen, counts) for node in forest)
+    tree = tuple(branch(node, chosen, counts) for node in forest)
     return Desk(tree, reach(session, actor, tuple(sorted(chosen)), rules=rules, now=now))
 
 
@@ -95,7 +79,7 @@ def reach(session: Session, actor: Actor, codes: tuple[str, ...], *, rules: Rule
     counts = registry.count_by_region(session, actor, Permission.SHOUT) if mine else {}
     outer = [path.rstrip("/").rpartition("/")[2] for path in paths]
     known = regions.names(session, set(outer))
-    found = [counts.get(code, _NONE) for code in outer]
+    found = [counts.get(code, NONE) for code in outer]
     return Reach(
         regions=mine,
         names=tuple(known.get(code, code) for code in outer),
@@ -147,13 +131,6 @@ def _speaking(session: Session, paths: tuple[str, ...]) -> str:
         if touches(Audience.from_json(shout.audience).paths, paths):
             return shout.by_name
     return ""
-
-
-def _branch(node: Node, chosen: Collection[str], counts: Mapping[str, Count]) -> Branch:
-    children = tuple(_branch(child, chosen, counts) for child in node.children)
-    count = counts.get(node.code, _NONE)
-    touched = any(child.checked or child.open for child in children)
-    return Branch(node.code, node.name, node.level, count.total, count.offline, node.code in chosen, touched, children)
 
 
 def _is_theirs(actor: Actor, code: str) -> bool:

@@ -7,13 +7,14 @@ from io import BytesIO
 from typing import Any, BinaryIO, ParamSpec, cast
 from uuid import UUID, uuid4
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Colour
 from broadcasts.loudspeaker.orders import Sound
+from broadcasts.playback import recording
 from broadcasts.pumps import Pumps
 from broadcasts.shout import forms, page, service, taking
 from broadcasts.shout.desk import LiveDesk
@@ -22,7 +23,7 @@ from broadcasts.shout.pieces import PIECE_BYTES
 from broadcasts.studio import Studio
 from broadcasts.uploads.workshop import Workshop
 from hub.core.actor import Permission
-from hub.core.errors import BadInput, HubError, NotFound, WrongState
+from hub.core.errors import BadInput, HubError, WrongState
 from hub.core.runtime import Runtime, runtime
 from hub.speakers.station import Station
 from hub.web.errors import is_fragment, mistakes
@@ -139,10 +140,7 @@ def take_audio(shout_id: UUID) -> ResponseReturnValue:
     """Answer the recording to whoever made it."""
     with reading() as session:
         digest = service.own(session, actor(), shout_id).audio_sha256
-    path = runtime().get(Studio).library.path_of(digest)
-    if path is None:
-        raise NotFound("sound_unknown")
-    return send_file(path.resolve(), mimetype="audio/mpeg", conditional=True, etag=digest)
+    return recording(digest)
 
 
 @bp.post("/shout/takes/<uuid:shout_id>/send")

@@ -1,4 +1,4 @@
-"""A text message to one person of the hub's own people, not to residents: in the emergency lane, at once."""
+"""Text messages to people who are known already, in the emergency lane, at once; e.g. one to whoever is on call."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +11,28 @@ from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.segments import signed
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Priority, RunState
+
+
+def urgent_run(
+    session: Session, run_id: UUID, text: str, *, expires_at: datetime, settings: SmsSettings, now: datetime
+) -> SmsRun:
+    """Note a run in the emergency lane whose people are known already: nobody has to be found for it."""
+    whole = signed(text.strip(), settings.signature)
+    run = SmsRun(
+        broadcast_id=run_id,
+        priority=int(Priority.EMERGENCY),
+        text=whole,
+        **priced(whole, settings),
+        audience=Audience((), speakers=False, sms=True).as_json(),
+        state=RunState.GOING,
+        created_at=now,
+        served_at=now,
+        expires_at=expires_at,
+        expanded_at=now,
+    )
+    session.add(run)
+    session.flush()
+    return run
 
 
 def write_to(
@@ -29,21 +51,7 @@ def write_to(
     if session.get(SmsRun, run_id) is not None:
         return
     index, sealed, masked = phone
-    whole = signed(text.strip(), settings.signature)
-    run = SmsRun(
-        broadcast_id=run_id,
-        priority=int(Priority.EMERGENCY),
-        text=whole,
-        **priced(whole, settings),
-        audience=Audience((), speakers=False, sms=True).as_json(),
-        state=RunState.GOING,
-        created_at=now,
-        served_at=now,
-        expires_at=expires_at,
-        expanded_at=now,
-    )
-    session.add(run)
-    session.flush()
+    run = urgent_run(session, run_id, text, expires_at=expires_at, settings=settings, now=now)
     session.add(
         SmsMessage(
             broadcast_id=run_id,

@@ -18,12 +18,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
-from broadcasts.audience.selection import Audience
-from broadcasts.sms.billing import priced
+from broadcasts.sms.direct import urgent_run
 from broadcasts.sms.models import SmsMessage, SmsRun
-from broadcasts.sms.segments import signed
 from broadcasts.sms.settings import SmsSettings
-from broadcasts.sms.states import MessageState, Priority, RunState
+from broadcasts.sms.states import MessageState
 from hub.core.db import copy_rows
 
 GOT = (
@@ -65,21 +63,7 @@ def plan_after(
     """
     if session.get(SmsRun, broadcast_id) is not None:
         return 0
-    whole = signed(text.strip(), settings.signature)
-    run = SmsRun(
-        broadcast_id=broadcast_id,
-        priority=int(Priority.EMERGENCY),
-        text=whole,
-        **priced(whole, settings),
-        audience=Audience((), speakers=False, sms=True).as_json(),
-        state=RunState.GOING,
-        created_at=now,
-        served_at=now,
-        expires_at=expires_at,
-        expanded_at=now,
-    )
-    session.add(run)
-    session.flush()
+    run = urgent_run(session, broadcast_id, text, expires_at=expires_at, settings=settings, now=now)
     columns = _columns(run, now)
     chosen = select(*columns.values()).where(got_it(after_id), SmsMessage.sealed != b"").order_by(SmsMessage.id)
     return copy_rows(session, insert(SmsMessage).from_select(list(columns), chosen, include_defaults=False))

@@ -1,6 +1,6 @@
 """What residents wrote, as those who answer for their places see it; and what was done about it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -29,6 +29,24 @@ class Line:
     text: str
     theirs: bool
     state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CryElsewhere:
+    """A cry for help that did not come by text message, to stand on top of the letters."""
+
+    text: str
+    place: str
+    at: datetime
+    taken_by: str
+    href: str
+
+
+@dataclass(frozen=True)
+class CriesElsewhere:
+    """Whom to ask for those: a room above this one."""
+
+    now: Callable[[Session, Actor], Sequence[CryElsewhere]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,8 +53,16 @@ def every() -> ResponseReturnValue:
         more = found[PAGE - 1].id if len(found) > PAGE else None
         top = records.letters(session, urgent)
         rest = records.letters(session, [m for m in found[:PAGE] if m not in urgent])
+        other = None if done or before else runtime().find(inbox.CriesElsewhere)
+        elsewhere = other.now(session, actor()) if other else []
     return render_template(
-        "broadcasts/sms/inbox.html", urgent=top, letters=rest, more=more, done=done, first=before is None
+        "broadcasts/sms/inbox.html",
+        urgent=top,
+        elsewhere=elsewhere,
+        letters=rest,
+        more=more,
+        done=done,
+        first=before is None,
     )
 
 

@@ -39,6 +39,10 @@ class StepKind(StrEnum):
 
     WOKEN = "woken"
     """The hub wrote to somebody on call; `by_name` says to whom."""
+    JOINED = "joined"
+    """Nobody was woken for it alone: people had just been woken for the same village."""
+    NOBODY = "nobody"
+    """Nobody is on the roster there."""
     SEEN = "seen"
     """Somebody takes care of it."""
     CALLED = "called"

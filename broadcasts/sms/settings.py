@@ -79,6 +79,13 @@ class SmsSettings(Section):
         description="a resident's cry for help is texted to the first on the roster at once, and to the next after so "
         "many seconds in which nobody has taken it on; 0 = nobody is texted",
     )
+    help_joined_for_s: int = Field(
+        600,
+        ge=0,
+        le=3600,
+        description="a cry for help from a village whose people on call were woken less than so many seconds ago is "
+        "joined to that one and wakes nobody by itself",
+    )
     forget_numbers_after_d: int = Field(
         90, ge=1, le=3650, description="days after which the numbers in old messages are erased; the masked ones stay"
     )

@@ -44,6 +44,10 @@ class Words:
     nothing: str
     pass_on: str
     woken: str
+    woken_by_page: str
+    woken_others: str
+    woken_phone: str
+    woken_no_phone: str
     test: str
     hearing: str
     topics: dict[str, str]

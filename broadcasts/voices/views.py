@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from broadcasts.playback import recording
 from broadcasts.speech.engine import Language, SpeechFailed
 from broadcasts.speech.library import Rendering
 from broadcasts.studio import Studio
 from broadcasts.voices import forms, listing, service
 from broadcasts.voices.choices import Choices
 from hub.core.actor import Permission
-from hub.core.errors import BadInput, NotFound
+from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
 from hub.web.errors import is_fragment, mistakes
 from hub.web.guards import permission_required
@@ -94,10 +95,7 @@ def listen(code: str) -> ResponseReturnValue:
 @permission_required(Permission.SEE)
 def audio(sha256: str) -> ResponseReturnValue:
     """Answer a sample."""
-    path = runtime().get(Studio).library.path_of(sha256)
-    if path is None:
-        raise NotFound("sound_unknown")
-    return send_file(path.resolve(), mimetype="audio/mpeg", conditional=True, etag=sha256)
+    return recording(sha256)
 
 
 def _changed(words: str) -> ResponseReturnValue:

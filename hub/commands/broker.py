@@ -10,7 +10,7 @@ from hub.commands.frame import Frame, guarded, pass_frame
 from hub.core.config import Config
 from hub.core.runtime import Runtime
 from hub.speakers import registry
-from hub.speakers.broker.accounts import BrokerAccount, hash_password
+from hub.speakers.broker.accounts import CONSOLE_NAME, BrokerAccount, hash_password
 from hub.speakers.broker.export import NATS_USERS, CannotExport, export_mosquitto, export_nats
 from hub.speakers.device.device_file import DeviceFile, load_devices
 from hub.speakers.settings import MqttSettings
@@ -76,7 +76,7 @@ def _hub(config: Config) -> dict[str, str]:
         raise click.ClickException(
             "the hub's own password at the broker is not set: CUNXIANG_MQTT_PASSWORD, or [mqtt] password"
         )
-    return {settings.username: password}
+    return {settings.username: password, CONSOLE_NAME: password}
 
 
 def _passwords(device_files: Iterable[Path]) -> dict[str, str]:

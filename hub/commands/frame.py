@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.app import RefusedToStart, open_runtime
 from hub.audit.anchoring import BadAnchorFile
 from hub.audit.settings import AuditSettings
 from hub.core.celery_engine import NoCelery
 from hub.core.config import Config, ConfigError, Section, load
+from hub.core.db import Trouble, trouble_of
 from hub.core.errors import HubError
 from hub.core.feature import Feature
 from hub.core.lanes import WorkSettings
+from hub.core.migrating import StillMigrating
 from hub.core.runtime import Runtime
 from hub.core.secrets import SecretsError
 from hub.keeping.archive import BackupError
@@ -42,7 +45,13 @@ EXPECTED = (
     BadAnchorFile,
     BackupError,
     NoCelery,
+    StillMigrating,
 )
+TROUBLES = {
+    Trouble.AWAY: "The database cannot be reached. Is its server running, and is [database] url right?",
+    Trouble.BUSY: "The database is held by another program. Try again; if it goes on, look: ps ax | grep cunxiang",
+    Trouble.FULL: "The disk of the database is full. Make room, then try again.",
+}
 HUB_SECTIONS: tuple[type[Section], ...] = (
     ApiSettings,
     AuditSettings,
@@ -68,6 +77,12 @@ def plain_errors() -> Iterator[None]:
         sys.exit(2)
     except EXPECTED as error:
         click.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+    except SQLAlchemyError as error:
+        trouble = trouble_of(error)
+        if trouble is None:
+            raise
+        click.secho(TROUBLES[trouble], fg="red", err=True)
         sys.exit(2)
 
 

@@ -4,9 +4,8 @@ import logging
 import shutil
 import socket
 import sys
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -17,7 +16,7 @@ from hub.core.feature import Feature
 from hub.core.logs import configure
 from hub.core.runtime import Runtime
 from hub.core.typed import shown
-from hub.demo import seeding
+from hub.demo import hours, seeding
 from hub.demo.simulation import SimulatedSpeakers
 from hub.first_run import opening
 from hub.running import Server
@@ -72,7 +71,10 @@ def demo(frame: Frame, fresh: bool, port: int, host: str, data_dir: Path) -> Non
     configure(json_lines=False, level=logging.WARNING)
     if fresh and data_dir.exists():
         shutil.rmtree(data_dir)
-    config = frame.config(demo_settings(host, port, data_dir, utc_now()))
+    now = utc_now()
+    before, quiet = hours.kept(data_dir), hours.settle(data_dir, now)
+    config = frame.config(demo_settings(host, port, data_dir, now))
+    hours.keep(data_dir, quiet)
     runtime = open_runtime(config)
     _fill(runtime, frame.features)
     speakers = SimulatedSpeakers(runtime)
@@ -80,20 +82,19 @@ def demo(frame: Frame, fresh: bool, port: int, host: str, data_dir: Path) -> Non
     server = Server(build(runtime, features), runtime, features)
     server.close_on_signals()
     _announce(runtime, host)
+    _say_quiet(before, quiet)
     server.serve()
     click.echo("\n已停止。再启动，数据还在。 Stopped; the data is kept.")
 
 
 def demo_settings(host: str, port: int, data_dir: Path, now: datetime) -> dict[str, dict[str, object]]:
-    """Return the settings of a demo. Quiet hours begin eight hours from now, so that it can be tried at any hour."""
-    local = now.astimezone(ZoneInfo("Asia/Shanghai"))
-    start = (local + timedelta(hours=8)).replace(minute=0)
+    """Return the settings of a demo. There is time before its quiet hours, so that it can be tried at any hour."""
     return {
         "hub": {"mode": "demo", "data_dir": data_dir, "host": host, "port": port, "public_url": ""},
         "database": {"url": ""},
         "mqtt": {"engine": "embedded", "host": "127.0.0.1", "port": 0, "heartbeat_seconds": 20},
         "sms": {"gateways": ("local",), "signature": "云岫县应急", "window_from": "00:00", "window_until": "23:59"},
-        "broadcast": {"quiet_hours": (f"{start:%H:%M}-{start + timedelta(hours=8):%H:%M}",)},
+        "broadcast": {"quiet_hours": (hours.settle(data_dir, now),)},
     }
 
 
@@ -125,3 +126,11 @@ def _announce(runtime: Runtime, host: str) -> None:
     click.echo("    duty       石笛镇值班员：应急播发        emergencies")
     click.echo("    editor / chief  县里写 / 批，全县 120 只喇叭   the same for the whole county")
     click.echo("  按 Ctrl-C 停止。 Ctrl-C stops it.")
+
+
+def _say_quiet(before: str, quiet: str) -> None:
+    """Say when nothing routine sounds, and that it is another time than before."""
+    click.echo(f"  安静时段 {quiet}，平常的广播不响。 Quiet hours: nothing routine sounds.")
+    if before and before != quiet:
+        click.echo(f"  原来是 {before}，现在正赶上或马上就到，没法试，所以挪开了。排在新时段里的节目这次不响。")
+        click.echo("  They were moved so that there is something to try now; what is planned in them stays silent.")

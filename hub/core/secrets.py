@@ -165,9 +165,13 @@ def _text(plain: Mapping[str, str], signing: Signing) -> str:
 
 
 def _create(path: Path, values: Secrets) -> None:
-    # O_EXCL: two hubs starting at once must not each write their own keys.
+    # Two hubs starting at once must not each write their own keys, and neither may read what is half written.
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    _write(beside, _text(_plain(values), values.signing))
     with contextlib.suppress(FileExistsError):
-        _write(path, _text(_plain(values), values.signing))
+        path.hardlink_to(beside)
+    beside.unlink()
 
 
 def _write(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu, lazy_gettext
-from hub.web.paging import place_in_address
+from hub.web.paging import as_address, place_in_address
 from hub.web.words import explain
 from hub.web.work import actor, now, reading, work
 
@@ -58,7 +58,7 @@ def notes() -> ResponseReturnValue:
         found = handing_over.notes(session, actor(), before=before, limit=PAGE + 1)
         names = regions.names(session, {one.handover.region_code for one in found})
     last = found[PAGE - 1].handover if len(found) > PAGE else None
-    more = f"{last.written_at.isoformat()}_{last.id}" if last else ""
+    more = as_address(last.written_at, last.id) if last else ""
     return render_template("hub/duty/notes.html", notes=found[:PAGE], names=names, more=more, first=before is None)
 
 

@@ -63,6 +63,11 @@ def codes_in(path: str) -> tuple[str, ...]:
     return tuple(part for part in path.split("/") if part)
 
 
+def village_of(path: str) -> str:
+    """Return the path of the village that a region lies in, or of the region itself if it is larger."""
+    return "".join(f"{code}/" for code in codes_in(path)[:3])
+
+
 def contains(above: str, below: str) -> bool:
     """Return whether the region at path `below` is the one at `above` or lies inside it."""
     return below.startswith(above)

@@ -168,6 +168,13 @@ class SpeakerLink:
         # NO_CONN means paho has queued a QoS 1 message and will send it: to repeat it would double it
         return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS or (qos > 0 and info.rc == MQTTErrorCode.MQTT_ERR_NO_CONN)
 
+    def say_surely(self, topic: str, payload: bytes, *, within_s: float) -> bool:
+        """Publish one message and wait until the broker has confirmed it; whether it did."""
+        info = self._client.publish(topic, payload, 1)
+        with suppress(RuntimeError, ValueError):
+            info.wait_for_publish(within_s)
+        return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS and info.is_published()
+
     # ---- paho's thread: nothing here may wait or raise
 
     def _new_client(self) -> BulkClient:

@@ -27,9 +27,9 @@ ID_LENGTH = 32
 HANGING = frozenset({Level.VILLAGE, Level.GROUP})
 """Levels a loudspeaker can hang in."""
 RESERVED = frozenset(
-    {"hub", "new", "joining", "map", "import", "export", "alarms", "repairs", "patrol", "digest", "bulk"}
+    {"hub", "hub-console", "new", "joining", "map", "import", "export", "alarms", "repairs", "patrol", "digest", "bulk"}
 )
-"""`hub` is the hub's own name at the broker, the others are addresses of pages."""
+"""The first two are the hub's own names at the broker, the others are addresses of pages."""
 
 
 Place = tuple[int, str]

@@ -21,7 +21,7 @@ from hub.core.runtime import Runtime
 from hub.core.secrets import FIRST_KEY
 from hub.regions.tree import nearest
 from hub.speakers import presence, registry
-from hub.speakers.broker.accounts import BrokerAccount, check_password, hash_password, read_accounts, write_accounts
+from hub.speakers.broker.accounts import HUB_NAME, hub_accounts, write_accounts
 from hub.speakers.broker.child import Secure
 from hub.speakers.broker.process import Kind as OwnBroker
 from hub.speakers.broker.process import RunningBroker, start_broker
@@ -51,7 +51,6 @@ from hub.speakers.topics import Kind, device_topic
 log = logging.getLogger(__name__)
 KEY_ID = FIRST_KEY
 ISSUER = "hub"
-HUB_NAME = "hub"
 THIS_MACHINE = "127.0.0.1"
 TIME_LIFE_MS = 60_000
 COMMAND_LIFE_MS = 300_000
@@ -239,18 +238,8 @@ class Station:
         with self._guard:  # around the reading too: the last to write must know the most
             with self._runtime.sessions.read() as session:
                 accounts = registry.broker_accounts(session)
-            hub = BrokerAccount(HUB_NAME, self._hub_hash(), is_hub=True)
-            write_accounts(self.folder, [hub, *accounts])
-
-    def _hub_hash(self) -> str:
-        """Return the hub's hash as it stands, if it is right: the broker ends connections whose hash changes."""
-        password = self._runtime.secrets.broker_password
-        try:
-            known = read_accounts(self.folder)
-        except (OSError, ValueError):
-            known = []
-        kept = next((account.password_hash for account in known if account.username == HUB_NAME), "")
-        return kept if check_password(password, kept) else hash_password(password)
+            hub = hub_accounts(self.folder, self._runtime.secrets.broker_password)
+            write_accounts(self.folder, [*hub, *accounts])
 
     def publish_settings(self, speaker_ids: Sequence[str] = ()) -> None:
         """Publish the retained settings of some loudspeakers, or of all: `SettingsBook` does it."""

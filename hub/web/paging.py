@@ -40,6 +40,11 @@ def moment_and_id(at: object, row_id: object) -> tuple[datetime, UUID]:
     return moment.astimezone(UTC), UUID(str(row_id))
 
 
+def as_address(moment: datetime, row_id: UUID) -> str:
+    """Return how the place of a row stands in a page's address."""
+    return f"{moment.isoformat()}_{row_id}"
+
+
 def place_in_address(text: str) -> tuple[datetime, UUID] | None:
     """Read where a page's list goes on, as it stands in the page's address; None for nonsense."""
     at, _, key = text.partition("_")

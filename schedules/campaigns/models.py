@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid6 import uuid7
 
+from broadcasts.approvals.written import Written
 from broadcasts.kinds import Theme
 from hub.core.db import Base, StateText
 from hub.core.errors import WrongState
@@ -44,7 +45,7 @@ def step(current: CampaignState, new: CampaignState) -> CampaignState:
     return new
 
 
-class Campaign(Base):
+class Campaign(Base, Written):
     """A theme, a period, texts that take turns, and how often every village is to hear them.
 
     `home_path` is the smallest region that holds everything it is aimed at. `content_hash` is taken at submission over
@@ -81,18 +82,6 @@ class Campaign(Base):
     """The awareness day it was drafted for, with its year; one a region."""
 
     state: Mapped[CampaignState] = mapped_column(StateText(CampaignState), default=CampaignState.DRAFT)
-    content_hash: Mapped[str] = mapped_column(String(64), default="")
-    return_reason: Mapped[str] = mapped_column(String(200), default="")
-    written_by: Mapped[UUID]
-    written_by_name: Mapped[str] = mapped_column(String(40))
-    written_at: Mapped[datetime]
-    changed_at: Mapped[datetime]
-    submitted_by: Mapped[UUID | None]
-    submitted_by_name: Mapped[str] = mapped_column(String(40), default="")
-    submitted_at: Mapped[datetime | None]
-    approved_by: Mapped[UUID | None]
-    approved_by_name: Mapped[str] = mapped_column(String(40), default="")
-    approved_at: Mapped[datetime | None]
     stopped_at: Mapped[datetime | None]
     texts: Mapped[list["CampaignText"]] = relationship(
         back_populates="campaign", cascade="all, delete-orphan", order_by="CampaignText.position"

@@ -18,7 +18,7 @@ from broadcasts.sms.models import SmsMessage
 from broadcasts.sms.states import MessageState
 from hub.core.actor import Actor
 from hub.regions import service as regions
-from hub.regions.tree import codes_in, path_of
+from hub.regions.tree import codes_in, path_of, village_of
 from hub.speakers.models import Speaker, SpeakerState
 from schedules.campaigns.models import Campaign
 from schedules.models import Occurrence, OccurrenceState, Slot
@@ -227,8 +227,3 @@ def _line(path: str, count: _Count, speakers: int, names: dict[str, str], target
         texts=count.texts,
         target=target,
     )
-
-
-def village_of(path: str) -> str:
-    """Return the path of the village that a region lies in, or of the region itself if it is larger."""
-    return "".join(f"{code}/" for code in codes_in(path)[:VILLAGE])

@@ -11,10 +11,10 @@ from uuid6 import uuid7
 
 from broadcasts.announcements.calling import Author, stand_ready
 from broadcasts.announcements.filling import Spoken
-from broadcasts.announcements.lifecycle import State as AnnouncementState
-from broadcasts.announcements.lifecycle import step as announcement_step
 from broadcasts.announcements.models import Announcement
 from broadcasts.approvals import rounds
+from broadcasts.approvals.lifecycle import State as AnnouncementState
+from broadcasts.approvals.lifecycle import step as announcement_step
 from broadcasts.approvals.models import Review
 from broadcasts.approvals.rounds import Subject
 from broadcasts.approvals.rules import Matter
@@ -193,7 +193,7 @@ def stop(session: Session, actor: Actor, campaign_id: UUID, *, desk: Desk, now: 
     for announcement_id in booking.announcements_of(campaign):
         announcement = session.get(Announcement, announcement_id, with_for_update=True)
         if announcement is not None and announcement.state is AnnouncementState.APPROVED:
-            announcement.state = announcement_step(announcement.state, AnnouncementState.WITHDRAWN)
+            announcement.state = announcement_step(announcement.state, AnnouncementState.WITHDRAWN, what="announcement")
             announcement.changed_at = now
     booking.unbook(session, campaign, desk.timetable, now)
     _note(session, actor, "campaign.stop", campaign, now)

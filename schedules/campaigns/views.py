@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import date
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 
 from broadcasts.announcements import choosing
 from broadcasts.announcements.timing import Timetable
 from broadcasts.delivery.rules import Rules
+from broadcasts.playback import recording
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
 from broadcasts.texts import shelf
@@ -111,10 +112,7 @@ def audio(campaign_id: UUID, text_id: UUID) -> ResponseReturnValue:
     with reading() as session:
         campaign = service.get(session, actor(), campaign_id)
         digest = next((text.audio_sha256 for text in campaign.texts if text.id == text_id), "")
-    path = runtime().get(Studio).library.path_of(digest) if digest else None
-    if path is None:
-        raise NotFound("sound_unknown")
-    return send_file(path.resolve(), mimetype="audio/mpeg", conditional=True, etag=digest)
+    return recording(digest)
 
 
 @bp.post("/campaigns/<uuid:campaign_id>/submit")

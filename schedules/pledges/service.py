@@ -6,8 +6,8 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.approvals.lifecycle import State
 from broadcasts.materials import service as materials
-from broadcasts.materials.lifecycle import State
 from broadcasts.materials.models import Material
 from broadcasts.materials.starting import as_material
 from broadcasts.texts import filling, shelf

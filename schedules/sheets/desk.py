@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -32,6 +32,7 @@ class Line:
 
     slot: Slot
     pattern: Pattern
+    plays: int
     troubles: tuple[Showing, ...]
     free: str
 
@@ -103,6 +104,12 @@ def show(session: Session, actor: Actor, sheet_id: UUID, stage: Stage, *, since:
     )
 
 
+def week_from(first: date, stage: Stage) -> tuple[datetime, datetime]:
+    """Return the seven local days from one on, as moments."""
+    since = datetime.combine(first, time(), tzinfo=stage.zone)
+    return since, since + timedelta(days=7)
+
+
 def _sessions(
     slots: Sequence[Slot], own: Sequence[Showing], week: Sequence[Showing], quiet: QuietHours
 ) -> dict[str, list[Line]]:
@@ -112,7 +119,7 @@ def _sessions(
         mine = [one for one in own if one.line.slot_id == slot.id]
         troubles = tuple(one for one in mine if one.findings)
         free = moving.free_time(mine, week, quiet)
-        found[part].append(Line(slot, Pattern.from_json(slot.rhythm, slot.days), troubles, free))
+        found[part].append(Line(slot, Pattern.from_json(slot.rhythm, slot.days), len(mine), troubles, free))
     return found
 
 

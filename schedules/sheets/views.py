@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -209,9 +209,10 @@ def calendar(sheet_id: UUID) -> ResponseReturnValue:
 
 def _detail(sheet_id: UUID, *, errors: Mapping[str, str] | None = None, status: int = 200) -> ResponseReturnValue:
     first, _ = listing.week_after(_today())
-    since = datetime.combine(first, time(), tzinfo=runtime().zone)
+    stage = runtime().get(Stage)
+    since, until = desk.week_from(first, stage)
     with reading() as session:
-        page = desk.show(session, actor(), sheet_id, runtime().get(Stage), since=since, until=since + timedelta(days=7))
+        page = desk.show(session, actor(), sheet_id, stage, since=since, until=until)
     return render_template(
         f"{PAGES}/detail.html", page=page, errors=errors or {}, explain_code=lambda code: sentence(code, language())
     ), status

@@ -6,7 +6,7 @@ from builders import an_announcement, the_actor
 from conftest import NOON
 from sqlalchemy import select
 
-from broadcasts.announcements.lifecycle import State
+from broadcasts.approvals.lifecycle import State
 from hub.accounts import sessions, signing_in
 from hub.accounts.models import SignIn
 from hub.accounts.throttle import Door

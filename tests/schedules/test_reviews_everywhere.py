@@ -29,12 +29,12 @@ from broadcasts.alerts.plans.service import PlanDraft
 from broadcasts.alerts.plans.starting import usual_words
 from broadcasts.approvals import history
 from broadcasts.approvals import service as approvals
+from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.models import Opinion
 from broadcasts.approvals.rules import ANYBODY, Matter, Reach
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Colour
 from broadcasts.materials import service as materials
-from broadcasts.materials.lifecycle import State
 from broadcasts.materials.models import Material
 from hub.accounts import delegating
 from hub.accounts import service as accounts

@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
+from apilab import program
 from builders import BRIDGE, HILL, NORTH
 from conftest import NOON, SetClock
 from deliverylab import B1, B2, Air
 from flask.testing import FlaskClient
+from flask_openapi3.openapi import OpenAPI
 from sheetlab import RELAY, Desk, an_approved
 from sqlalchemy import select
 
@@ -271,3 +273,22 @@ def test_the_calendar_file_holds_what_is_planned_as_another_hand_reads_it(
     read = {(event.decoded("DTSTART"), str(event["SUMMARY"])) for event in events}
     assert planned <= read
     assert {(e.decoded("DTEND") - e.decoded("DTSTART")).seconds for e in events} == {1800, 180, 300}
+
+
+def test_programs_learn_what_stands_in_a_slots_way_and_when_it_would_be_free(
+    desk: Desk, app: OpenAPI, runtime: Runtime
+) -> None:
+    sheet_id = desk.draft(desk.recording(at="18:00"), desk.recording(at="18:02"), RELAY, region=NORTH)
+    clerk, stranger = program(app, runtime, "clerk"), program(app, runtime, "stranger")
+    week = clerk.get(f"/sheets/{sheet_id}/week").json or {}
+    first, second, _ = sorted(week["slots"], key=lambda slot: slot["at"], reverse=True)
+    clash = {"trouble": "clash", "other": "村歌", "times": 7}
+    assert (first["at"], first["plays"], first["free"], first["troubles"]) == ("18:02", 7, "18:07", [clash])
+    assert (second["at"], second["free"]) == ("18:00", "18:05")
+    assert [slot["at"] for slot in week["slots"]] == sorted(slot["at"] for slot in week["slots"])
+    relay = next(slot for slot in week["slots"] if slot["title"] == RELAY.title)
+    assert (relay["troubles"], relay["free"]) == ([], "")
+    chosen = clerk.get(f"/sheets/{sheet_id}/week?first=2027-01-04").json or {}
+    assert (chosen["first"], chosen["last"]) == ("2027-01-04", "2027-01-10")
+    assert clerk.get(f"/sheets/{sheet_id}/week?first=soon").status_code == 422
+    assert stranger.get(f"/sheets/{sheet_id}/week").status_code == 404

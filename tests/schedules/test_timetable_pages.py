@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from broadcasts.announcements import service as announcements
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
+from broadcasts.approvals.lifecycle import State
 from broadcasts.audience.selection import Audience
 from hub.core.runtime import Runtime
 from schedules import booking

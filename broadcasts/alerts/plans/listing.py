@@ -1,6 +1,6 @@
 """Plans as the pages show them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,10 +18,10 @@ from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.core.errors import NotFound
 from hub.regions import service as regions
-from hub.regions.service import Node
 from hub.regions.tree import Level, codes_in, path_of
 from hub.speakers import registry
 from hub.speakers.registry import Count
+from hub.speakers.ticking import Branch, branch
 
 HOMES = frozenset({Level.COUNTY, Level.TOWNSHIP, Level.VILLAGE})
 
@@ -157,30 +157,10 @@ def _page(session: Session, actor: Actor, plan: Plan) -> PlanPage:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One place to tick for a plan's usual area."""
-
-    code: str
-    name: str
-    speakers: int
-    offline: int
-    checked: bool
-    open: bool
-    children: tuple["Branch", ...]
-
-
 def tree(session: Session, actor: Actor, home: str, ticked: Sequence[str]) -> tuple[Branch, ...]:
-    """Return what lies below a place, to be ticked."""
-    counts = registry.count_by_region(session, actor)
-    return (_branch(regions.subtree(session, actor, home), frozenset(ticked), counts),)
-
-
-def _branch(node: Node, ticked: frozenset[str], counts: Mapping[str, Count]) -> Branch:
-    children = tuple(_branch(child, ticked, counts) for child in node.children)
-    fold = any(child.checked or child.open for child in children)
-    total = counts[node.code].total if node.code in counts else 0
-    return Branch(node.code, node.name, total, 0, node.code in ticked, fold, children)
+    """Return what lies below a place, to be ticked for a plan's usual area. Which are silent now does not matter."""
+    counts = {code: Count(n, n) for code, n in registry.totals_by_region(session, actor).items()}
+    return (branch(regions.subtree(session, actor, home), frozenset(ticked), counts),)
 
 
 def find(session: Session, home: str, kind: str, colour: Colour) -> PlanVersion | None:

@@ -17,6 +17,9 @@ KEY_BYTES: Final = 64
 ACCOUNTS: Final = "accounts.json"
 PASSWORDS: Final = "passwords"
 RIGHTS: Final = "acl"
+HUB_NAME: Final = "hub"
+CONSOLE_NAME: Final = "hub-console"
+"""Whoever silences loudspeakers from the machine itself: each name is one connection, and the hub keeps its own."""
 HUB_RIGHTS: Final = f"{ROOT}/#"
 
 
@@ -93,6 +96,18 @@ def read_accounts(folder: Path) -> list[BrokerAccount]:
         return [BrokerAccount(row["username"], row["hash"], row["hub"], tuple(row["regions"])) for row in rows]
     except (KeyError, TypeError) as error:
         raise ValueError(f"{folder / ACCOUNTS} does not hold broker accounts") from error
+
+
+def hub_accounts(folder: Path, password: str) -> list[BrokerAccount]:
+    """Return the hub's own accounts. A hash that is right stays: the broker ends connections whose hash changes."""
+    try:
+        known = {account.username: account.password_hash for account in read_accounts(folder)}
+    except (OSError, ValueError):
+        known = {}
+    kept = {name: hashed for name, hashed in known.items() if check_password(password, hashed)}
+    return [
+        BrokerAccount(name, kept.get(name) or hash_password(password), is_hub=True) for name in (HUB_NAME, CONSOLE_NAME)
+    ]
 
 
 def rights_text(accounts: list[BrokerAccount]) -> str:

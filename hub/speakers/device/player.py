@@ -102,10 +102,8 @@ class _Waiting:
         self._duration = 0
 
 
-class FileSink:
-    """Writes `<time>-<command id>.wav` while it would sound: what a stop cuts off is not in the file."""
-
-    name = "file"
+class _Sampled:
+    """What makes its sound from samples: the volume is in them, and the last sound tells how the amplifier is."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,14 +113,25 @@ class FileSink:
 
     @property
     def amp(self) -> Amplifier:
-        """On while something sounds; at fault when the last file could not be written."""
-        return _amplifier(self._last)
+        """On while something sounds; at fault when the last sound could not be made."""
+        if self._last is None:
+            return "off"
+        ended = self._last.ended()
+        if ended is None:
+            return "on"
+        return "fault" if ended.error == "playback" else "off"
 
     def set_level(self, volume: int) -> None:
-        """Keep the level, and turn what sounds: the volume is in the samples."""
+        """Keep the level, and turn what sounds."""
         self.level = volume
         if self._last is not None:
             self._last.turn(volume)
+
+
+class FileSink(_Sampled):
+    """Writes `<time>-<command id>.wav` while it would sound: what a stop cuts off is not in the file."""
+
+    name = "file"
 
     def opens(self) -> bool:
         """Whether the folder takes files."""
@@ -136,28 +145,17 @@ class FileSink:
         return self._last
 
 
-class DeviceSink:
-    """Hands PCM to the system's player, which speaks to the sound device: one process for each sound."""
+class DeviceSink(_Sampled):
+    """Hands PCM to the system's player, which speaks to the sound device: one process for each sound.
+
+    The system's mixer is left alone.
+    """
 
     name = "device"
 
     def __init__(self, player: SystemPlayer, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(folder)
         self._player = player
-        self._folder = folder
-        self._last: Sounding | None = None
-        self.level = 0
-
-    @property
-    def amp(self) -> Amplifier:
-        """On while something sounds; at fault when the last sound could not be made."""
-        return _amplifier(self._last)
-
-    def set_level(self, volume: int) -> None:
-        """Keep the level, and turn what sounds: the volume is in the samples, the system's mixer is left alone."""
-        self.level = volume
-        if self._last is not None:
-            self._last.turn(volume)
 
     def opens(self) -> bool:
         """Whether the player takes a tenth of a second of nothing."""
@@ -285,15 +283,6 @@ def _in_order(lead_in: int, first: Samples, blocks: Iterator[Samples]) -> Iterat
         yield np.zeros(min(BLOCK, lead_in - at), dtype=np.int16)
     yield first
     yield from blocks
-
-
-def _amplifier(last: Sounding | None) -> Amplifier:
-    if last is None:
-        return "off"
-    ended = last.ended()
-    if ended is None:
-        return "on"
-    return "fault" if ended.error == "playback" else "off"
 
 
 def choose_sink(kind: str, folder: Path) -> Sink:

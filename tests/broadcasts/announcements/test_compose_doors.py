@@ -5,7 +5,7 @@ from composelab import FETCH, SignIn, a_form, all_stored, said, stored, submitte
 from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import select
 
-from broadcasts.announcements.lifecycle import State
+from broadcasts.approvals.lifecycle import State
 from broadcasts.delivery.models import Broadcast
 from hub.core.runtime import Runtime
 

@@ -8,7 +8,7 @@ from builders import BRIDGE, FERRY, HILL, NORTH
 from composelab import FETCH, HTMX, SignIn, a_form, all_stored, part, residents_in, said, stored, strike_dumb, submitted
 from conftest import NOON, SetClock
 
-from broadcasts.announcements.lifecycle import State
+from broadcasts.approvals.lifecycle import State
 from hub.core.runtime import Runtime
 
 ONCE = {"when": "once", "day": "2026-11-23", "at": "18:30"}

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from uuid6 import uuid7
 
-from broadcasts.announcements.lifecycle import State
+from broadcasts.approvals.lifecycle import State
 from broadcasts.delivery.models import Broadcast
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.sms.models import SmsRun

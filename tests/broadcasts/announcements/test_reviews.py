@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from broadcasts.announcements import history, review, service
 from broadcasts.announcements.drafting import content_hash
 from broadcasts.announcements.filling import Spoken
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
 from broadcasts.approvals import reviewing, versions
 from broadcasts.approvals import service as approvals
+from broadcasts.approvals.lifecycle import State
 from broadcasts.approvals.models import Opinion, Review
 from broadcasts.approvals.rules import ANYBODY, Matter, Reach, Rule, steps_for
 from broadcasts.delivery.models import Broadcast

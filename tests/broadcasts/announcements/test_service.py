@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from broadcasts.announcements import catalogue, service
 from broadcasts.announcements.filling import Spoken
-from broadcasts.announcements.lifecycle import FOLLOWS, State, step
 from broadcasts.announcements.models import Announcement, When
+from broadcasts.approvals.lifecycle import FOLLOWS, State, step
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast
 from broadcasts.delivery.quiet import QuietHours
@@ -63,10 +63,10 @@ def approve(session: Session, notice: Announcement, login: str = "approver", now
 @pytest.mark.parametrize("new", State)
 def test_a_state_follows_another_only_as_the_table_says(current: State, new: State) -> None:
     if new in FOLLOWS[current]:
-        assert step(current, new) is new
+        assert step(current, new, what="announcement") is new
     else:
         with pytest.raises(WrongState):
-            step(current, new)
+            step(current, new, what="announcement")
 
 
 def test_an_approved_announcement_goes_out_at_once_to_every_loudspeaker_meant(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from apilab import program
@@ -128,14 +129,19 @@ def test_a_program_of_strangers_gets_nowhere(app: OpenAPI, runtime: Runtime, air
     assert stranger.get("/silences").json == {"items": []}
 
 
-def test_the_machine_itself_can_silence_a_region(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machine_itself_can_silence_a_region(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data_dir = runtime.config.data_dir
+    config = tmp_path / "config.toml"
+    config.write_text(f'[hub]\ndata_dir = "{data_dir}"\n', encoding="utf-8")
     monkeypatch.setattr("hub.commands.frame.open_runtime", lambda _: runtime)
     run = CliRunner()
     command = command_line(cunxiang.FEATURES)
-    refused = run.invoke(command, ["stop", "--region", NORTH], input="n\n")
+    refused = run.invoke(command, ["--config", str(config), "stop", "--region", NORTH], input="n\n")
     assert "4 loudspeakers in 2 villages" in refused.output
     assert orders(runtime) == []
-    done = run.invoke(command, ["stop", "--region", NORTH, "--yes"])
+    done = run.invoke(command, ["--config", str(config), "stop", "--region", NORTH, "--yes"])
     assert done.exit_code == 0, done.output
     assert [(o.region_code, o.made_by_name) for o in orders(runtime)] == [(NORTH, "console")]
-    assert run.invoke(command, ["stop", "--region", "990109999999", "--yes"]).exit_code == 2
+    assert run.invoke(command, ["--config", str(config), "stop", "--region", "990109999999", "--yes"]).exit_code == 2

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from uploadlab import a_png, a_recording
 from werkzeug.test import TestResponse
 
+from broadcasts.approvals.lifecycle import State
 from broadcasts.materials import service
-from broadcasts.materials.lifecycle import State
 from broadcasts.materials.models import Material
 from broadcasts.studio import Studio
 from hub.core.runtime import Runtime

@@ -13,9 +13,9 @@ from materiallab import TODAY, a_material_draft, a_text, approved
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.approvals.lifecycle import FOLLOWS, State
 from broadcasts.kinds import Theme
 from broadcasts.materials import forms, listing, service, starting
-from broadcasts.materials.lifecycle import FOLLOWS, State
 from broadcasts.materials.listing import Sought
 from broadcasts.materials.models import Material, MaterialKind
 from hub.audit.models import AuditEntry
@@ -179,17 +179,24 @@ def test_every_state_can_be_left_but_the_last() -> None:
     assert FOLLOWS[State.WITHDRAWN] == frozenset()
 
 
-def test_the_words_to_start_with_wait_to_be_checked(session: Session, runtime: Runtime) -> None:
-    clerk = the_actor(session, "clerk")
-    assert starting.load(session, clerk, runtime) == 12
-    found = session.scalars(select(Material)).all()
-    assert {m.state for m in found} == {State.SUBMITTED}
-    assert all(m.to_check and "待本地核对" in m.source for m in found)
-    assert {m.theme for m in found} >= {Theme.SAFETY, Theme.FRAUD}
-    first = found[0]
-    service.approve(
-        session, the_actor(session, "approver"), first.id, seen_hash=first.content_hash, today=TODAY, now=NOON
-    )
+def test_the_library_to_start_with_has_what_can_be_used_and_what_is_to_be_checked(
+    session: Session, runtime: Runtime
+) -> None:
+    clerk, approver = the_actor(session, "clerk"), the_actor(session, "approver")
+    number = starting.load(session, clerk, approver, runtime)
+    found = session.scalars(select(Material).order_by(Material.changed_at, Material.id)).all()
+    assert len(found) == number >= 15
+    by_state = {state: [m for m in found if m.state is state] for state in State}
+    usable = [m for m in by_state[State.APPROVED] if service.why_not(session, m, TODAY) == ""]
+    assert len(usable) >= 10
+    assert {m.theme for m in usable} == {Theme.SAFETY, Theme.FRAUD, Theme.LAW}
+    assert [m.title for m in by_state[State.APPROVED] if m not in usable] == ["医保快截止了"], "its last day is over"
+    assert all(m.to_check and "待本地核对" in m.source for m in by_state[State.SUBMITTED])
+    assert not any(m.to_check or "待本地核对" in m.source for m in usable)
+    assert [m.return_reason for m in by_state[State.RETURNED]] == ["加上本县禁放的地方和日子"]
+    assert not any("〔" in m.text + m.sms_text for m in found)
+    first = by_state[State.SUBMITTED][0]
+    service.approve(session, approver, first.id, seen_hash=first.content_hash, today=TODAY, now=NOON)
     assert not first.to_check, "agreeing says that it was checked"
 
 

@@ -1,10 +1,11 @@
 """A figure that is too bad is told once to whoever is responsible, until it is better again."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from builders import COUNTY, NORTH, the_actor
+from builders import BRIDGE, COUNTY, HILL, NORTH, the_actor
 from conftest import NOON, SetClock
 from flask.testing import FlaskClient
 from hypothesis import given
@@ -43,9 +44,9 @@ def watch(sign_in: SignIn, runtime: Runtime, clock: SetClock) -> FigureWatch:
     return FigureWatch(runtime.sessions, runtime.get(Rules), clock, lambda: "http://hub")
 
 
-def go_silent(runtime: Runtime, since: datetime, until: datetime | None = None) -> None:
+def go_silent(runtime: Runtime, since: datetime, until: datetime | None = None, *, place: str = NORTH) -> None:
     with runtime.sessions.begin() as session:
-        for speaker in session.scalars(select(Speaker).where(Speaker.region_path.startswith(path_of(NORTH)))):
+        for speaker in session.scalars(select(Speaker).where(Speaker.region_path.startswith(path_of(place)))):
             session.add(
                 SpeakerAlarm(
                     speaker_id=speaker.id,
@@ -92,10 +93,52 @@ def test_it_is_told_once_and_again_only_after_it_was_better(
     assert len(texts(runtime)) == 2
     with runtime.sessions.read() as session:
         alarms = session.scalars(select(FigureAlarm).order_by(FigureAlarm.since)).all()
-        assert [alarm.ended_at is None for alarm in alarms] == [False, True]
+        assert [alarm.ended_at is None for alarm in alarms if alarm.region_code == NORTH] == [False, True]
         calls = session.scalars(select(WebhookCall)).all()
-        said = [(call.kind, call.facts["place"], call.facts["figure"]) for call in calls]
-        assert said == [(EventKind.FIGURE, NORTH, "online")] * 2
+        said = Counter((call.kind, call.facts["place"], call.facts["figure"]) for call in calls)
+        assert said == {(EventKind.FIGURE, place, "online"): 2 for place in (NORTH, BRIDGE, HILL)}
+
+
+def test_a_village_is_told_of_on_its_own_when_its_township_is_well(
+    runtime: Runtime, watch: FigureWatch, sign_in: SignIn
+) -> None:
+    go_silent(runtime, MORNING - timedelta(days=3), MORNING - timedelta(days=1), place=BRIDGE)
+    watch.look(MORNING)
+    (text,) = texts(runtime)
+    assert "桥村近 7 天在线率71.4%，低于 80%" in text
+    assert f"http://hub/coverage?region={BRIDGE}" in text
+    with runtime.sessions.read() as session:
+        assert [alarm.region_code for alarm in session.scalars(select(FigureAlarm))] == [BRIDGE]
+    assert "桥村在线率太差" in sign_in("approver").get("/").text
+    assert "太差" not in sign_in("strange_approver").get("/").text
+    watch.look(MORNING + timedelta(hours=3))
+    assert len(texts(runtime)) == 1
+
+
+def test_the_villages_own_person_is_told_first_and_several_villages_share_a_message(
+    runtime: Runtime, watch: FigureWatch
+) -> None:
+    days = MORNING.date() - timedelta(days=7), MORNING.date() - timedelta(days=1)
+
+    def bad(code: str, value: float) -> FigureAlarm:
+        return FigureAlarm(
+            region_code=code, region_path=path_of(code), metric=Metric.ONLINE, value=value, bound=0.8,
+            first_day=days[0], last_day=days[1], since=MORNING,
+        )  # fmt: skip
+
+    with runtime.sessions.begin() as session:
+        found = [bad(BRIDGE, 0.7), bad(HILL, 0.4)]
+        session.add_all(found)
+        session.flush()
+        ((person, theirs),) = alarming._by_person(session, found, MORNING)
+        assert person.name == "小云"
+        watch._tell(session, person, theirs, MORNING)
+        given = PersonInput(BRIDGE, "桥村支书", "", "13800004444", "")
+        duty.add_person(session, SYSTEM, given, safe=runtime.get(PhoneSafe), now=MORNING)
+        assert {p.name: len(a) for p, a in alarming._by_person(session, found, MORNING)} == {"桥村支书": 1, "小云": 1}
+    (text,) = texts(runtime)
+    assert "岭村等 2 个村近 7 天在线率低于 80%，最低 40%" in text
+    assert f"http://hub/coverage?region={NORTH}" in text
 
 
 def test_nobody_is_told_at_night(runtime: Runtime, watch: FigureWatch, clock: SetClock) -> None:

@@ -21,9 +21,9 @@ from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.alerts.plans.models import Plan
 from broadcasts.announcements import service as announcements
 from broadcasts.announcements.filling import Spoken
-from broadcasts.announcements.lifecycle import State
 from broadcasts.announcements.models import Announcement, When
 from broadcasts.announcements.timing import Timetable
+from broadcasts.approvals.lifecycle import State
 from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.quiet import QuietHours
 from broadcasts.delivery.rules import Rules

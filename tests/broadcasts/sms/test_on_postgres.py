@@ -26,7 +26,9 @@ from smslab import (
 )
 from sqlalchemy import Engine, select
 
+from broadcasts.feedback.crying import CryingComplaints
 from broadcasts.sms import inbound, outbox, receipts
+from broadcasts.sms.crying_letters import CryingLetters
 from broadcasts.sms.gateways.gateway import GatewayContext, Unknown
 from broadcasts.sms.gateways.local import open_gateway
 from broadcasts.sms.gateways.local_phones import phones
@@ -148,14 +150,17 @@ def test_the_built_in_gateway_and_the_lists_work_there_too(pg_lab: Lab) -> None:
     assert len({r.id for r in first.residents + rest.residents}) == 60
 
 
-def test_several_processes_wake_one_person_for_a_cry(pg_lab: Lab) -> None:
+def test_several_processes_wake_one_person_for_cries_of_one_village(pg_lab: Lab) -> None:
     with pg_lab.sessions.begin() as session:
         for i in (901, 902):
             given = PersonInput(PINE, f"值班{i}", "", mobile(i), "")
             duty.add_person(session, lab_actor(), given, safe=lab_safe(), now=NOON)
         somebody(session, mobile(1))
-        inbound.receive(session, lab_safe(), "lab", [Inbound(mobile(1), "救命", "a1", NOON)], now=NOON)
-    looking = [Waking(pg_lab.sessions, lab_settings(), clock=pg_lab.clock) for _ in range(4)]
+        somebody(session, mobile(2))
+        for i in (1, 2):
+            inbound.receive(session, lab_safe(), "lab", [Inbound(mobile(i), "救命", f"a{i}", NOON)], now=NOON)
+    doors = (CryingLetters(), CryingComplaints())
+    looking = [Waking(pg_lab.sessions, lab_settings(), doors, clock=pg_lab.clock) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(Waking.step, looking))
     pg_lab.work(Lane.EMERGENCY)

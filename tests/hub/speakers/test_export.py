@@ -113,9 +113,9 @@ def run(config: Path, *arguments: str) -> tuple[int, str]:
 
 def test_the_command_writes_mosquittos_files(configured: Path, tmp_path: Path) -> None:
     code, said = run(configured, "broker", "export", "--format", "mosquitto", "--out", str(tmp_path / "out"))
-    assert (code, "2 accounts" in said) == (0, True), said
+    assert (code, "3 accounts" in said) == (0, True), said
     lines = dict(line.split(":", 1) for line in (tmp_path / "out" / "passwords").read_text().splitlines())
-    assert check_password("a-password-of-the-hub", lines["hub"])
+    assert all(check_password("a-password-of-the-hub", lines[name]) for name in ("hub", "hub-console"))
     assert check_password(DeviceFile.load(tmp_path / "horn-1.toml").secret, lines["horn-1"])
     assert f"user horn-1\ntopic read cx/1/region/{COUNTY}/cmd" in (tmp_path / "out" / "acl").read_text()
 
@@ -126,8 +126,8 @@ def test_the_command_writes_natss_users_from_the_device_files(configured: Path, 
     assert code == 1
     assert re.search("needed: horn-1", said)
     code, said = run(configured, *arguments, "--device", str(tmp_path / "horn-1.toml"))
-    assert (code, "2 accounts" in said) == (0, True), said
-    assert set(users(tmp_path / "out")) == {"hub", "horn-1"}
+    assert (code, "3 accounts" in said) == (0, True), said
+    assert set(users(tmp_path / "out")) == {"hub", "hub-console", "horn-1"}
     assert run(configured, *arguments)[0] == 0, "the second time it knows"
 
 

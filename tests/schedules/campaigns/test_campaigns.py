@@ -7,12 +7,13 @@ from uuid import UUID, uuid4
 import pytest
 from builders import BRIDGE, FERRY, HILL, NORTH, SOUTH, the_actor
 from campaignlab import Office, a_campaign
+from conftest import SetClock
 from deliverylab import B1, B2, H1, H2, Air
 from sheetlab import RELAY, Desk, on
 from sqlalchemy import func, select
 
-from broadcasts.announcements.lifecycle import State as AnnouncementState
 from broadcasts.announcements.models import Announcement, When
+from broadcasts.approvals.lifecycle import State as AnnouncementState
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery import service as delivery
 from broadcasts.delivery.models import Broadcast, Kind
@@ -32,6 +33,7 @@ from schedules.firing import Firing
 from schedules.models import CalendarDay, DayKind, Occurrence, OccurrenceState, Slot, SlotKind
 from schedules.noise import Limits
 from schedules.rehearsal import Stage, rehearse
+from schedules.runner import Runner
 from schedules.sheets.drafting import SlotDraft
 from schedules.sources import Nothing, Piece, Sources
 
@@ -309,6 +311,38 @@ def test_what_is_booked_later_goes_before_a_campaign_and_the_rehearsal_says_so(
         with runtime.sessions.read() as session:
             ended = session.scalars(select(Occurrence).where(Occurrence.due_at == moment)).one()
             assert (ended.state, ended.note) == (state, note)
+
+
+def test_what_the_rest_of_the_week_will_bring_goes_before_a_campaign_and_the_rehearsal_says_so(
+    office: Office, runtime: Runtime
+) -> None:
+    """Twenty minutes of relay on Friday, beyond what stands in the table, leave it nothing on Tuesday."""
+    rules = replace(office.desk.rules, daily_minutes=60, weekly_minutes=20)
+    runtime.provide(type(rules), rules)
+    office.run(times=("11:50",), target=4)
+    desk = Desk(runtime)
+    desk.run(replace(RELAY, at="18:00", minutes=20, relay_url="line:fm", pattern=on(5)))
+    morning = TUESDAY - timedelta(hours=2)
+    desk.plan(morning)
+    stage = Stage(rules, runtime.get(Sources), Limits(60, 20))
+    with runtime.sessions.read() as session:
+        assert session.scalar(select(func.max(Occurrence.due_at)).join(Slot).where(Slot.kind == SlotKind.RELAY)) is None
+        clerk = the_actor(session, "clerk")
+        a_day = rehearse(session, clerk, stage, since=morning, until=morning + timedelta(days=1))
+    said = {one.line.due_at: [f.code for f in one.findings] for one in a_day.showings if one.line.kind == "campaign"}
+    assert said == {TUESDAY: ["noise_budget_spent"]}
+    firing = Firing(runtime.sessions, rules, timedelta(0), runtime.get(Sources))
+    clock = SetClock(morning)
+    runner = Runner(runtime.sessions, firing, clock=clock, fired=lambda: None)
+    runner.plan()
+    assert firing.outlook.is_older_than(morning), "no campaign is near: the week is not looked through"
+    clock.now = TUESDAY - timedelta(minutes=3)
+    runner.plan()
+    clock.now = TUESDAY
+    runner.sweep()
+    with runtime.sessions.read() as session:
+        ended = session.scalars(select(Occurrence).where(Occurrence.due_at == TUESDAY)).one()
+        assert (ended.state, ended.note) == (OccurrenceState.SKIPPED, "noise_budget_spent")
 
 
 def test_a_second_campaign_in_the_same_villages_shares_the_days_cap(office: Office, runtime: Runtime) -> None:

@@ -1,4 +1,4 @@
-"""Which state of an announcement may follow which."""
+"""Which state of something written may follow which, on its way through approval."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,7 +7,7 @@ from hub.core.errors import WrongState
 
 
 class State(StrEnum):
-    """How far an announcement has come."""
+    """How far it has come."""
 
     DRAFT = "draft"
     SUBMITTED = "submitted"
@@ -25,8 +25,8 @@ FOLLOWS: Mapping[State, frozenset[State]] = {
 }
 
 
-def step(current: State, new: State) -> State:
-    """Return `new` if it may follow `current`, else raise WrongState."""
+def step(current: State, new: State, *, what: str) -> State:
+    """Return `new` if it may follow `current`, else raise WrongState in the words for `what`, e.g. announcement."""
     if new not in FOLLOWS[current]:
-        raise WrongState(f"announcement_{current.value}", wanted=new.value)
+        raise WrongState(f"{what}_{current.value}", wanted=new.value)
     return new
