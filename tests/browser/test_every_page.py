@@ -2,8 +2,8 @@
 
 The quick sweep opens a page of each kind once, every second one on a telephone in the dark, and looks for barriers on
 what people have open all day. CUNXIANG_LONG=1 looks at everything everywhere, and at a county where every address there
-is has something behind it. Last, what a person in a hurry sees and keeps: text, reach and button on one screen, the focus
-while a page asks again, how old the figures are.
+is has something behind it. Last, what a person in a hurry sees and keeps: text, reach and button on one screen, the
+focus while a page asks again, how old the figures are.
 """
 
 import gzip
