@@ -1,6 +1,6 @@
-"""Text messages beside bare peers: claiming and marking, the whole pipeline, an emergency behind 100,000 others.
+"""Text messages beside bare peers: claiming and marking, and the whole pipeline. Emergencies: behind.py.
 
-Run: PYTHONPATH=tests .venv/bin/python benchmarks/texting.py [sqlite|postgresql] [claim] [pipeline] [emergency] [worn]
+Run: PYTHONPATH=tests:. .venv/bin/python benchmarks/texting.py [sqlite|postgresql] [claim] [pipeline]
 """
 
 import json
@@ -8,7 +8,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from smslab import crowd, fill_small_county, lab_context, lab_routes, lab_run, lab_safe, lab_settings, mobile
+from smslab import fill_small_county, lab_context, lab_routes, lab_run, lab_safe, lab_settings, mobile
 from sqlalchemy import Engine, insert, text, update
 from uuid6 import uuid7
 
@@ -34,7 +33,6 @@ from broadcasts.sms.pump import SmsPump
 from broadcasts.sms.reports import message_ref
 from broadcasts.sms.settling import Terms, settle
 from broadcasts.sms.states import Lane, MessageState, Priority, RunState
-from hub.core.background import Loop
 from hub.core.clock import utc_now
 from hub.core.db import Sessions, make_engine
 from hub.regions.tree import path_of
@@ -44,8 +42,6 @@ CONNECTIONS: Final = 50
 PIPELINE: Final = 4000
 CLAIMED: Final = 20_000
 BATCH: Final = 500
-WAITING: Final = 100_000
-EMERGENCIES: Final = 40
 ROUNDS: Final = 5
 ALL_DAY: Final = {"window_from": "00:00", "window_until": "23:59:59.999999"}
 
@@ -231,80 +227,6 @@ def ours_pipeline(sessions: Sessions, address: str) -> float:
     return PIPELINE / taken
 
 
-# An emergency behind everybody else
-
-
-class Watched(HttpGateway):
-    """Notes when the first call of each emergency is made."""
-
-    def __init__(self, address: str) -> None:
-        section = HttpSettings.model_validate({"url": f"{address}/send", "reference": '"id": "([^"]+)"'})
-        super().__init__(lab_context(None, lab_settings(calls_at_once=CONNECTIONS), section))
-        self.came: dict[str, float] = {}
-        self.seen = threading.Event()
-
-    def submit(self, submission: Submission) -> SubmitResult:
-        """Call, and note the time if it is one."""
-        if submission.urgent and submission.people[0].ref[:32] not in self.came:
-            self.came[submission.people[0].ref[:32]] = time.perf_counter()
-            self.seen.set()
-        return super().submit(submission)
-
-
-def emergencies(sessions: Sessions, address: str) -> list[float]:
-    """Seconds from the commit of an emergency to its first call, while 100,000 routine messages go out."""
-    queue(sessions, WAITING)
-    gateway = Watched(address)
-    settings = lab_settings(calls_at_once=CONNECTIONS, **ALL_DAY)
-    routes = lab_routes(gateway, calls_at_once=CONNECTIONS)
-    zone = ZoneInfo("Asia/Shanghai")
-    pumps = [SmsPump(sessions, lab_safe(), routes, utc_now, settings, zone=zone, lane=lane) for lane in Lane]
-    loops = [Loop(f"bench-{i}", pump.step) for i, pump in enumerate(pumps)]
-    for loop in loops:
-        loop.start()
-    time.sleep(2)
-    waits = [one_emergency(sessions, gateway, loops) for _ in range(EMERGENCIES)]
-    with sessions.read() as session:
-        left = session.scalar(text("SELECT count(*) FROM sms_message WHERE state = 'created'"))
-    for loop in loops:
-        loop.stop()
-    for pump in pumps:
-        pump.close()
-    print(f"  routine messages still waiting at the end: {left:,}")
-    return waits
-
-
-def one_emergency(sessions: Sessions, gateway: Watched, loops: list[Loop]) -> float:
-    """Release one and wait for its first call."""
-    gateway.seen.clear()
-    begin = time.perf_counter()
-    with sessions.begin() as session:
-        run = lab_run(session, priority=Priority.EMERGENCY, now=utc_now())
-    for loop in loops:
-        loop.kick()
-    if not gateway.seen.wait(60):
-        raise SystemExit("no emergency went out")
-    time.sleep(0.2)
-    return gateway.came[run.broadcast_id.hex] - begin
-
-
-def residents(sessions: Sessions, count: int) -> None:
-    """Put residents into the small county whom the emergencies reach."""
-    crowd(sessions, count)
-
-
-def wear_out(sessions: Sessions, engine: Engine) -> None:
-    """Leave 80,000 messages of earlier runs behind, written three times each and most of them deleted, unvacuumed."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("ALTER TABLE sms_message SET (autovacuum_enabled = off)"))
-    for turn in range(4):
-        ours_claims(sessions)
-        if turn == 2:
-            with sessions.begin() as session:
-                session.execute(text("DELETE FROM sms_message"))
-
-
 def compare(name: str, ours: Callable[[], float], bare: Callable[[], float], unit: str) -> None:
     """Measure both in turns and print medians and their ratio."""
     pairs = [(ours(), bare()) for _ in range(ROUNDS)]
@@ -320,23 +242,15 @@ def measure(kind: str, part: str, folder: Path) -> None:
         sessions = fill_small_county(Sessions(engine))
         if part == "claim":
             compare(f"{kind}: claim and mark", partial(ours_claims, sessions), partial(raw_claims, engine), "people/s")
-        elif part == "pipeline":
+        else:
             bare = partial(bare_pipeline, address)
             compare(f"{kind}: pipeline", partial(ours_pipeline, sessions, address), bare, "messages/s")
-        else:
-            crowd(sessions, 120)
-            if part == "worn":
-                wear_out(sessions, engine)
-            waits = sorted(emergencies(sessions, address))
-            p95 = waits[int(len(waits) * 0.95) - 1]
-            took = f"median {statistics.median(waits):.3f} s, p95 {p95:.3f} s, {len(waits)} rounds"
-            print(f"{kind}: {part}, commit to first call: {took}", flush=True)
         engine.dispose()
 
 
 def main(given: Sequence[str]) -> None:
     """Run what is asked for; all of it by default."""
-    kinds, parts = ("sqlite", "postgresql"), ("claim", "pipeline", "emergency", "worn")
+    kinds, parts = ("sqlite", "postgresql"), ("claim", "pipeline")
     for kind in [kind for kind in kinds if kind in given] or kinds:
         for part in [part for part in parts if part in given] or parts:
             with tempfile.TemporaryDirectory() as folder:

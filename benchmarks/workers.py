@@ -1,17 +1,15 @@
 """Who hands out the work: Celery's tickets beside threads of our own, one worker process beside two and four.
 
-Run: PYTHONPATH=tests:. .venv/bin/python benchmarks/workers.py [adapters] [pinned] [each] [growth] [people=N]
-Needs PostgreSQL, and RabbitMQ for adapters and a task each. A call of the stand-in provider is for 100 people and
-takes 20 ms, for the growth 200 ms, as over a network. Each process has four calls open.
+Run: PYTHONPATH=tests:. .venv/bin/python benchmarks/workers.py [adapters] [pinned] [growth] [people=N]
+Needs PostgreSQL, and RabbitMQ for adapters. A Celery task for each person instead: each.py. A call of the stand-in
+provider is for 100 people and takes 20 ms, for the growth 200 ms, as over a network. Each process has four calls open.
 """
 
-import logging
 import multiprocessing
 import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +19,6 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from celery import Celery
-from celery.worker import WorkController
 from rabbitlab import Rabbit, running_rabbit
 from smslab import LabGateway, accept, fill_small_county, lab_routes, lab_safe, lab_settings
 from sqlalchemy import text
@@ -44,7 +40,7 @@ PER_CALL: Final = 100
 AT_ONCE: Final = 4
 ROUNDS: Final = 3
 MOST_S: Final = 60.0
-Way = Callable[[str, int, str], float]
+Way = Callable[..., float]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["cunxiang", "smslab"])
 
@@ -119,7 +115,7 @@ def celery(url: str, people: int, amqp: str) -> float:
     return rate(sessions, people)
 
 
-def _measured(way: Way, arguments: tuple[str, int, str], said: Connection) -> None:
+def _measured(way: Way, arguments: tuple[Any, ...], said: Connection) -> None:
     said.send(way(*arguments))
     os._exit(0)  # threads of the engine may still be at it: nobody waits for them
 
@@ -183,39 +179,6 @@ def pinned(people: int) -> None:
     print(f"free {a:,.0f}, beside a forgotten transaction {b:,.0f} people/s, ratio {b / a:.2f}  ({each})")
 
 
-def a_task_each(url: str, people: int, amqp: str) -> float:
-    """A Celery task for every person that does nothing: what the queue alone costs. Tasks a second."""
-    app, left, done = Celery("bare", broker=amqp, set_as_current=False), [people], threading.Event()
-    app.conf.update(task_ignore_result=True, task_acks_late=True, worker_prefetch_multiplier=100)
-
-    def nothing(number: int) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            done.set()
-
-    app.task(nothing, name="nothing", shared=False)
-    app.set_default()
-    begin = time.perf_counter()
-    for number in range(people):
-        app.send_task("nothing", args=(number,), delivery_mode=2)
-    worker = WorkController(app=app, pool="solo", without_mingle=True, without_gossip=True, loglevel=logging.WARNING)
-    threading.Thread(target=worker.start, daemon=True).start()
-    if not done.wait(MOST_S):
-        raise SystemExit("not all tasks were taken")
-    return people / (time.perf_counter() - begin)
-
-
-def each(people: int) -> None:
-    """Compare the pipeline with an empty Celery task for every person, both from the release to the last."""
-    with ground() as (url, rabbit):
-        pairs = [
-            (by_itself(local, url, people, ""), by_itself(a_task_each, url, people // 5, rabbit.url))
-            for _ in range(ROUNDS)
-        ]
-    ours, bare = (statistics.median(column) for column in zip(*pairs, strict=True))
-    print(f"ours {ours:,.0f} people/s, a task each {bare:,.0f}/s, {ours / bare:.1f} times  ({pairs})")
-
-
 def work_until(url: str, ready: Event, go: Event, stop: Event) -> None:
     """What one worker process does."""
     sessions = Sessions(make_engine(url))
@@ -262,7 +225,7 @@ def by_processes(sessions: Sessions, url: str, people: int, count: int) -> float
 def main(given: Sequence[str]) -> None:
     """Run what is asked for; both by default."""
     people = next((int(word.removeprefix("people=")) for word in given if word.startswith("people=")), 20_000)
-    parts = [part for part in (adapters, pinned, each, growth) if part.__name__ in given] or [adapters, growth]
+    parts = [part for part in (adapters, pinned, growth) if part.__name__ in given] or [adapters, growth]
     for part in parts:
         part(people)
 

@@ -73,6 +73,7 @@ from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
 from hub.core.secrets import read_phone_keys
 from hub.core.turns import Turns
+from hub.core.writing import in_a_hurry
 from hub.first_run.steps import FirstSteps, Step
 from hub.residents.erasing import Erasure
 from hub.residents.import_jobs import ImportWork
@@ -92,7 +93,7 @@ ALERT_TICK_S = 0.1
 CALL_S = 1.0
 LOOK_BACK_S = 3.0
 SETTLE_S = 2.0
-TIDY_S = 10.0
+TIDY_S, TIDY_SOON_S = 10.0, 1.0
 NOTE_AFTER_S = 1.5
 LIST_AFTER_S = 0.25
 TEST_S = 5.0
@@ -262,12 +263,11 @@ def start(runtime: Runtime) -> Sequence[Background]:
         return station.sweep_s
 
     def tidy_up() -> float:
-        runtime.sessions.tidy_up()
-        return TIDY_S
+        return TIDY_SOON_S if runtime.sessions.tidy_up() else TIDY_S
 
     warmer = runtime.get(Warmer)
     warmer.kick = pumps.add("alarm-voices", warmer.step, at=Role.WEB).kick
-    pumps.add("emergencies", fire, at=Role.SCHEDULER)
+    pumps.add("emergencies", in_a_hurry()(fire), at=Role.SCHEDULER)
     pumps.add("spoken-ahead", runtime.get(Preparer).step, at=Role.WEB)
     _call_people(runtime, rules, pumps)
     pumps.add("relays", RelayCheck(runtime.sessions).step, at=Role.SCHEDULER, alone=True)

@@ -11,6 +11,7 @@ from hub.core.checks import Finding, Level
 from hub.core.lanes import Engine, LaneWork
 from hub.core.roles import WHOLE, Duties, Post, WorkLane
 from hub.core.turns import Turns, in_turn
+from hub.core.writing import in_a_hurry
 
 MANY_FAILURES = 3
 
@@ -40,7 +41,8 @@ class Pumps:
     """All sending loops of a process; `kick` wakes those that deliver, right after something was released.
 
     The urgent loop that was added first goes first: it wakes the others after its own round. What is not pressing
-    stands still while an emergency is on its way: there is one writer at a time on SQLite, and it must not be them.
+    stands still while an emergency is on its way: there is one writer at a time on SQLite, and it must not be them; the
+    urgent that are not patient write before all who wait.
 
     In a hub of several processes a loop is added only where its post is served, kicks are rung to the others, and what
     has no claims of its own runs only in the process whose turn it is.
@@ -92,7 +94,10 @@ class Pumps:
             return _Elsewhere(name, self._bell)
         if alone and posts and self._turns is not None:
             step = in_turn(step, self._turns, posts[0])
-        step = self._in_its_time(step) if patient else step
+        if patient:
+            step = self._in_its_time(step)
+        elif urgent:
+            step = in_a_hurry()(step)
         lane = next((post for post in posts if isinstance(post, WorkLane) and self.duties.has(post)), None)
         if lane is not None and self._engine is not None:
             return self._by_ticket(lane, Loop(name, step))

@@ -1,5 +1,6 @@
 """Fixtures every test may use: an empty database, a small county, an application with people signed in."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -126,9 +127,18 @@ def runtime(tmp_path: Path, prepared: Path, clock: SetClock, request: pytest.Fix
 
 
 @pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Templates compiled once for all tests instead of once for every application."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a run have in common, for what is made once."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def compiled_templates(shared: Path) -> FileSystemBytecodeCache:
+    """Templates compiled once for all tests instead of once for every application in every process."""
+    folder = shared / "templates"
+    folder.mkdir(exist_ok=True)
+    return FileSystemBytecodeCache(str(folder))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 import requests
 from flask_openapi3.openapi import OpenAPI
+from formlab import Form
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from playwright.sync_api import Error as BrowserError
 from waitress.server import create_server
@@ -25,8 +26,8 @@ from hub.core.runtime import Runtime
 LONG = os.environ.get("CUNXIANG_LONG", "") == "1"
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-OLD_CHROMIUM = Path(__file__).resolve().parents[1] / ".venv" / "old-browser" / "chromium"
-"""Chromium 109, brought by scripts/old-browser."""
+OLD_CHROMIUMS = {"109": "old-browser", "92": "old-browser-92", "88": "old-browser-88"}
+"""Where scripts/old-browser unpacks them."""
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -85,6 +86,26 @@ ASK_AXE = """async kinds => {
 }"""
 
 
+SEND = """([number, texts, files]) => {
+  const form = document.forms[number], sent = document.createElement("form");
+  sent.method = "post"; sent.action = form.action; sent.enctype = form.enctype;
+  const add = (name, kind) => {
+    const box = document.createElement("input");
+    box.type = kind; box.name = name;
+    return sent.appendChild(box);
+  };
+  for (const [name, value] of texts) add(name, "hidden").value = value;
+  for (const [name, file] of files) {
+    const held = new DataTransfer();
+    if (file) held.items.add(new File(["\\u0000nonsense"], file));
+    add(name, "file").files = held.files;
+  }
+  document.body.appendChild(sent);
+  HTMLFormElement.prototype.submit.call(sent);
+}"""
+"""Sends a form with these contents, past everything that would keep a person from sending it so."""
+
+
 @dataclass(frozen=True)
 class Served:
     """A hub that answers browsers: its address, its application, and what is behind it."""
@@ -104,6 +125,26 @@ def chromium(*more: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])
         yield browser
         browser.close()
+
+
+def _unpacked(version: str) -> Path:
+    return Path(__file__).resolve().parents[1] / ".venv" / OLD_CHROMIUMS[version] / "chromium"
+
+
+def there_is(version: str) -> bool:
+    """Whether that old Chromium was brought."""
+    return _unpacked(version).exists()
+
+
+@contextmanager
+def old_chromium(version: str, today: Browser) -> Iterator[Browser]:
+    """An old Chromium, driven by what drives today's. Before 109 it can be led to pages and asked, no more."""
+    if not there_is(version):
+        pytest.skip(f"no Chromium {version} (scripts/old-browser {version} brings it by npm)")
+    browser = today.browser_type.launch(executable_path=_unpacked(version), args=[*ARGUMENTS, "--no-zygote"])
+    assert browser.version.startswith(f"{version}.")
+    yield browser
+    browser.close()
 
 
 def enter(page: Page, address: str, login: str, password: str) -> None:
@@ -176,10 +217,15 @@ def signed_in(served: Served, login: str) -> requests.Session:
     return person
 
 
-def endpoint_of(urls: MapAdapter, path: str) -> str | None:
+def tell(faults: dict[str, list[str]]) -> str:
+    """Write down what is wrong where, for people."""
+    return "\n".join(f"{where}\n   " + "\n   ".join(what) for where, what in faults.items())
+
+
+def endpoint_of(urls: MapAdapter, path: str, method: str = "GET") -> str | None:
     """Which page answers there."""
     try:
-        endpoint, _ = urls.match(urlsplit(path).path, method="GET")
+        endpoint, _ = urls.match(urlsplit(path).path, method=method)
     except (HTTPException, RequestRedirect):
         return None
     return str(endpoint)
@@ -195,11 +241,12 @@ class Walk:
 
     served: Served
     thorough: bool = LONG
+    logins: tuple[str, ...] = LOGINS
     seen: dict[str, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Stop]:
         """Walk for one person after the other."""
-        for login in LOGINS:
+        for login in self.logins:
             yield from self._walk(login)
 
     def _walk(self, login: str) -> Iterator[Stop]:
@@ -242,20 +289,34 @@ class Walk:
 
 
 class Looker:
-    """One person's browser window in one view, and what it complains about."""
+    """One window, seen through by one person after the other in one view or another, and what it complains about."""
 
     def __init__(self, browser: Browser, served: Served, login: str, view: View) -> None:
-        self.address = served.address
+        self.served, self.login, self.view = served, "", view
         self.said: list[str] = []
+        self._people: dict[str, requests.Session] = {}
         self._context = browser.new_context(
             viewport={"width": view.width, "height": view.height},
             locale="zh-CN",
             color_scheme=view.scheme,
             reduced_motion="reduce",
         )
-        cookies = signed_in(served, login).cookies
-        self._context.add_cookies([{"name": c.name, "value": c.value or "", "url": served.address} for c in cookies])
         self.page = self._new_page()
+        self.turn(login, view)
+
+    def turn(self, login: str, view: View) -> None:
+        """Let that person look, in that view; what the browser has fetched is kept."""
+        if login != self.login:
+            self.page.goto("about:blank")  # a page that asks again would ask as somebody else
+            self._context.clear_cookies()
+            if login not in self._people:
+                self._people[login] = signed_in(self.served, login)
+            cookies = [(cookie.name, cookie.value or "") for cookie in self._people[login].cookies]
+            self._context.add_cookies([{"name": n, "value": v, "url": self.served.address} for n, v in cookies])
+        if view != self.view:
+            self.page.set_viewport_size({"width": view.width, "height": view.height})
+            self.page.emulate_media(color_scheme=view.scheme, reduced_motion="reduce")
+        self.login, self.view = login, view
 
     def _new_page(self) -> Page:
         page = self._context.new_page()
@@ -266,8 +327,22 @@ class Looker:
     def faults(self, path: str, axe: str = "", kinds: list[str] = EVERYTHING) -> list[str]:
         """Go there and return what is wrong; `axe`: the program that looks for barriers, if it shall look."""
         self.said.clear()
-        self.page.goto(self.address + path)
+        self.page.goto(self.served.address + path)
         return self.faults_here(axe, kinds)
+
+    def sent(self, form: Form, *, wrongly: bool) -> int:
+        """Open the page of a form, send it with nothing or nonsense in it, and return the status of the answer."""
+        self.page.goto(self.served.address + form.page)
+        parts = form.filled(wrongly=wrongly)
+        texts = [[name, value] for name, (file, value, _) in parts if file is None]
+        files = [[name, file] for name, (file, _, _) in parts if file is not None]
+        self.said.clear()
+        with self.page.expect_navigation() as gone:
+            self.page.evaluate(SEND, [form.number, texts, files])
+        status = gone.value.status
+        # The browser notes a refusal down as a failure of its own; the page tells it in words.
+        self.said = [text for text in self.said if f"status of {status} " not in text]
+        return status
 
     def faults_here(self, axe: str, kinds: list[str] = EVERYTHING) -> list[str]:
         """Return what is wrong with the page that is open."""

@@ -200,7 +200,7 @@ def several_processes(folder: Path, postgres_url: str, amqp: str = "") -> Iterat
             session, SYSTEM, speaker_id=HORN, name="晒坝", region_code=builders.BRIDGE, now=yesterday, secret=SECRET
         ).speaker.number
     broker.open(runtime, {})
-    (folder / "config.toml").write_text(_toml(overrides))
+    (folder / "config.toml").write_text(toml(overrides))
     environment = {"CUNXIANG_CONFIG": str(folder / "config.toml")}
     lab = SeveralProcesses(folder, runtime, keys, port, broker, environment)
     speaker = ReferenceSpeaker(SpeakerSettings(_device(lab, number)), FileSink(folder / "sounded"))
@@ -232,7 +232,7 @@ def _device(lab: SeveralProcesses, number: int) -> DeviceFile:
     )
 
 
-def _toml(settings: dict[str, dict[str, object]]) -> str:
+def toml(settings: dict[str, dict[str, object]]) -> str:
     def value(given: object) -> str:
         if isinstance(given, tuple):
             return json.dumps(list(given))

@@ -23,7 +23,7 @@ from hub.core.runtime import runtime
 from hub.web.api import Input, Output, RegionCode, answers, ms, ms_or_none, room, say
 from hub.web.guards import permission_required
 from hub.web.idempotency import finish, once
-from hub.web.work import actor, now, reading, work
+from hub.web.work import actor, now, reading, urgent_work
 
 bp = room("alerts", "Emergencies: approved words, a countdown, every loudspeaker at full volume.")
 
@@ -211,11 +211,11 @@ def arm_alert(body: AlertIn) -> Response:
     runtime().get(Pumps).make_way()
     wish = _wish(body)
     if isinstance(wish, Alert):
-        with work() as session:
+        with urgent_work() as session:
             return finish(session, AlertOut.of(wish), 201)
     silent = service.hushed(wish.colour, runtime().get(Rules), now())
     spoken = Spoken(None, "") if silent else speak(runtime().get(Studio), wish.words.speech, wish.colour)
-    with work() as session:
+    with urgent_work() as session:
         found = service.arm(session, actor(), wish, spoken, rules=runtime().get(Rules), now=now())
         return finish(session, AlertOut.of(found), 201)
 
@@ -238,7 +238,7 @@ def get_alert(path: AlertPath) -> Response:
 @once
 def cancel_alert(path: AlertPath) -> Response:
     """Call it off in the countdown; nothing has been sent then. Too late is a 409: stop it instead."""
-    with work() as session:
+    with urgent_work() as session:
         return finish(session, AlertOut.of(service.cancel(session, actor(), path.alert_id, now=now())))
 
 
@@ -246,7 +246,7 @@ def cancel_alert(path: AlertPath) -> Response:
 @once
 def stop_alert(path: AlertPath) -> Response:
     """Silence it, in the countdown or on air. Twice is once."""
-    with work() as session:
+    with urgent_work() as session:
         answer = finish(session, AlertOut.of(service.stop(session, actor(), path.alert_id, now=now())))
     runtime().get(Pumps).kick()
     return answer
@@ -264,7 +264,7 @@ def confirm_alert(path: AlertPath, body: AlertSeen) -> Response:
     silent = service.hushed(alert.colour, runtime().get(Rules), now())
     spoken = Spoken(None, "") if silent else speak(runtime().get(Studio), alert.text, alert.colour)
     typed, rules = body.speakers_confirmed, runtime().get(Rules)
-    with work() as session:
+    with urgent_work() as session:
         found = confirming.confirm(session, actor(), path.alert_id, spoken, typed=typed, rules=rules, now=now())
         return finish(session, AlertOut.of(found))
 
@@ -290,7 +290,7 @@ def _ended(alert_id: UUID, act: Act) -> Response:
         service.require(actor(), Permission.STOP, alert)
     words = ending.said_by(alert, act)
     spoken = speak(runtime().get(Studio), words, alert.colour, act=act) if words else Spoken(None, "")
-    with work() as session:
+    with urgent_work() as session:
         said = ending.end(session, actor(), alert_id, act, spoken, rules=runtime().get(Rules), now=now())
         answer = finish(session, AlertOut.of(said), 201)
     runtime().get(Pumps).kick()

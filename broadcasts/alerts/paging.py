@@ -25,7 +25,7 @@ from hub.core.runtime import runtime
 from hub.web.errors import is_fragment, mistakes
 from hub.web.i18n import language
 from hub.web.words import explain
-from hub.web.work import actor, now, reading, work
+from hub.web.work import actor, now, reading, urgent_work
 
 SOUNDING_S, QUIET_S, WAITING_S = 2, 10, 3
 """How often the page asks while loudspeakers sound, when only late ones may still come back, and while it waits."""
@@ -68,7 +68,7 @@ def _arm(given: Confirmation, mode: Mode) -> UUID:
     silent = service.hushed(wish.colour, _rules(), now())
     studio = runtime().get(Studio)
     spoken = Spoken(None, "") if silent else speak(studio, wish.words.speech, wish.colour, mode=mode)
-    with work() as session:
+    with urgent_work() as session:
         return service.arm(session, actor(), wish, spoken, rules=_rules(), now=now()).id
 
 
@@ -127,7 +127,7 @@ def cancel(alert_id: UUID, mode: Mode) -> ResponseReturnValue:
     """Call it off in the countdown; too late is said on the page where it can be stopped."""
     _going(alert_id, mode)
     try:
-        with work() as session:
+        with urgent_work() as session:
             service.cancel(session, actor(), alert_id, now=now())
     except WrongState as late:
         flash(explain(late, language()), "bad")
@@ -138,7 +138,7 @@ def stop(alert_id: UUID, mode: Mode) -> ResponseReturnValue:
     """Silence it, at one press."""
     _going(alert_id, mode)
     runtime().get(Pumps).make_way()
-    with work() as session:
+    with urgent_work() as session:
         service.stop(session, actor(), alert_id, now=now())
     runtime().get(Pumps).kick()
     return redirect(url_for(f"{ROOM[mode]}.show", alert_id=alert_id))
@@ -150,7 +150,7 @@ def end(alert_id: UUID, mode: Mode, act: Act) -> ResponseReturnValue:
     alert = _going(alert_id, mode).alert
     spoken = speak(runtime().get(Studio), ending.said_by(alert, act), alert.colour, mode=mode, act=act)
     try:
-        with work() as session:
+        with urgent_work() as session:
             said = ending.end(session, actor(), alert_id, act, spoken, rules=_rules(), now=now())
     except WrongState as error:
         flash(explain(error, language()), "bad")
@@ -167,7 +167,7 @@ def confirm(alert_id: UUID, *, alone: bool) -> ResponseReturnValue:
         typed = forms.typed_number(request.form)
         silent = service.hushed(alert.colour, _rules(), now())
         spoken = Spoken(None, "") if silent else speak(runtime().get(Studio), alert.text, alert.colour)
-        with work() as session:
+        with urgent_work() as session:
             if alone:
                 reason = request.form.get("reason", "")
                 confirming.go_alone(

@@ -58,8 +58,11 @@ class Audience:
         """Return it with regions inside other chosen regions dropped; BadInput if it reaches nobody."""
         if not self.regions:
             raise BadInput("no_region_chosen", field="region")
-        for code in self.regions:
-            level_of(code)
+        try:
+            for code in self.regions:
+                level_of(code)
+        except BadInput as error:
+            raise BadInput(error.code, field="region", **error.params) from error
         if not (self.speakers or self.sms):
             raise BadInput("no_channel_chosen", field="channel")
         if len(self.numbers) > MOST_NUMBERS:

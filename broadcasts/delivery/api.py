@@ -25,7 +25,7 @@ from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, ms_or
 from hub.web.guards import permission_required
 from hub.web.idempotency import finish, once
 from hub.web.paging import cursor, place_of
-from hub.web.work import actor, now, reading, work
+from hub.web.work import actor, now, reading, urgent_work
 
 bp = room("broadcasts", "What goes out, and what became of it on every loudspeaker and telephone.")
 LARGEST_ID = 2**63 - 1
@@ -293,7 +293,7 @@ def list_broadcast_speakers(path: BroadcastPath, query: SpeakersQuery) -> Respon
 @once
 def stop_broadcast(path: BroadcastPath) -> Response:
     """Silence it everywhere and hold back every text message that has not gone yet. Twice is once."""
-    with work() as session:
+    with urgent_work() as session:
         broadcast = service.stop(session, actor(), path.broadcast_id, now=now())
         answer = finish(session, _shown(progress.of(session, actor(), broadcast, now=now())))
     runtime().get(Pumps).kick()

@@ -35,7 +35,7 @@ from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu
 from hub.web.words import explain, sentence
-from hub.web.work import actor, now, reading, work
+from hub.web.work import actor, now, reading, urgent_work
 
 bp = Blueprint("delivery", __name__)
 ENOUGH = 286
@@ -131,7 +131,7 @@ def broadcast_progress(broadcast_id: UUID) -> ResponseReturnValue:
 def stop(broadcast_id: UUID) -> ResponseReturnValue:
     """Silence it. Pressing twice, or too late, does no harm."""
     try:
-        with work() as session:
+        with urgent_work() as session:
             service.stop(session, actor(), broadcast_id, now=now())
         runtime().get(Pumps).kick()
         flash(gettext("已经叫停：喇叭收到就不响了，还没发的短信不发了。"), "ok")

@@ -5,7 +5,7 @@ SQLite needs for fifty rows.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from operator import itemgetter
@@ -26,6 +26,8 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    insert,
+    literal,
     or_,
     select,
     type_coerce,
@@ -34,8 +36,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.models import SmsMessage
-from broadcasts.sms.states import MessageState, lower
+from broadcasts.sms.models import SmsMessage, SmsSubmission
+from broadcasts.sms.states import MessageState, SubmissionState, lower
 
 _TABLE: Any = SmsMessage.__table__
 Columns = tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]
@@ -114,6 +116,32 @@ def _accepting(columns: Columns) -> Update:
     )
 
 
+_CALLS: Any = SmsSubmission.__table__
+_OF_A_CALL: dict[str, ColumnElement[Any]] = {
+    "broadcast_id": bindparam("broadcast", type_=Uuid),
+    "priority": bindparam("priority", type_=Integer),
+    "state": literal(SubmissionState.SUBMITTING, _CALLS.c.state.type),
+    "provider": bindparam("by", type_=String),
+    "lease_until": bindparam("until", type_=_CALLS.c.lease_until.type),
+    "submitted_at": bindparam("now", type_=_CALLS.c.submitted_at.type),
+    "looks": literal(0),
+    "cause": literal(""),
+}
+
+
+def _noting_lite() -> Executable:
+    return insert(_CALLS).values({name: bindparam(name) for name in ("id", "attempt", "people")} | _OF_A_CALL)
+
+
+def _noting_postgres() -> Executable:
+    kinds = (("ids", Uuid), ("attempts", Integer), ("people", Integer))
+    lists = [cast(bindparam(name), ARRAY(kind)) for name, kind in kinds]
+    each = func.unnest(*lists).table_valued("i", "a", "p", name="j").render_derived()
+    columns = {"id": type_coerce(each.c.i, Uuid), "attempt": each.c.a, "people": each.c.p, **_OF_A_CALL}
+    return insert(_CALLS).from_select(list(columns), select(*columns.values()), include_defaults=False)
+
+
+_NOTE = {True: _noting_lite(), False: _noting_postgres()}
 _TAKE = {True: _taking(_lite()), False: _taking(_postgres())}
 _ACCEPT = {True: _accepting(_lite()), False: _accepting(_postgres())}
 Group = tuple[UUID, Sequence[tuple[int, str]]]
@@ -156,6 +184,20 @@ def take(session: Session, groups: Sequence[Group], provider: str, *, now: datet
 def accept(session: Session, groups: Sequence[Group], *, now: datetime) -> None:
     """Note the provider's ids; a message a report has already raised further keeps its state."""
     _run(session, _ACCEPT, groups, {"now": now})
+
+
+def note_calls(session: Session, calls: Sequence[tuple[UUID, int, int]], same: Mapping[str, Any]) -> None:
+    """Write the rows of calls, each with its id, try and number of people; `same`: what all of them share.
+
+    PostgreSQL's driver takes rows one by one, which cost more than everything else an emergency waits for.
+    """
+    lite = session.get_bind().dialect.name == "sqlite"
+    if lite:
+        given: Any = [{"id": ident, "attempt": attempt, "people": people, **same} for ident, attempt, people in calls]
+    else:
+        ids, attempts, people = (list(column) for column in zip(*calls, strict=True))
+        given = {"ids": ids, "attempts": attempts, "people": people, **same}
+    session.connection().execute(_NOTE[lite], given)
 
 
 def _run(session: Session, statements: dict[bool, Update], groups: Sequence[Group], values: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Insert, Select, Subquery, and_, case, func, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -47,18 +47,26 @@ def in_lane(lane: Lane) -> ColumnElement[bool]:
     return emergency if lane is Lane.EMERGENCY else ~emergency
 
 
+def unlisted(session: Session, lane: Lane) -> UUID | None:
+    """Return the run of a lane whose messages are to be written next; None when every run has them."""
+    return session.scalar(_waiting(lane))
+
+
+def _waiting(lane: Lane) -> Select[UUID]:
+    return (
+        select(SmsRun.broadcast_id)
+        .where(SmsRun.state == RunState.EXPANDING, in_lane(lane))
+        .order_by(SmsRun.priority, SmsRun.created_at)
+        .limit(1)
+    )
+
+
 def expand_next(session: Session, lane: Lane, *, now: datetime, limits: Limits | None = None) -> UUID | None:
     """Write the messages of the next run of the lane that has none yet; return its id, None when there is none.
 
     The run is claimed and its messages are written in one transaction: it happens once, or not at all.
     """
-    waiting = (
-        select(SmsRun.broadcast_id)
-        .where(SmsRun.state == RunState.EXPANDING, in_lane(lane))
-        .order_by(SmsRun.priority, SmsRun.created_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
+    waiting = _waiting(lane).with_for_update(skip_locked=True)
     run: SmsRun | None = session.scalar(
         update(SmsRun)
         .where(SmsRun.broadcast_id.in_(waiting), SmsRun.state == RunState.EXPANDING)
@@ -72,14 +80,35 @@ def expand_next(session: Session, lane: Lane, *, now: datetime, limits: Limits |
 
 
 def write_messages(session: Session, run: SmsRun, now: datetime, limits: Limits | None = None) -> None:
-    """Write the messages of one run.
+    """Write the messages of one run, in one statement inside the database."""
+    found = rows_of(session, run, now, limits)
+    if found is None:
+        return
+    names, rows = found
+    session.execute(inserting(session, names, rows))
+
+
+def inserting(session: Session, names: Sequence[str], rows: Select[Any]) -> Insert:
+    """Return the statement that writes messages; a number that has one of this run already gets no other."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return (
+        insert(SmsMessage)
+        .from_select(list(names), rows, include_defaults=False)
+        .on_conflict_do_nothing(index_elements=["broadcast_id", "phone_index"])
+    )
+
+
+def rows_of(
+    session: Session, run: SmsRun, now: datetime, limits: Limits | None = None
+) -> tuple[list[str], Select[Any]] | None:
+    """Return the columns of a run's messages, and the question that finds them; None when it is for nobody.
 
     Of everybody who shares a number only the first is written down: whoever may get it before whoever may not, then in
     the order of the tree, single numbers last. Whatever comes after meets the unique key and is dropped.
     """
     audience = Audience.from_json(run.audience)
     if not audience.paths:
-        return
+        return None
     people = _people(audience)
     emergency = run.priority == Priority.EMERGENCY
     chosen, reason = _with_reasons(session, people, run, now, limits if _limited(run, emergency) else None)
@@ -106,12 +135,7 @@ def write_messages(session: Session, run: SmsRun, now: datetime, limits: Limits 
         "changed_at": literal(now, SmsMessage.changed_at.type),
     }
     rows = chosen.with_only_columns(*columns.values()).order_by(people.c.withheld, people.c.region_path, people.c.id)
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.execute(
-        insert(SmsMessage)
-        .from_select(list(columns), rows, include_defaults=False)
-        .on_conflict_do_nothing(index_elements=["broadcast_id", "phone_index"])
-    )
+    return list(columns), rows
 
 
 def _limited(run: SmsRun, emergency: bool) -> bool:

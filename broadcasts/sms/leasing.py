@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -59,8 +59,6 @@ WHOLE = 20
 """People in a call from which it is worth a statement of its own."""
 
 
-_TABLE: Any = SmsSubmission.__table__
-_INSERT = insert(_TABLE)
 _RUNS: Any = SmsRun.__table__
 
 
@@ -213,20 +211,8 @@ def somebody_in(session: Session, run_id: UUID, *conditions: ColumnElement[bool]
 
 
 def _note(session: Session, calls: Sequence[Call], plan: LeasePlan, lease_until: datetime, now: datetime) -> None:
-    rows = [
-        {
-            "id": call.id,
-            "broadcast_id": call.broadcast_id,
-            "priority": call.priority,
-            "state": SubmissionState.SUBMITTING,
-            "provider": plan.provider,
-            "attempt": call.attempt,
-            "people": len(call.people),
-            "lease_until": lease_until,
-            "submitted_at": now,
-            "looks": 0,
-            "cause": "",
-        }
-        for call in calls
-    ]
-    session.connection().execute(_INSERT, rows)
+    """Write the rows of calls that are about to be made, for all of one run and plan."""
+    same = {"broadcast": calls[0].broadcast_id, "priority": calls[0].priority, "by": plan.provider}
+    same |= {"until": lease_until, "now": now}
+    each = [(call.id, call.attempt, len(call.people)) for call in calls]
+    bulk.note_calls(session, each, same)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from queue import Empty, SimpleQueue
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from broadcasts.sms import leasing, receipts, sweeping
-from broadcasts.sms.expansion import expand_next
+from broadcasts.sms import expansion, leasing, piecewise, receipts, sweeping
 from broadcasts.sms.gateways.gateway import Addressee, Submission, SubmitResult, Unknown
 from broadcasts.sms.purposes import Limits
 from broadcasts.sms.reports import message_ref
@@ -32,6 +32,8 @@ from hub.residents.phones import PhoneSafe
 log = logging.getLogger(__name__)
 
 EMERGENCY_BATCH = 100
+FIRST_FEW = 20
+"""People of an emergency who are taken with the list itself."""
 _SWEEP_EVERY = timedelta(seconds=2)
 _SLOW_SWEEP_EVERY = timedelta(minutes=10)
 _LOOK_FOR_SLOWNESS_EVERY = timedelta(minutes=1)
@@ -74,6 +76,10 @@ class SmsPump:
         self._answers: SimpleQueue[_Answered] = SimpleQueue()
         self._to_write: list[_Answered] = []
         self._open_calls: Counter[str] = Counter()
+        self._unlisted: UUID | None = None
+        """Found at the last look: a run that nobody has been listed for, also while another one goes out."""
+        self._first_few = False
+        """An emergency was just listed: its first calls are made before the others are even taken."""
         self._next_sweep: datetime | None = None
         self._next_slow_sweep: datetime | None = None
         self._next_slowness: datetime | None = None
@@ -87,11 +93,15 @@ class SmsPump:
             with self._sessions.read() as session:
                 if not sweeping.anything_to_do(session, self._lane, now=now):
                     return _IDLE_S[self._lane]
-        self._tidy(now)
-        with self._sessions.begin() as session:
-            if not self._busy and expand_next(session, self._lane, now=now, limits=self._limits) is not None:
-                return 0.0
-        took = self._turn(now)
+                self._unlisted = expansion.unlisted(session, self._lane)
+        unlisted, self._unlisted = self._unlisted, None
+        if unlisted is None:
+            self._tidy(now)
+        elif piecewise.list_if_many(self._sessions, unlisted, now=now, limits=self._limits):
+            unlisted = None
+        took = self._turn(now, expanding=unlisted is not None)
+        if self._first_few:
+            return 0.0
         if self._open_calls.total():
             self._collect()
             return 0.0
@@ -115,28 +125,35 @@ class SmsPump:
         rest = max(self._routes.rest(self._lane, now), self._until_window(now))
         return min(rest, _IDLE_S[self._lane]) or _IDLE_S[self._lane]
 
-    def _turn(self, now: datetime, *, taking: bool = True) -> bool:
-        """Write down answers and announce the next calls, committed together and before any of them is made."""
+    def _turn(self, now: datetime, *, taking: bool = True, expanding: bool = False) -> bool:
+        """Write down answers and announce the next calls, committed together and before any of them is made.
+
+        Whose messages are not listed yet is listed in the same transaction: an emergency waits for one commit only.
+        """
         least = Priority.ROUTINE
         if self._until_window(now) > 0:
             # At night only answers to residents go out: they asked just now.
             least = Priority.DRILL
             taking = taking and self._waits(now, least)
-        if not taking and not self._to_write:
+        if not (taking or expanding or self._to_write):
             return False
         answered = self._to_write
         numbers: dict[int, str] = {}
-        begin = self._clock()
+        listed, begin = False, self._clock()
         with self._sessions.begin() as session:
             if answered:
                 settle(session, [(each.call, each.result) for each in answered], self._terms, now=begin)
                 self._learn(answered, begin)
+            if expanding:
+                listed = expansion.expand_next(session, self._lane, now=begin, limits=self._limits) is not None
+            self._first_few = listed and self._lane is Lane.EMERGENCY
             calls = self._take(session, numbers, begin, least) if taking else []
+            self._unlisted = expansion.unlisted(session, self._lane)
         self._to_write = []
         for call in calls:
             self._open_calls[call.provider] += 1
             self._pool.submit(self._call, call, self._submission(call, numbers, begin))
-        return bool(calls or answered)
+        return bool(calls or answered or listed)
 
     def _waits(self, now: datetime, least: Priority) -> bool:
         with self._sessions.read() as session:
@@ -164,7 +181,8 @@ class SmsPump:
         }
         for choice in self._routes.choose(self._lane, text, busy, now):
             most = min(choice.per_call, EMERGENCY_BATCH) if self._lane is Lane.EMERGENCY else choice.per_call
-            plans.append(leasing.LeasePlan(choice.line.name, choice.calls, most, choice.after))
+            calls = min(choice.calls, max(1, FIRST_FEW // most)) if self._first_few else choice.calls
+            plans.append(leasing.LeasePlan(choice.line.name, calls, most, choice.after))
         return plans
 
     def _open(self, call: leasing.Call, numbers: dict[int, str]) -> tuple[leasing.Call, list[int]]:
@@ -204,12 +222,16 @@ class SmsPump:
             self._answers.put(_Answered(call, result))
 
     def _collect(self) -> None:
-        """Wait for the next answer and take those that come close behind it."""
+        """Wait for the next answer and take those that come close behind it.
+
+        Calls of many people fill a transaction each by themselves: waiting for the others would only let them all stand
+        still together while the database is at work.
+        """
         try:
             found = [self._answers.get(timeout=_PATIENCE_S)]
         except Empty:
             return
-        if self._open_calls.total() > 1:
+        if self._open_calls.total() > 1 and len(found[0].call.people) < leasing.WHOLE:
             time.sleep(_LINGER_S)
         with suppress(Empty):
             while True:

@@ -61,7 +61,7 @@ def choose(code: str) -> ResponseReturnValue:
         with work() as session:
             service.choose(session, actor(), wish, info, now=now())
     except BadInput as error:
-        return _page(errors=mistakes(error)), 422
+        return _page(errors=mistakes(error), refused=spoken), 422
     return _changed(gettext("换好了。新写的广播用这个声音；已经通过的还是原来的声音。"))
 
 
@@ -112,6 +112,7 @@ def _listened(spoken: Language, *, made: Rendering | None = None, failure: str =
 
 def _page(
     errors: Mapping[str, str] | None = None,
+    refused: str = "",
     heard: Mapping[Language, Rendering] | None = None,
     failed: Mapping[Language, str] | None = None,
 ) -> str:
@@ -123,6 +124,7 @@ def _page(
         tongues=listing.tongues(studio),
         engines=listing.engines(studio),
         errors=errors or {},
+        refused=refused,
         heard=heard or {},
         failed=failed or {},
         may=may,

@@ -13,7 +13,7 @@ from hub.core.runtime import Runtime, runtime
 from hub.web.errors import mistakes
 from hub.web.guards import never_held
 from hub.web.i18n import language
-from hub.web.shell import local_path
+from hub.web.ways_back import local_path
 from hub.web.words import explain, sentence
 from hub.web.work import COOKIE, now, origin, reading, work
 

@@ -6,7 +6,9 @@
 Whoever keeps a copy of this file elsewhere can prove later that nothing before that line was changed or cut off.
 """
 
+import errno
 import logging
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -72,11 +74,15 @@ def read_lines(path: Path) -> list[Line]:
 
 
 def write_line(path: Path, anchor: Anchor, *, day: date, at: datetime) -> Line:
-    """Add one line. Raises OSError when the place cannot be written."""
+    """Add one line, the whole of it or nothing. Raises OSError when the place cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists()
-    with path.open("a", encoding="utf-8") as file:
-        file.write((HEAD if new else "") + f"{day} {at.isoformat()} {anchor.entry_id} {anchor.hash.hex()}\n")
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        line = f"{day} {at.isoformat()} {anchor.entry_id} {anchor.hash.hex()}\n"
+        words = ((HEAD if before == 0 else "") + line).encode()
+        if file.write(words) < len(words):
+            file.truncate(before)  # half a line would be no anchor, and no further one could be added
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     return Line(day, at, anchor)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import JSON, TypeDecorator
 
 from hub.core import trial
+from hub.core.writing import WriteTurns
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -92,8 +93,9 @@ def make_engine(url: str) -> Engine:
         if parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, connect_args={"timeout": 30}, pool_size=20, max_overflow=40, pool_use_lifo=True)
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", _prepare_sqlite(WriteTurns()))
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "checkin", _end_turn)
         return engine
     engine = create_engine(
         parsed, connect_args=line_settings(parsed), pool_size=20, max_overflow=20, pool_use_lifo=True
@@ -169,20 +171,41 @@ def _read_news(line: Any) -> None:
 LONG_WAL = "wal_autocheckpoint=20000"
 """Pages, 80 MB. By itself SQLite would tidy up every 4 MB, in the middle of whatever is just being committed:
 `Sessions.tidy_up` does it beside."""
+MUCH: Final = 2_000
+"""Pages, 8 MB: so long a log is not left to itself."""
 
 
-def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
-    # isolation_level None hands transactions to us: pysqlite would otherwise begin them too late for WAL snapshots.
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000", LONG_WAL):
-        connection.execute(f"PRAGMA {pragma}")
+def _prepare_sqlite(turns: WriteTurns) -> Callable[[Any, ConnectionPoolEntry], None]:
+    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
+        # isolation_level None hands transactions to us: pysqlite would otherwise begin them too late for WAL snapshots.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000", LONG_WAL):
+            connection.execute(f"PRAGMA {pragma}")
+        record.info[_TURNS] = turns
+
+    return prepare
 
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that reads first and writes later fails at once with "database is locked" when another
     # writer came between; so whoever will write says so from the start.
     write = connection.get_execution_options().get("will_write", False)
+    if write:
+        connection.info[_TURN] = connection.info[_TURNS].enter()
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+_TURNS: Final = "turns"
+_TURN: Final = "turn"
+
+
+def _end_turn(connection: Any, record: ConnectionPoolEntry) -> None:
+    _leave(record.info)
+
+
+def _leave(info: dict[Any, Any]) -> None:
+    if info.pop(_TURN, False):
+        info[_TURNS].leave()
 
 
 class Sessions:
@@ -212,13 +235,22 @@ class Sessions:
         """Call back with every session of `begin()` that is committed, and at the end of its savepoints."""
         event.listen(self._write, "after_commit", callback)
 
-    def tidy_up(self) -> None:
-        """Move what was written lately from SQLite's log into its file; nobody waits for it. Call it now and then."""
-        if self.engine.dialect.name == "sqlite":
-            with self.engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
-                    "PRAGMA wal_checkpoint(PASSIVE)"
-                )
+    def tidy_up(self) -> bool:
+        """Move what was written lately from SQLite's log into its file. Call it now and then, soon again if it says so.
+
+        Nobody waits for it; but while others write without pause it never comes to the end of the log, which would grow
+        until a commit tidies up by itself. So of a long one the rest, which is little, is moved in a turn of its own:
+        the next writer then begins at its start again.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return False
+        with self.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            long = _checkpoint(connection) > MUCH
+            if long:
+                connection.info[_TURN] = connection.info[_TURNS].enter()
+                _checkpoint(connection)
+        return long
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -227,10 +259,45 @@ class Sessions:
             yield session
 
     @contextmanager
+    def by_turns(self) -> Iterator["ByTurns"]:
+        """Keep one connection for several transactions, so that a temporary table lasts; others write in between."""
+        with self.engine.connect() as connection:
+            yield ByTurns(connection)
+
+    @contextmanager
     def glance(self) -> Iterator[Session]:
         """As `read`, for one hurried question: on PostgreSQL without the two trips that begin and end a transaction."""
         with self._glance() as session:
             yield session
+
+
+def _checkpoint(connection: Connection) -> int:
+    """Move what can be moved without keeping anybody waiting; return how many pages the log has."""
+    return int(connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()[1])
+
+
+class ByTurns:
+    """A connection of one's own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One transaction that writes nothing but temporary tables."""
+        with self._connection.begin():
+            yield self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that may write; the turn is somebody else's afterwards."""
+        writes = self._connection.execution_options(will_write=True)
+        try:
+            with writes.begin():
+                yield writes
+        finally:
+            self._connection.execution_options(will_write=False)
+            _leave(self._connection.info)
 
 
 def copy_rows(session: Session, statement: Insert) -> int:

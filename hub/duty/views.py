@@ -79,7 +79,7 @@ def add_shift(person_id: UUID) -> ResponseReturnValue:
         with work() as session:
             service.add_shift(session, actor(), person_id, starts_at=starts, ends_at=ends, now=now())
     except BadInput as error:
-        return _page(region, errors=mistakes(error)), error.status
+        return _page(region, errors=mistakes(error), whose=person_id), error.status
     return redirect(url_for("roster.every", region=region))
 
 
@@ -99,7 +99,7 @@ def _moment(name: str) -> datetime:
         raise BadInput("duty_time_malformed", field=name) from None
 
 
-def _page(region: str, *, errors: dict[str, str] | None = None) -> str:
+def _page(region: str, *, errors: dict[str, str] | None = None, whose: UUID | None = None) -> str:
     with reading() as session:
         homes = regions.choices(session, actor(), Permission.SEE, levels=HOMES)
         codes = [code for code, _ in homes]
@@ -115,5 +115,6 @@ def _page(region: str, *, errors: dict[str, str] | None = None) -> str:
         entries=entries,
         errors=errors or {},
         typed=request.form if errors else {},
+        whose=whose,
         may_edit=may_edit,
     )

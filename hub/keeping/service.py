@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ def make_backup(runtime: Runtime, folder: Path, *, version: str, now: datetime) 
     out = folder / now.astimezone(runtime.zone).strftime(NAME)
     if out.exists():
         raise BackupError(f"{out} is there already.")
-    with _room(folder) as work:
+    with _no_room_said(folder), _room(folder) as work:
         copy = work / DATABASE
         kind = copy_out(runtime.sessions.engine, copy)
         with runtime.sessions.read() as session:
@@ -61,6 +62,18 @@ def make_backup(runtime: Runtime, folder: Path, *, version: str, now: datetime) 
     note_backup(root, now=now)
     log.info("backup_made", extra={"file": out.name, "files": len(members), "bytes": out.stat().st_size})
     return Made(out, manifest)
+
+
+@contextmanager
+def _no_room_said(folder: Path) -> Iterator[None]:
+    """Say in a sentence that the disk is full, or gone; what was kept before is untouched."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        raise BackupError(
+            f"No backup was made in {folder}: {error}. Make room there, or name another folder with --to; earlier "
+            "backups are untouched."
+        ) from error
 
 
 def thin_out(folder: Path, keep: int) -> int:

@@ -35,6 +35,12 @@ def add_to_menu(runtime: Runtime) -> None:
     )
 
 
+@bp.app_template_global()
+def may_edit_regions() -> bool:
+    """Return whether whoever reads a page may add villages: where there are none, it says how."""
+    return actor().may_somewhere(Permission.EDIT_REGIONS)
+
+
 @bp.get("/regions")
 @permission_required(Permission.EDIT_REGIONS)
 def tree() -> ResponseReturnValue:

@@ -9,6 +9,7 @@ from hub.core.errors import BadInput
 from hub.residents import tagging
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
+from hub.web.mistakes import fields_named
 from hub.web.work import actor, now, reading, work
 
 bp = Blueprint("tags", __name__)
@@ -28,7 +29,7 @@ def rename() -> ResponseReturnValue:
     """Call one otherwise; a name that is there already makes them one."""
     tag, new = request.form.get("tag", ""), request.form.get("new", "")
     try:
-        with work() as session:
+        with fields_named(lambda field: "new" if field == "tags" else field), work() as session:
             people = tagging.rename(session, actor(), tag, new, now=now())
     except BadInput as error:
         return _page(mistakes(error), tag), 422

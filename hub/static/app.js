@@ -199,6 +199,13 @@
     input.dispatchEvent(new Event('change', { bubbles: true }));
   }
 
+  /* Back to a form that was refused by a page of its own: as it was filled in. Without JS it opens anew. */
+  on('click', '[data-back]', function (link, event) {
+    if (history.length < 2) return;
+    event.preventDefault();
+    history.back();
+  });
+
   /* What matters for some choices only: data-shown-for="when:once,daily". Without JS all of it shows. */
   function showForChoice(part) {
     var wanted = part.getAttribute('data-shown-for').split(':');
@@ -462,10 +469,5 @@
   } catch (error) { /* storage is switched off: the person scans again, or types */ }
   document.addEventListener('click', function (event) {
     if (event.target.closest && event.target.closest('[data-print]')) window.print();
-    // What was typed is still on the page before: the browser's own way back keeps it, a link would load it anew.
-    if (event.target.closest && event.target.closest('[data-back]') && history.length > 1) {
-      event.preventDefault();
-      history.back();
-    }
   });
 })();

@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
@@ -16,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from hub.core.db import Trouble, trouble_of
 from hub.core.errors import BadInput, HubError, NotSignedIn, Problems
 from hub.web.i18n import language
+from hub.web.ways_back import came_from
 from hub.web.words import explain, sentence
 from hub.web.work import COOKIE, is_api, nobody_asks
 
@@ -198,12 +198,6 @@ def _answer(status: int, code: str, words: str, errors: list[dict[str, str]] | N
         return problem(status, code, words, errors=errors)
     if is_fragment():
         return render_template("errors/_notice.html", words=words), status
-    return render_template("errors/page.html", status=status, code=code, words=words, before=_page_before()), status
-
-
-def _page_before() -> str:
-    """Return the page of this hub one came from, empty when there was none or it is the one that failed."""
-    came = urlsplit(request.referrer or "")
-    path = came.path + (f"?{came.query}" if came.query else "")
-    here = request.full_path.rstrip("?") if request.method == "GET" else ""
-    return path if came.netloc == request.host and path.startswith("/") and path not in (here, "/") else ""
+    back = came_from("") if request.method == "POST" and status < 500 else ""
+    page = render_template("errors/page.html", status=status, code=code, words=words, errors=errors, back=back)
+    return page, status

@@ -5,7 +5,6 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,6 +15,7 @@ from hub.web import help_views
 from hub.web.guards import never_held
 from hub.web.i18n import COOKIE, day, language
 from hub.web.menu import SETTINGS, Line, Menu
+from hub.web.ways_back import came_from, local_path
 from hub.web.work import Identity, actor, now, reading, visitor
 
 bp = Blueprint("shell", __name__)
@@ -82,20 +82,9 @@ def switch_theme() -> ResponseReturnValue:
     return answer
 
 
-def local_path(wanted: str, otherwise: str = "/") -> str:
-    """Return `wanted` if it is a path on this hub, so that nobody can be sent elsewhere by a link."""
-    parts = urlsplit(wanted)
-    # Browsers read a backslash as a slash and drop tabs and line ends, so none of them may stand in it.
-    plain = not any(c == "\\" or c < " " for c in wanted)
-    safe = plain and wanted.startswith("/") and not wanted.startswith("//") and not parts.scheme and not parts.netloc
-    return wanted if safe else otherwise
-
-
 def _where_from() -> str:
     """Return the page a form was sent from: what the form says, else what the browser says."""
-    came = urlsplit(request.referrer or "")
-    behind = came.path + (f"?{came.query}" if came.query else "") if came.netloc == request.host else ""
-    return local_path(request.form.get("back", "") or behind)
+    return local_path(request.form.get("back", ""), came_from())
 
 
 def asset(name: str) -> str:

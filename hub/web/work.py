@@ -1,7 +1,7 @@
 """One unit of work per request, and who is behind it."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from hub.core import trial
 from hub.core.actor import Actor
 from hub.core.errors import NotSignedIn
 from hub.core.runtime import runtime
+from hub.core.writing import in_a_hurry
 
 COOKIE = "cunxiang_session"
 
@@ -48,6 +49,13 @@ class Identity:
 def work() -> AbstractContextManager[Session]:
     """Open a session that commits at the end of the block and rolls back on any exception."""
     return runtime().sessions.begin()
+
+
+@contextmanager
+def urgent_work() -> Iterator[Session]:
+    """As `work`, before everything that waits to be written: calling an emergency, and silencing one."""
+    with in_a_hurry(), work() as session:
+        yield session
 
 
 def reading() -> AbstractContextManager[Session]:

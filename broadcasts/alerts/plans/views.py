@@ -22,6 +22,7 @@ from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu, Part, lazy_gettext
+from hub.web.mistakes import fields_named
 from hub.web.words import explain
 from hub.web.work import actor, now, reading, work
 
@@ -89,7 +90,7 @@ def write() -> ResponseReturnValue:
     """Keep the texts, and hand them in if asked."""
     draft = _draft()
     try:
-        with work() as session:
+        with fields_named(_of_the_form), work() as session:
             version = service.write(session, actor(), draft, now=now())
             if request.form.get("do") == "hand_in":
                 service.hand_in(session, actor(), version.plan_id, signature=_signature(), now=now())
@@ -129,6 +130,11 @@ def act(plan_id: UUID, deed: str) -> ResponseReturnValue:
     except (BadInput, WrongState, NotAllowed) as error:
         flash(_words(error), "bad")
     return redirect(url_for("plans.one", plan_id=plan_id))
+
+
+def _of_the_form(field: str) -> str:
+    """Return what an input is called here: where it sounds is the area."""
+    return "area" if field == "region" else field
 
 
 def _words(error: HubError) -> str:

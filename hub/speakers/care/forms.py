@@ -5,7 +5,7 @@ from uuid import UUID
 from werkzeug.datastructures import MultiDict
 
 from hub.core.errors import BadInput
-from hub.web.shell import local_path
+from hub.web.ways_back import local_path
 
 
 def alarm_ids(form: MultiDict[str, str]) -> list[UUID]:

@@ -26,10 +26,11 @@ from uuid6 import uuid7
 
 from broadcasts.audience.selection import Audience
 from broadcasts.sms import outbox
+from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.gateways.gateway import Refusal, Refused, Unknown
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.outbox import check_text, estimate
-from broadcasts.sms.states import MessageState, RunState
+from broadcasts.sms.states import Lane, MessageState, RunState
 from hub.audit.models import AuditEntry
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, NotAllowed, NotFound, WrongState
@@ -42,7 +43,8 @@ def expanded(lab: Lab, **given: object) -> SmsRun:
     lab.gateway.answer = always(Refused(Refusal.THROTTLED))
     with lab.sessions.begin() as session:
         run = lab_run(session, **given)  # type: ignore[arg-type]
-    lab.pump().step()
+    with lab.sessions.begin() as session:
+        assert expand_next(session, Lane.ORDINARY, now=lab.clock.now) == run.broadcast_id
     return run
 
 

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
-from smslab import NOON, Lab, accept, always, blocked, crowd, lab_run, mobile, somebody
+from smslab import BRIDGE, NOON, Lab, accept, always, blocked, crowd, lab_run, mobile, somebody
 from sqlalchemy import select
 
 from broadcasts.sms import outbox
+from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.gateways.gateway import Accepted, Found, Refusal, Refused, Submission, SubmitResult, Unknown
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.outbox import SmsProgress
@@ -344,11 +346,39 @@ def test_two_runs_of_one_kind_take_turns(lab: Lab) -> None:
     assert {first.broadcast_id.hex, second.broadcast_id.hex} == set(half)
 
 
+@pytest.mark.parametrize(
+    ("priority", "lane"), [(Priority.ROUTINE, Lane.ORDINARY), (Priority.EMERGENCY, Lane.EMERGENCY)]
+)
+def test_who_comes_later_does_not_wait_for_the_end_of_who_is_going_out(
+    lab: Lab, priority: Priority, lane: Lane
+) -> None:
+    crowd(lab.sessions, 400)
+    with lab.sessions.begin() as session:
+        somebody(session, mobile(9_000), name="后来的", region=BRIDGE)
+    first = planned(lab, priority)
+    later: list[UUID] = []
+    served: list[str] = []
+
+    def note(submission: Submission) -> SubmitResult:
+        with lab.gateway.lock:
+            served.append(submission.people[0].ref[:32])
+            lab.clock.pass_(milliseconds=1)
+            if not later:
+                with lab.sessions.begin() as session:
+                    later.append(lab_run(session, priority=priority, regions=(BRIDGE,)).broadcast_id)
+        return accept(submission)
+
+    lab.gateway.answer = note
+    lab.work(lane)
+    assert served.index(later[0].hex) < len(served) - 5, "it went out in the middle of the other"
+    assert served.count(first.broadcast_id.hex) >= 40
+
+
 def test_a_number_sealed_with_a_lost_key_fails_alone(lab: Lab) -> None:
     crowd(lab.sessions, 3)
     run = planned(lab)
-    lab.pump().step()
     with lab.sessions.begin() as session:
+        expand_next(session, Lane.ORDINARY, now=lab.clock.now)
         message = session.scalars(select(SmsMessage)).first()
         assert message is not None
         message.sealed = b"\0" * 40

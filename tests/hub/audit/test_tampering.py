@@ -1,5 +1,7 @@
 """Whoever reaches the database itself cannot change the log unnoticed, on SQLite and on PostgreSQL."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ from hub.core.actor import SYSTEM
 from hub.core.db import Base, Sessions, make_engine
 from hub.core.runtime import Runtime
 
+ROOT = Path(__file__).resolve().parents[3]
 ENTRIES = 12
 Tamper = Callable[[Connection], object]
 
@@ -250,3 +253,35 @@ def test_a_folder_that_cannot_be_written_stops_nothing(runtime: Runtime) -> None
         standing = anchoring.standing(session, runtime)
     assert standing.late
     assert standing.last is None
+
+
+FULL = """
+import resource, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from hub.audit import anchoring
+from hub.audit.chain import Anchor
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python has it: writing fails instead
+path, now = Path(sys.argv[1]), datetime(2026, 11, 23, 2, tzinfo=UTC)
+anchoring.write_line(path, Anchor(1, b"a" * 32), day=now.date(), at=now)
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 40, hard))
+try:
+    anchoring.write_line(path, Anchor(2, b"b" * 32), day=now.date(), at=now)
+except OSError:
+    pass
+else:
+    raise SystemExit("there was room for it")
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+anchoring.write_line(path, Anchor(3, b"c" * 32), day=now.date(), at=now)
+print([line.anchor.entry_id for line in anchoring.read_lines(path)])
+"""
+
+
+def test_a_full_disk_leaves_no_half_line_that_would_spoil_all_further_ones(tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("file sizes are limited by setrlimit here")
+    command = [sys.executable, "-c", FULL, str(tmp_path / "anchors.txt")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, "[1, 3]"), done.stderr

@@ -1,4 +1,4 @@
-"""设置 says what each room is for and shows the others as tabs; 帮助 opens beside the page; an error leads back."""
+"""设置 says what each room is for and shows the others as tabs; 帮助 opens beside the page."""
 
 import re
 from collections.abc import Callable
@@ -74,19 +74,3 @@ def test_help_opens_beside_the_page_so_that_nothing_typed_is_lost(
     links = HELP.findall(client.get(path).text)
     assert set(links) == {f"/help/about/{about}"}
     assert client.get(links[0], follow_redirects=True).text.count(f'<section id="{about}">') == 1
-
-
-@pytest.mark.parametrize(
-    ("came", "back"),
-    [
-        ("http://localhost/speakers?show=offline", 'href="/speakers?show=offline"'),
-        ("http://elsewhere.example/speakers", ""),
-        ("http://localhost/nothing", ""),
-        ("", ""),
-    ],
-)
-def test_an_error_leads_back_to_the_page_before_and_nowhere_else(sign_in: SignIn, came: str, back: str) -> None:
-    page = sign_in("clerk").get("/nothing", headers={"Referer": came}).text
-    assert ("回到刚才那一页" in page) is bool(back)
-    assert back in page
-    assert "elsewhere" not in page

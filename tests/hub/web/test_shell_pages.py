@@ -11,7 +11,7 @@ from sqlalchemy import select
 from hub.accounts.models import Account
 from hub.core.runtime import Runtime
 from hub.web.guards import CONTENT_POLICY
-from hub.web.shell import local_path
+from hub.web.ways_back import local_path
 
 SignIn = Callable[[str], FlaskClient]
 
@@ -118,6 +118,10 @@ def test_a_form_without_its_token_does_nothing(app: OpenAPI, runtime: Runtime) -
     refused = client.post("/language", data={"language": "en"})
     assert (refused.status_code, "刷新一下，贴回去再交" in refused.text) == (400, True)
     assert the_account(runtime).language == "zh"
+    for came, back in (("http://localhost/speakers?show=offline", True), ("http://elsewhere.example/speakers", False)):
+        page = client.post("/language", data={"language": "en"}, headers={"Referer": came}).text
+        assert ('href="/speakers?show=offline"' in page, "回去改" in page) == (back, back)
+        assert "elsewhere" not in page
 
 
 def test_every_form_that_changes_something_carries_its_token(sign_in: SignIn, app: OpenAPI) -> None:
