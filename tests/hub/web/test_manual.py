@@ -24,8 +24,8 @@ QUOTED = (
     re.compile(r"^- \*\*([^*]+)\*\*：", re.MULTILINE),
 )
 """How the manual names what stands on a page: in quotes, or bold after a verb or at the head of a line about it."""
-SAID_NOT_WRITTEN = {"演练，演练，演练", "刚才是误播"}
-"""What loudspeakers say."""
+SAID_NOT_WRITTEN = {"演练，演练，演练", "刚才是误播", "救命", "被困"}
+"""What loudspeakers and residents say."""
 SignIn = Callable[[str], FlaskClient]
 
 
