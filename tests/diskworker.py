@@ -41,7 +41,6 @@ def story(folder: Path, place: Place) -> dict[str, Any]:
         until(lambda: len(place.sounded()) == 2, 20)
     seen["sounded while full"] = len(place.sounded())
     seen["backup"] = command(folder, "backup", "make", "--to", disk / "kept")
-    seen["anchor"] = command(folder, "audit", "anchor")
     seen["kept"] = sorted(path.suffix for path in (disk / "kept").iterdir())
     seen["page"] = requests.get(f"{place.address}/sign-in", timeout=10).status_code
 

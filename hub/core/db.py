@@ -1,5 +1,6 @@
 """The database: base class, engine, units of work, column types that refuse what must not be stored."""
 
+import errno
 import select
 import sqlite3
 import time
@@ -317,6 +318,7 @@ class Trouble(StrEnum):
     FULL = "full"
 
 
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SQLITE: Final = {
     sqlite3.SQLITE_BUSY: Trouble.BUSY,
     sqlite3.SQLITE_LOCKED: Trouble.BUSY,
@@ -336,9 +338,11 @@ _POSTGRESQL: Final = {
 
 
 def trouble_of(error: Exception) -> Trouble | None:
-    """Return what ails the database; None when the fault is another."""
+    """Return what ails the database, or the disk beside it; None when the fault is another."""
     if isinstance(error, PoolTimeout):
         return Trouble.BUSY
+    if isinstance(error, OSError):
+        return Trouble.FULL if error.errno in NO_ROOM else None
     if not isinstance(error, DBAPIError):
         return None
     known = _told(error.orig)

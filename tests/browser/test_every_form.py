@@ -91,9 +91,14 @@ def lost_ways(person: requests.Session, hub: Served, text: str) -> list[str]:
     return lost
 
 
-def test_a_refused_form_says_so_and_leads_to_what_is_wrong(worn: Served) -> None:
+@pytest.fixture(scope="module")
+def found_by_links(worn: Served) -> list[Found]:
+    return list(found_in(worn, by_links(worn)))
+
+
+def test_a_refused_form_says_so_and_leads_to_what_is_wrong(worn: Served, found_by_links: list[Found]) -> None:
     people, faults, sent = People(worn), {}, 0
-    for found in list(found_in(worn, by_links(worn)))[:: 1 if LONG else ONE_OF]:
+    for found in found_by_links[:: 1 if LONG else ONE_OF]:
         for wrongly in (False, True):
             person, form = people.open(found)
             if form is None:
@@ -133,16 +138,18 @@ def in_windows(hub: Served, browser: Browser, axe: str, all_found: Iterable[Foun
 
 
 @pytest.mark.skipif(LONG, reason="the long form looks at every form")
-def test_what_a_refused_form_looks_like(worn: Served, browser: Browser, axe: str) -> None:
-    few = [found for found in found_in(worn, by_links(worn)) if found.form.page in SEEN_DAILY]
+def test_what_a_refused_form_looks_like(worn: Served, found_by_links: list[Found], browser: Browser, axe: str) -> None:
+    few = [found for found in found_by_links if found.form.page in SEEN_DAILY]
     faults, looked = in_windows(worn, browser, axe, few)
     assert faults == {}, tell(faults)
     assert looked >= len(SEEN_DAILY)
 
 
 @pytest.mark.skipif(not LONG, reason=THOROUGH)
-def test_what_every_refused_form_looks_like(worn: Served, browser: Browser, axe: str) -> None:
-    faults, looked = in_windows(worn, browser, axe, list(found_in(worn, by_links(worn))))
+def test_what_every_refused_form_looks_like(
+    worn: Served, found_by_links: list[Found], browser: Browser, axe: str
+) -> None:
+    faults, looked = in_windows(worn, browser, axe, found_by_links)
     assert faults == {}, tell(faults)
     assert looked > LEAST_FORMS
 

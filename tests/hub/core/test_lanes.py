@@ -1,5 +1,6 @@
 """Work by tickets: a lane goes round while there is work, one thread at a time; without RabbitMQ workers look alone."""
 
+import errno
 import threading
 import time
 
@@ -96,11 +97,17 @@ def test_without_celery_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPat
         CeleryEngine("amqp://nowhere//", ticks=False)
 
 
-def test_a_database_that_is_away_is_asked_again_soon(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "trouble",
+    [OperationalError("SELECT", {}, Exception("connection refused")), OSError(errno.ENOSPC, "No space left on device")],
+)
+def test_what_a_missing_database_or_a_full_disk_hinders_is_tried_again_soon(
+    trouble: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     """A fault of ours rests longer and longer; what may pass does not, and says where only once."""
 
     def away() -> float:
-        raise OperationalError("SELECT", {}, Exception("connection refused"))
+        raise trouble
 
     loop, faulty = Loop("texts", away), Loop("faulty", lambda: 1 / 0)
     rests = [loop.once() for _ in range(8)]
