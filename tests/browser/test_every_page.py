@@ -209,7 +209,7 @@ def test_text_reach_and_button_share_a_screen_and_a_wrong_number_leaves_the_butt
 ) -> None:
     window = windows["duty", view]
     page = window.page
-    page.goto(f"{window.address}{path}?hazard=flash_flood&colour=red")
+    page.goto(f"{window.served.address}{path}?hazard=flash_flood&colour=red")
     button = page.locator("#check .confirm button")
     for what in (page.locator("#check .script").first, page.locator("#check .reach b").first, button):
         expect(what).to_be_in_viewport(ratio=0.9)
@@ -232,7 +232,7 @@ def test_the_focus_stays_while_the_page_asks_again_and_old_figures_turn_red(wind
     window = windows["duty", DESKTOP]
     page: Page = window.page
     page.clock.install()
-    page.goto(f"{window.address}/")
+    page.goto(f"{window.served.address}/")
     page.route("**/overview/**", anew)
     inside = page.locator("[hx-get] a[id], [hx-get] button[id]").first
     inside.focus()

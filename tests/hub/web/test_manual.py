@@ -24,8 +24,8 @@ QUOTED = (
     re.compile(r"^- \*\*([^*]+)\*\*：", re.MULTILINE),
 )
 """How the manual names what stands on a page: in quotes, or bold after a verb or at the head of a line about it."""
-SAID_NOT_WRITTEN = {"演练，演练，演练", "刚才是误播", "救命", "被困"}
-"""What loudspeakers and residents say."""
+SAID_NOT_WRITTEN = {"演练，演练，演练", "刚才是误播", "救命", "被困", "没有送出去"}
+"""What loudspeakers, residents and the command line say."""
 SignIn = Callable[[str], FlaskClient]
 
 
@@ -66,7 +66,7 @@ def on_pages() -> set[str]:
     """Every text of every page, as the catalogue has it; what is filled in stands as N."""
     with CATALOGUE.open("rb") as file:
         ids = [message.id for message in read_po(file) if message.id]
-    return {re.sub(r"%\(\w+\)s", "N", text) for one in ids for text in (one if isinstance(one, tuple) else (one,))}
+    return {re.sub(r"%\(\w+\)s", "N", str(text)) for one in ids for text in (one if isinstance(one, tuple) else (one,))}
 
 
 def test_buttons_that_the_manual_quotes_are_called_so_on_a_page() -> None:
