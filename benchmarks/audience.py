@@ -29,6 +29,7 @@ from broadcasts.sms.piecewise import list_if_many
 from broadcasts.sms.purposes import About
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane, Priority
+from hub.core.background import Loop
 from hub.core.db import Base, Sessions, make_engine
 from hub.core.secrets import Secrets, first_signing
 from hub.regions.models import Region
@@ -67,6 +68,8 @@ def main() -> None:
         narrowed = Audience(
             (TOWN,), speakers=False, sms=True, tags=TAGS[:3], without_tags=TAGS[3:], away=Away.TOO
         ).checked()
+        tidy = Loop("database", lambda: 1.0 if sessions.tidy_up() else 10.0)  # as the hub does
+        tidy.start()
         ours, raw, accepted, narrow = [], [], [], []
         for _ in range(ROUNDS):
             accepted.append(timed(lambda: plan(sessions, plain)))
@@ -79,6 +82,7 @@ def main() -> None:
             plan(sessions, narrowed)
             narrow.append(timed(lambda: expand(sessions)))
             few = count_and_forget(sessions)
+        tidy.stop()
         sessions.engine.dispose()
     print(f"{kind}, {residents:,} residents, {rows:,} telephones, {ROUNDS} rounds in turns")
     print(f"request that releases it:     {statistics.median(accepted) * 1000:8.1f} ms")

@@ -19,7 +19,8 @@ from broadcasts.sms.states import Lane, MessageState, RunState
 from hub.core.db import Sessions
 from hub.residents.models import BlockReason
 
-PEOPLE = 3 * piecewise.PIECE
+PIECE = 100
+PEOPLE = 3 * PIECE
 LIMITS = Limits(1, timedelta(minutes=10), SHANGHAI)
 
 
@@ -78,7 +79,7 @@ def test_pieces_are_the_same_rows_in_the_same_order_as_one_statement(many: Sessi
         assert expand_next(session, Lane.ORDINARY, now=NOON, limits=LIMITS) == whole
         session.get_one(SmsRun, whole).expanded_at = NOON - timedelta(days=2)  # so that no limit looks at it
     pieces = planned(many)
-    assert piecewise.list_if_many(many, pieces, now=NOON, limits=LIMITS)
+    assert piecewise.list_if_many(many, pieces, now=NOON, limits=LIMITS, piece=PIECE)
     assert rows(many, pieces) == rows(many, whole)
     assert len(rows(many, pieces)) == PEOPLE + 1
     assert state_of(many, pieces) is RunState.GOING
@@ -87,7 +88,7 @@ def test_pieces_are_the_same_rows_in_the_same_order_as_one_statement(many: Sessi
 def test_few_are_left_to_one_statement(many: Sessions) -> None:
     with many.begin() as session:
         few = lab_run(session, regions=(BRIDGE,), now=NOON).broadcast_id
-    assert not piecewise.list_if_many(many, few, now=NOON)
+    assert not piecewise.list_if_many(many, few, now=NOON, piece=PIECE)
     assert rows(many, few) == []
     assert state_of(many, few) is RunState.EXPANDING
 
@@ -105,7 +106,7 @@ def test_others_write_in_between_and_a_stop_there_ends_it(many: Sessions) -> Non
             threading.Thread(target=stop).start()
 
     with before_each_piece(many, after_the_first):
-        assert piecewise.list_if_many(many, run_id, now=NOON)
+        assert piecewise.list_if_many(many, run_id, now=NOON, piece=PIECE)
     assert stopped.wait(10)
     assert state_of(many, run_id) is RunState.CANCELLED
     found = rows(many, run_id)
@@ -123,15 +124,16 @@ def test_who_dies_in_the_middle_begins_anew_and_nobody_is_listed_twice(many: Ses
             raise RuntimeError
 
     with before_each_piece(many, die), pytest.raises(RuntimeError):
-        piecewise.list_if_many(many, run_id, now=NOON)
-    assert len(rows(many, run_id)) == piecewise.PIECE
+        piecewise.list_if_many(many, run_id, now=NOON, piece=PIECE)
+    assert len(rows(many, run_id)) == PIECE
     assert state_of(many, run_id) is RunState.EXPANDING
-    assert piecewise.list_if_many(many, run_id, now=NOON)
+    assert piecewise.list_if_many(many, run_id, now=NOON, piece=PIECE)
     assert len(rows(many, run_id)) == PEOPLE + 1
     assert state_of(many, run_id) is RunState.GOING
 
 
-def test_the_pump_sends_to_everybody_who_was_listed_in_pieces(lab: Lab, many: Sessions) -> None:
-    planned(many)
+def test_the_pump_sends_to_everybody_who_was_listed_in_pieces(lab: Lab) -> None:
+    crowd(lab.sessions, piecewise.PIECE + 10)
+    planned(lab.sessions)
     lab.work(steps=2000)
-    assert len(set(lab.gateway.numbers)) == len(lab.gateway.numbers) == PEOPLE
+    assert len(set(lab.gateway.numbers)) == len(lab.gateway.numbers) == piecewise.PIECE + 10
