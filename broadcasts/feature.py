@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from broadcasts import echoes, examples, shifts, texting
+from broadcasts import echoes, examples, mornings, shifts, texting
 from broadcasts.afterwards.settings import ApprovalSettings
 from broadcasts.alerts import ending, firing
 from broadcasts.alerts.calling import answering, telling
@@ -39,11 +39,11 @@ from broadcasts.materials import starting
 from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
 from broadcasts.pumps import Pumps
-from broadcasts.reports.alarming import FigureWatch
 from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
 from broadcasts.sms import inbound
+from broadcasts.sms import watching as sms_watching
 from broadcasts.sms.command_line import sms
 from broadcasts.sms.forgetting import forget_numbers
 from broadcasts.sms.gateways.sections import SECTIONS
@@ -69,6 +69,7 @@ from hub.core.checks import Checks
 from hub.core.feature import Feature
 from hub.core.gauges import Gauges
 from hub.core.lanes import Engine, WorkSettings
+from hub.core.reaching import guard_of
 from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
 from hub.core.secrets import read_phone_keys
@@ -121,7 +122,8 @@ def provide(runtime: Runtime) -> None:
     runtime.provide(Workshop, Workshop(runtime.config.data_dir / "decoding", uploads))
     runtime.provide(Warmer, Warmer(runtime.sessions, studio))
     runtime.provide(Preparer, Preparer(studio))
-    runtime.provide(SmsProvider, open_provider(runtime))
+    texts = runtime.provide(SmsProvider, open_provider(runtime))
+    runtime.get(Checks).add("text_messages", lambda _: sms_watching.examine(texts))
     station = runtime.provide(Station, Station(runtime))
     book = runtime.provide(SettingsBook, _settings_book(runtime, station, rules))
     runtime.provide(Packer, Packer(studio, book, lambda: runtime.base_url, lambda: _signed_words(runtime)))
@@ -270,12 +272,11 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("emergencies", in_a_hurry()(fire), at=Role.SCHEDULER)
     pumps.add("spoken-ahead", runtime.get(Preparer).step, at=Role.WEB)
     _call_people(runtime, rules, pumps)
-    pumps.add("relays", RelayCheck(runtime.sessions).step, at=Role.SCHEDULER, alone=True)
+    pumps.add("relays", RelayCheck(runtime.sessions, guard_of(runtime.settings)).step, at=Role.SCHEDULER, alone=True)
     pumps.add("closing", partial(_settle, runtime), at=Role.SCHEDULER, alone=True)
     rolling = Rolling(runtime.sessions, runtime.zone, runtime.clock)
     pumps.add("adding-up", rolling.step, at=WorkLane.BULK, alone=True, patient=True)
-    watch = FigureWatch(runtime.sessions, rules, runtime.clock, lambda: runtime.base_url)
-    pumps.add("figures", watch.step, at=WorkLane.BULK, alone=True, patient=True)
+    mornings.add(runtime, rules, pumps)
     _exchange_warnings(runtime, pumps)
     pumps.add("joining", lambda: joining.expire(runtime), at=Role.SCHEDULER, alone=True)
     runtime.get(Packer).recall()
@@ -283,6 +284,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     pumps.add("reading-rules", _read_once, at=Role.WEB)
     pumps.add(SETTINGS, runtime.get(SettingsBook).step, at=Role.BRIDGE)
     pumps.add("presence", sweep, at=Role.BRIDGE)
+    pumps.add("broker-question", station.question.step, at=Role.BRIDGE)
     pumps.add("database", tidy_up)
     pumps.add("imports", runtime.get(ImportWork).step, at=WorkLane.BULK, alone=True)
     texting.forget_in_time(runtime, rules, pumps)

@@ -9,6 +9,18 @@ from hub.core.config import OptionalPath, Section
 _RANGE = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 
 
+DAY_MINUTES = 24 * 60
+
+
+def _holds(text: str, minute: int) -> bool:
+    """Whether a range of local times holds a minute of the day; over midnight is fine."""
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        return False
+    from_, until = (int(found[hour]) * 60 + int(found[hour + 1]) for hour in (1, 3))
+    return from_ <= minute < until if from_ < until else minute >= from_ or minute < until
+
+
 class BroadcastSettings(Section):
     """Rules for what goes out on loudspeakers."""
 
@@ -49,6 +61,8 @@ class BroadcastSettings(Section):
         for text in value:
             if not _RANGE.fullmatch(text):
                 raise ValueError(f'{text!r} is not a range of local times like "21:00-06:30"')
+        if all(any(_holds(text, minute) for text in value) for minute in range(0, DAY_MINUTES, 5)):
+            raise ValueError("cover the whole day: nothing routine could ever sound")
         return value
 
 

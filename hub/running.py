@@ -19,6 +19,7 @@ from hub.core.bell import Bell
 from hub.core.config import HubSettings
 from hub.core.feature import Feature
 from hub.core.notify import Pulse
+from hub.core.reaching import guard_of
 from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
 from hub.core.single import AlreadyRunning, OnlyOne
@@ -42,7 +43,8 @@ ENDED_HARD: Final = 70
 
 def _webhooks(runtime: Runtime) -> Iterator[Background]:
     if runtime.duties.has(WorkLane.NORMAL):
-        yield Loop("webhooks", WebhookSender(runtime.sessions, runtime.get(SecretSafe), runtime.clock).step)
+        guard = guard_of(runtime.settings)
+        yield Loop("webhooks", WebhookSender(runtime.sessions, runtime.get(SecretSafe), runtime.clock, guard).step)
 
 
 class Server:

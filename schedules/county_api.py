@@ -11,6 +11,7 @@ from broadcasts.approvals.rounds import REASON_LENGTH
 from broadcasts.delivery.rules import Rules
 from hub.core.runtime import runtime
 from hub.regions.tree import codes_in
+from hub.residents.shown import shows_residents
 from hub.web.api import Input, Output, RegionCode, answers, ms_or_none, room, say
 from hub.web.idempotency import finish, once
 from hub.web.work import actor, now, reading, work
@@ -233,6 +234,7 @@ def list_rounds() -> Response:
 
 
 @bp.get("/rounds/<uuid:round_id>", responses=answers(RoundWithTurns, 404))
+@shows_residents("round.look")
 def get_round(path: RoundPath) -> Response:
     """Return a roster with everybody's turns."""
     with reading() as session:

@@ -12,6 +12,7 @@ from broadcasts.announcements.models import Announcement
 from broadcasts.approvals.lifecycle import State
 from broadcasts.delivery.models import Broadcast
 from broadcasts.loudspeaker import sheet
+from broadcasts.loudspeaker.models import PlayOrder, SheetPlay
 from broadcasts.materials.models import Material
 from broadcasts.settings import SpeechSettings
 from broadcasts.shout.models import Shout
@@ -50,11 +51,13 @@ def sounds_wanted(session: Session, now: datetime) -> set[str]:
     """Return the recordings that may still sound or that people may still want to hear."""
     announcements = select(Announcement.audio_sha256).where(Announcement.state != State.WITHDRAWN)
     broadcasts = select(Broadcast.audio_sha256).where(Broadcast.released_at > now - RECENT)
+    ordered = select(PlayOrder.audio_sha256).where(PlayOrder.expires_at > now - RECENT)
+    laid = select(SheetPlay.audio_sha256).where(SheetPlay.expires_at > now)
     alerts = select(Alert.audio_sha256).where(Alert.armed_at > now - RECENT)
     shouts = select(Shout.audio_sha256).where(Shout.made_at > now - RECENT)
     voices = select(Shout.voice_sha256).where(Shout.made_at > now - RECENT)
     kept = select(Material.audio_sha256).where(Material.state != State.WITHDRAWN)
     played = select(Announcement.recording_sha256).where(Announcement.state != State.WITHDRAWN)
     campaigns = select(CampaignText.audio_sha256).join(Campaign).where(Campaign.state != CampaignState.STOPPED)
-    queries = (announcements, broadcasts, alerts, shouts, voices, kept, played, campaigns)
+    queries = (announcements, broadcasts, ordered, laid, alerts, shouts, voices, kept, played, campaigns)
     return {sha for query in queries for sha in session.scalars(query) if sha}

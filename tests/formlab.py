@@ -27,6 +27,8 @@ NONSENSE = "错" * 12_000
 A_FILE = ("nonsense.bin", b"\x00\x01nonsense", "application/octet-stream")
 NOT_TYPED = ("hidden", "submit", "button", "image", "reset")
 FAULT = "出错："
+TAKEN_FOR_OLD = 400
+"""What a form of another session gets: then nothing was tried."""
 SUMMARY_LINKS = "//*[@id='errors']//a"
 
 
@@ -57,6 +59,11 @@ class Form:
     def typed(self) -> tuple[str, ...]:
         """The names of what a person fills in."""
         return tuple(sorted({box.name for box in self.boxes if box.typed}))
+
+    def now_on(self, text: str) -> "Form | None":
+        """Return the same form as it stands on that text of its page; none where it is no longer there."""
+        same = (self.action, self.typed)
+        return next((form for form in forms_on(self.page, text) if (form.action, form.typed) == same), None)
 
     def filled(self, *, wrongly: bool) -> list[tuple[str, tuple[str | None, str | bytes, str]]]:
         """Return the parts to send: all that can be left empty is empty, or all that is typed is wrong."""
@@ -133,7 +140,7 @@ def send(person: requests.Session, address: str, form: Form, *, wrongly: bool) -
 
 def faults_of(status: int, text: str) -> list[str]:
     """Return what is wrong with an answer to a form: a refusal says so in its title, above the form, and leads on."""
-    if status >= 500:
+    if status >= 500 or status == TAKEN_FOR_OLD:
         return [f"answers {status}"]
     if status < 400 and 'role="alert"' not in text:
         return []

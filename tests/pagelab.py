@@ -288,6 +288,11 @@ class Walk:
                 yield target.path + (f"?{target.query}" if target.query else "")
 
 
+def is_complaint(kind: str, text: str) -> bool:
+    """Whether the browser complains; of nonsense in a date's field it says only that nobody could have typed it."""
+    return kind in ("error", "warning") and "does not conform to the required format" not in text
+
+
 class Looker:
     """One window, seen through by one person after the other in one view or another, and what it complains about."""
 
@@ -320,7 +325,7 @@ class Looker:
 
     def _new_page(self) -> Page:
         page = self._context.new_page()
-        page.on("console", lambda m: self.said.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
+        page.on("console", lambda m: self.said.append(f"console: {m.text}") if is_complaint(m.type, m.text) else None)
         page.on("pageerror", lambda error: self.said.append(f"script: {error}"))
         return page
 
@@ -330,9 +335,20 @@ class Looker:
         self.page.goto(self.served.address + path)
         return self.faults_here(axe, kinds)
 
-    def sent(self, form: Form, *, wrongly: bool) -> int:
-        """Open the page of a form, send it with nothing or nonsense in it, and return the status of the answer."""
-        self.page.goto(self.served.address + form.page)
+    def sent(self, wanted: Form, *, wrongly: bool) -> int:
+        """Open the page of a form, send it with nothing or nonsense in it, and return the status of the answer.
+
+        What is hidden in it is what this window was given. 0: something sent before has used it up.
+        """
+        self.page.goto(self.served.address + wanted.page)
+        if "/sign-in" in self.page.url:  # what was sent before has signed them out
+            del self._people[self.login]
+            login, self.login = self.login, ""
+            self.turn(login, self.view)
+            self.page.goto(self.served.address + wanted.page)
+        form = wanted.now_on(self.page.content())
+        if form is None:
+            return 0
         parts = form.filled(wrongly=wrongly)
         texts = [[name, value] for name, (file, value, _) in parts if file is None]
         files = [[name, file] for name, (file, _, _) in parts if file is not None]

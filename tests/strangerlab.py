@@ -1,5 +1,6 @@
 """A township full of secrets: one row of every table that has an id, so that every address has something behind it."""
 
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import JSON, Boolean, Date, DateTime, Float, Integer, TypeDecorator, Uuid
 from uuid6 import uuid7
 from werkzeug.routing import Rule
+from werkzeug.wrappers import Response
 
 from broadcasts.audience.selection import Audience
 from hub.accounts import service as accounts
@@ -173,3 +175,46 @@ def _default(column: Column[Any]) -> Any:
     default = column.default
     made = default.arg(None) if default is not None and default.is_callable else None  # type: ignore[attr-defined]
     return made if isinstance(made, list | dict) else {}
+
+
+FOREIGN_HOST = "evil.example"
+"""Whoever asks under another name must not find it in any answer: it would be sent on to others."""
+
+
+def unguarded(answer: Response, endpoint: str) -> list[str]:
+    """Return what an answer lacks, whatever its status: headers, a way that stays here, silence about the asker."""
+    headers, found = answer.headers, []
+    if headers.get("X-Content-Type-Options") != "nosniff":
+        found.append("nosniff")
+    if "frame-ancestors 'none'" not in headers.get("Content-Security-Policy", ""):
+        found.append("content policy")
+    if headers.get("Referrer-Policy") != "same-origin":
+        found.append("referrer policy")
+    if endpoint != "static" and not {"no-store", "private"} & set(
+        re.split(r"[,\s]+", headers.get("Cache-Control", ""))
+    ):
+        found.append(f"kept by caches: {headers.get('Cache-Control')}")
+    if not headers.get("X-Request-Id"):
+        found.append("request id")
+    if not local(headers.get("Location", "/")):
+        found.append(f"leads to {headers['Location']}")
+    if FOREIGN_HOST in f"{headers}{answer.get_data()[:200_000]!r}":
+        found.append("repeats the host it was asked under")
+    kept = [cookie for cookie in headers.getlist("Set-Cookie") if not cookie.startswith("theme=")]  # no secret
+    loose = [cookie for cookie in kept if not ({"HttpOnly", "SameSite=Lax"} <= flags(cookie) or ended(cookie))]
+    return found + [f"loose cookie {cookie.partition('=')[0]}" for cookie in loose]
+
+
+def local(where: str) -> bool:
+    """Whether a redirect stays on this site."""
+    return where.startswith("/") and not where.startswith(("//", "/\\"))
+
+
+def ended(cookie: str) -> bool:
+    """Whether it takes a cookie away."""
+    return "Max-Age=0" in flags(cookie)
+
+
+def flags(cookie: str) -> set[str]:
+    """Return what a cookie is bound to."""
+    return {part.strip() for part in cookie.split(";")[1:]}

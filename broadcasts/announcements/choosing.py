@@ -14,7 +14,7 @@ from hub.core.db import like_below
 from hub.regions import service as regions
 from hub.regions.service import Node
 from hub.regions.tree import Level
-from hub.residents import service as residents
+from hub.residents import searching as residents
 from hub.residents.models import Resident
 from hub.speakers import registry
 from hub.speakers.registry import Count

@@ -4,8 +4,10 @@ from sqlalchemy import select, update
 
 from broadcasts.announcements.models import Announcement
 from broadcasts.approvals.lifecycle import State
-from broadcasts.relay.listening import listen
+from broadcasts.relay.addresses import Found
+from broadcasts.relay.listening import Heard, listen
 from hub.core.db import Sessions
+from hub.core.reaching import LiesHere
 
 REST_S = 5.0
 
@@ -13,8 +15,8 @@ REST_S = 5.0
 class RelayCheck:
     """The pump that listens. A relay that cannot be received is a warning, never a bar."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, sessions: Sessions, lies_here: LiesHere = lambda _: False) -> None:
+        self._sessions, self._lies_here = sessions, lies_here
 
     def step(self) -> float:
         """Listen to one relay that waits for approval; return how long to rest."""
@@ -29,7 +31,8 @@ class RelayCheck:
             ).first()
         if found is None:
             return REST_S
-        heard = listen(found.relay_url)
+        # What lies on this machine, no loudspeaker could reach: nobody is asked.
+        heard = Heard(Found.AWAY) if self._lies_here(found.relay_url) else listen(found.relay_url)
         with self._sessions.begin() as session:
             session.execute(
                 update(Announcement)

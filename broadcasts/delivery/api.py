@@ -20,6 +20,7 @@ from hub.core.actor import Permission
 from hub.core.errors import NotFound
 from hub.core.runtime import runtime
 from hub.regions import service as regions
+from hub.residents.shown import shows_residents
 from hub.speakers.topics import is_device_id
 from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, ms_or_none, room, say
 from hub.web.guards import permission_required
@@ -312,6 +313,7 @@ def get_broadcast_sms(path: BroadcastPath) -> Response:
 
 @bp.get("/broadcasts/<uuid:broadcast_id>/sms/messages", responses=answers(Messages, 403, 404))
 @permission_required(Permission.SEE_RESIDENTS)
+@shows_residents("sms.look")
 def list_messages(path: BroadcastPath, query: MessagesQuery) -> Response:
     """List its text messages to people the account may see."""
     after = place_of(query.cursor, _number) if query.cursor else 0

@@ -14,6 +14,7 @@ from hub.core.actor import Permission
 from hub.core.runtime import runtime
 from hub.regions.tree import codes_in
 from hub.residents.phones import PhoneSafe
+from hub.residents.shown import shows_residents
 from hub.web.api import Input, Output, PageQuery, RegionCode, answers, ms, ms_or_none, room, say
 from hub.web.guards import permission_required
 from hub.web.idempotency import finish, once
@@ -124,6 +125,7 @@ class ComplaintEnd(Input):
 
 @bp.get("/complaints", responses=answers(ComplaintList, 403, 404))
 @deals
+@shows_residents("complaint.look")
 def list_complaints(query: ComplaintsQuery) -> Response:
     """List complaints, newest first."""
     before = place_of(query.cursor, lambda text: UUID(str(text))) if query.cursor else None
@@ -136,6 +138,7 @@ def list_complaints(query: ComplaintsQuery) -> Response:
 
 @bp.get("/complaints/<uuid:complaint_id>", responses=answers(ComplaintOpened, 403, 404))
 @deals
+@shows_residents("complaint.look")
 def get_complaint(path: ComplaintPath) -> Response:
     """Return one complaint with what was done about it."""
     with reading() as session:

@@ -17,6 +17,7 @@ from hub.core.runtime import Runtime, runtime
 from hub.regions import service as regions
 from hub.regions.tree import Level
 from hub.residents.phones import PhoneSafe
+from hub.residents.shown import shows_residents
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
@@ -49,6 +50,7 @@ def add_to_menu(runtime_: Runtime) -> None:
 
 @bp.get("/feedback")
 @deals
+@shows_residents("complaint.look")
 def every() -> ResponseReturnValue:
     """List complaints, cries for help first."""
     wanted, before = forms.wanted(request.args), forms.identifier(request.args.get("before", ""))
@@ -74,6 +76,7 @@ def every() -> ResponseReturnValue:
 
 @bp.get("/feedback.xlsx")
 @deals
+@shows_residents("complaint.look")
 def sheet() -> ResponseReturnValue:
     """Hand out what is listed as a spreadsheet; numbers are masked."""
     wanted = forms.wanted(request.args)
@@ -129,6 +132,7 @@ def file_letter(inbound_id: UUID) -> ResponseReturnValue:
 
 @bp.get("/feedback/<uuid:complaint_id>")
 @deals
+@shows_residents("complaint.look")
 def one(complaint_id: UUID) -> ResponseReturnValue:
     """Show one complaint, what was done, and what can be done."""
     return _page(complaint_id)

@@ -15,7 +15,7 @@ from broadcasts.sms.purposes import Purpose
 from broadcasts.sms.reports import Inbound
 from broadcasts.sms.states import MessageState
 from hub.core.errors import HubError
-from hub.residents import service, topics
+from hub.residents import blocking, topics
 from hub.residents.models import BlockReason, Phone, Resident
 from hub.residents.phones import PhoneSafe, normalise
 
@@ -86,7 +86,7 @@ def _obey(session: Session, kept: SmsInbound, now: datetime) -> None:
     elif kept.topic:
         topics.leave(session, kept.phone_index, kept.topic, at=kept.received_at)
     else:
-        service.block(session, kept.phone_index, BlockReason.OPTED_OUT, now=now)
+        blocking.block(session, kept.phone_index, BlockReason.OPTED_OUT, now=now)
 
 
 def _newest(session: Session, kept: SmsInbound) -> bool:

@@ -13,6 +13,7 @@ from broadcasts.sms.settings import SmsSettings
 from hub.core.actor import Permission
 from hub.core.runtime import runtime
 from hub.regions.tree import codes_in
+from hub.residents.shown import shows_residents
 from hub.web.api import Input, Output, PageQuery, answers, ms, ms_or_none, room, say
 from hub.web.guards import permission_required
 from hub.web.idempotency import finish, once
@@ -139,6 +140,7 @@ class AnswersOut(Output):
 
 @bp.get("/letters", responses=answers(Letters, 403))
 @see
+@shows_residents("sms_inbound.look")
 def list_letters(query: LettersQuery) -> Response:
     """List what residents wrote, newest first."""
     before = place_of(query.cursor, lambda text: UUID(str(text))) if query.cursor else None
@@ -153,6 +155,7 @@ def list_letters(query: LettersQuery) -> Response:
 
 @bp.get("/letters/<uuid:letter_id>", responses=answers(OpenedOut, 403, 404))
 @see
+@shows_residents("sms_inbound.look")
 def get_letter(path: LetterPath) -> Response:
     """Return one letter with what was done about it."""
     with reading() as session:

@@ -13,6 +13,7 @@ from hub.core.actor import Permission
 from hub.core.errors import BadInput, HubError
 from hub.core.runtime import Runtime, runtime
 from hub.residents.phones import PhoneSafe
+from hub.residents.shown import shows_residents
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
@@ -44,6 +45,7 @@ def add_to_menu(runtime: Runtime) -> None:
 
 @bp.get("/sms/inbox")
 @answers
+@shows_residents("sms_inbound.look")
 def every() -> ResponseReturnValue:
     """Show what residents wrote, cries for help first."""
     done, before = request.args.get("done") == "1", forms.identifier(request.args, "before")
@@ -68,6 +70,7 @@ def every() -> ResponseReturnValue:
 
 @bp.get("/sms/inbox/<uuid:inbound_id>")
 @answers
+@shows_residents("sms_inbound.look")
 def one(inbound_id: UUID) -> ResponseReturnValue:
     """Show one letter, what went to and fro before, and what can be done."""
     return _page(inbound_id)
@@ -147,6 +150,7 @@ def reopen(inbound_id: UUID) -> ResponseReturnValue:
 
 @bp.get("/sms/<uuid:broadcast_id>/answers")
 @answers
+@shows_residents("sms_inbound.look")
 def counted(broadcast_id: UUID) -> ResponseReturnValue:
     """Show who gave which numbered answer, and who has not answered."""
     wanted, after = forms.number(request.args, "choice"), forms.number(request.args, "after")

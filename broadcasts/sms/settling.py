@@ -16,8 +16,8 @@ from broadcasts.sms.leasing import Call, bar
 from broadcasts.sms.models import SmsAttempt, SmsMessage, SmsRun, SmsSubmission
 from broadcasts.sms.reports import parse_message_ref
 from broadcasts.sms.states import MessageState, Priority, Reason, RunState, SubmissionState
+from hub.residents.blocking import block
 from hub.residents.models import BlockReason
-from hub.residents.service import block
 
 MAX_TRIES = 5
 """Tries of a routine message that is refused for a passing reason; an emergency is tried until it expires."""

@@ -19,6 +19,7 @@ from hub.core.actor import Permission
 from hub.core.errors import BadInput, NotFound
 from hub.core.runtime import Runtime, runtime
 from hub.residents.phones import PhoneSafe
+from hub.residents.shown import shows_residents
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu, lazy_gettext
@@ -55,6 +56,7 @@ def show_outbox() -> ResponseReturnValue:
 
 @bp.get("/sms/<uuid:broadcast_id>")
 @see_residents
+@shows_residents("sms.look")
 def show_run(broadcast_id: UUID) -> ResponseReturnValue:
     """Show the messages of one broadcast, person by person."""
     wanted, after = forms.state(request.args), forms.number(request.args, "after")

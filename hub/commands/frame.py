@@ -19,9 +19,10 @@ from hub.core.db import Trouble, trouble_of
 from hub.core.errors import HubError
 from hub.core.feature import Feature
 from hub.core.lanes import WorkSettings
-from hub.core.migrating import StillMigrating
+from hub.core.migrating import StillMigrating, WrongTables
 from hub.core.runtime import Runtime
 from hub.core.secrets import SecretsError
+from hub.core.single import AlreadyRunning
 from hub.keeping.archive import BackupError
 from hub.speakers.broker.authority import CannotMake
 from hub.speakers.broker.process import BrokerFailed
@@ -45,6 +46,8 @@ EXPECTED = (
     BadAnchorFile,
     BackupError,
     NoCelery,
+    WrongTables,
+    AlreadyRunning,
     StillMigrating,
 )
 TROUBLES = {

@@ -4,14 +4,17 @@ import click
 
 from hub.accounts import service as accounts
 from hub.accounts.roles import Role
+from hub.commands import trying
 from hub.commands.example import example
 from hub.commands.frame import Frame, guarded, pass_frame, sections
 from hub.core import migrating
 from hub.core.actor import SYSTEM
 from hub.core.clock import utc_now
-from hub.core.config import HUB_SECTIONS, Section
+from hub.core.config import HUB_SECTIONS, ConfigError, Section
 from hub.core.db import Base, Sessions, make_engine
 from hub.core.errors import WrongState
+from hub.core.single import AlreadyRunning, OnlyOne
+from hub.core.turns import HOUSE, Turns
 from hub.core.typed import shown
 from hub.first_run import opening
 from hub.regions.tree import path_of
@@ -32,18 +35,44 @@ def db_upgrade(frame: Frame) -> None:
     click.echo("The database is up to date.")
 
 
+@db.command("downgrade")
+@click.argument("revision")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_frame
+@guarded
+def db_downgrade(frame: Frame, revision: str, yes: bool) -> None:
+    """Take the tables back to REVISION, as an older version needs them. Stop the hub and make a backup first.
+
+    What only the newer tables hold is lost. An older version that meets newer tables names the REVISION it needs.
+    """
+    engine = make_engine(frame.config().database_url)
+    turns = Turns(engine, shared=False)
+    turns.start()
+    try:
+        with OnlyOne(engine):
+            if turns.taken(HOUSE):
+                raise AlreadyRunning("A hub works on this database. Stop all its processes first.")
+            if not yes:
+                click.confirm("What only the newer tables hold will be lost. Is there a backup, and go on?", abort=True)
+            migrating.downgrade(engine, Base.metadata, revision)
+    finally:
+        turns.stop()
+    click.echo(f"The tables are at revision {revision}. Start the version that they belong to.")
+
+
 @db.command("check")
 @pass_frame
 @guarded
 def db_check(frame: Frame) -> None:
     """Say whether tables and program fit together."""
     engine = make_engine(frame.config().database_url)
+    migrating.refuse_newer(migrating.current(engine))
     if not migrating.is_current(engine):
         raise click.ClickException("Migrations are missing. Run: cunxiang db upgrade")
     differences = migrating.drift(engine, Base.metadata)
     if differences:
         raise click.ClickException(f"The tables differ from the program in {len(differences)} places: {differences}")
-    click.echo("Tables and program fit together.")
+    click.echo(f"Tables and program fit together, at revision {migrating.current(engine)}.")
 
 
 @db.command("revision", hidden=True)
@@ -65,8 +94,10 @@ def config() -> None:
 @pass_frame
 @guarded
 def config_check(frame: Frame) -> None:
-    """Read config.toml and say what is wrong, or that all is well."""
+    """Read config.toml and say what is wrong, also what only a start would trip over, or that all is well."""
     found = frame.config()
+    if wrong := trying.problems(found, frame.features):
+        raise ConfigError([f"{found.source or 'configuration'}: {problem}" for problem in wrong])
     click.echo(f"{found.source or 'No config.toml: defaults'} - all is well.")
 
 

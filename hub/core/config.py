@@ -6,9 +6,12 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 S = TypeVar("S", bound="Section")
 ENV_PREFIX = "CUNXIANG_"
@@ -43,7 +46,9 @@ class HubSettings(Section):
         "production", description="demo allows the invented county, its known passwords and simulated phones"
     )
     data_dir: Path = Field(Path("var"), description="database, secrets, sound files and broker state live here")
-    host: str = Field("127.0.0.1", description="address the web server listens on")
+    host: str = Field(
+        "127.0.0.1", pattern=r"^[A-Za-z0-9.:\[\]_-]{1,255}$", description="address the web server listens on"
+    )
     port: int = Field(8600, ge=0, le=65535, description="port the web server listens on; 0 takes a free one")
     public_url: str = Field(
         "",
@@ -52,6 +57,11 @@ class HubSettings(Section):
     threads: int = Field(16, ge=4, le=256, description="web threads")
     time_zone: str = Field("Asia/Shanghai", description="zone in which all local times are meant")
     trusted_proxies: int = Field(0, ge=0, le=4, description="how many reverse proxies stand in front of the hub")
+    reach_this_machine: bool = Field(
+        False,
+        description="let webhooks and relayed programmes lie on this machine itself; else the hub knocks at no door "
+        "that is closed to others",
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -60,6 +70,17 @@ class HubSettings(Section):
             raise ValueError(f"is not a known time zone{_suggest(value, available_timezones())}")
         return ZoneInfo(value).key
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value.rstrip("/"))
+        bare = (
+            parts.scheme in ("http", "https") and parts.hostname and not (parts.path or parts.query or parts.fragment)
+        )
+        if value and not bare:
+            raise ValueError("must be http:// or https:// and a name, with nothing behind it, like https://hub.example")
+        return value.rstrip("/")
+
 
 class DatabaseSettings(Section):
     """Where the tables live."""
@@ -67,6 +88,18 @@ class DatabaseSettings(Section):
     table = "database"
 
     url: str = Field("", description="SQLAlchemy URL; empty = SQLite in data_dir. PostgreSQL: postgresql+psycopg://…")
+
+    @field_validator("url")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        """Refuse what no start could open. The value is never repeated: it may hold a password."""
+        try:
+            kind = make_url(value).drivername if value else ""
+        except (ArgumentError, ValueError):
+            raise ValueError("is no address of a database, like postgresql+psycopg://user:password@host/name") from None
+        if kind not in ("", "sqlite", "postgresql+psycopg"):
+            raise ValueError("must begin with postgresql+psycopg:// or sqlite:///")
+        return value
 
 
 class Config:

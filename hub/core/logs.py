@@ -52,7 +52,9 @@ class JsonLine(logging.Formatter):
         line |= _details(record)
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        text = json.dumps(line, ensure_ascii=False, default=str)
+        # To JSON these are characters like any other; to some who read line by line they end one.
+        return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 class PlainLine(logging.Formatter):
@@ -60,10 +62,15 @@ class PlainLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one readable line."""
-        details = " ".join(f"{k}={v}" for k, v in _details(record).items())
+        details = " ".join(f"{k}={_on_one_line(v)}" for k, v in _details(record).items())
         time = datetime.fromtimestamp(record.created, tz=UTC).astimezone().strftime("%H:%M:%S")
         line = f"{time} {record.levelname.lower():7} {record.getMessage()} {details}".rstrip()
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
+
+
+def _on_one_line(value: object) -> str:
+    """Return it without what would begin a line of its own, or talk to the terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value))
 
 
 def configure(*, json_lines: bool, level: int = logging.INFO) -> None:

@@ -1,4 +1,4 @@
-"""Bring a database up to the present models, and prove that models and migrations agree."""
+"""Bring a database up to the present models, or back to those of an older version; prove that the two agree."""
 
 import contextlib
 import fcntl
@@ -32,17 +32,74 @@ class StillMigrating(Exception):
     """Another process has been bringing the tables up to date for too long; the message says what to do."""
 
 
-def upgrade(engine: Engine, metadata: MetaData) -> None:
-    """Apply every migration that is missing. One process does it, others wait. Raises StillMigrating."""
+class WrongTables(Exception):
+    """The tables are not such as this program can take on; the message says what to do. Nothing was changed."""
+
+
+def upgrade(engine: Engine, metadata: MetaData, *, to: str = "head") -> None:
+    """Apply every migration that is missing. One process does it, others wait.
+
+    Raises StillMigrating, and WrongTables when a newer version has made the tables.
+    """
     if not _is_new(engine) and current(engine) == _head():
         return
     with _alone(engine):
-        if current(engine) == _head():
+        found = current(engine)
+        if found == _head():
             return
-        with engine.execution_options(will_write=True).begin() as connection:
-            if engine.dialect.name == "postgresql":
+        refuse_newer(found)
+        with _transaction(engine) as connection:
+            command.upgrade(_config(connection, metadata), to)
+
+
+def downgrade(engine: Engine, metadata: MetaData, to: str) -> None:
+    """Take the tables back to revision `to`; what only the newer ones hold is lost. Raises WrongTables."""
+    found = current(engine)
+    refuse_newer(found)
+    if to not in revisions() or found is None or to >= found:
+        older = [each for each in revisions() if found and each < found]
+        range_ = f"Revisions before it: {older[0]} to {older[-1]}." if older else "There is none before it."
+        raise WrongTables(f"The tables are at revision {found or 'none'}; {to} is not one before it. {range_}")
+    with _alone(engine), _transaction(engine) as connection:
+        command.downgrade(_config(connection, metadata), to)
+
+
+def refuse_newer(revision: str | None) -> None:
+    """Raise WrongTables when this program does not know the revision: a newer one has been here."""
+    if revision is not None and revision not in revisions():
+        raise WrongTables(
+            f"The tables are at revision {revision}, this program knows them up to {_head()}: a newer version has "
+            f"changed them. Install that version again; or take them back with it, 'cunxiang db downgrade {_head()}', "
+            "or restore the backup that was made before the upgrade."
+        )
+
+
+@contextlib.contextmanager
+def _transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction in which tables may be made anew without what refers to them being deleted along with them."""
+    with engine.execution_options(will_write=True).connect() as connection:
+        if engine.dialect.name != "sqlite":
+            with connection.begin():
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            command.upgrade(_config(connection, metadata), "head")
+                yield connection
+            return
+        # SQLite hears this only outside a transaction. With it on, a table that is made anew takes the rows that
+        # refer to it along, or cannot be made anew at all.
+        line = connection.connection.cursor()
+        line.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                before = _loose(connection)
+                yield connection
+                if loose := _loose(connection) - before:
+                    raise WrongTables(f"Rows would refer to what is not there any more: {sorted(loose)[:5]}")
+        finally:
+            line.execute("PRAGMA foreign_keys=ON")
+            line.close()
+
+
+def _loose(connection: Connection) -> set[tuple[str, int]]:
+    return {(row[0], row[1]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")}
 
 
 def _file(engine: Engine) -> Path | None:
@@ -113,6 +170,13 @@ def current(engine: Engine) -> str | None:
     """Return the revision of the tables; None when there are none."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """Return every revision there has been, the first first."""
+    scripts = ScriptDirectory(str(SCRIPTS)).walk_revisions()
+    return tuple(reversed([script.revision for script in scripts]))
 
 
 @cache

@@ -84,6 +84,17 @@ def load_or_create(data_dir: Path, mode: str) -> Secrets:
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _create(path, _fresh(mode))
+    return _fitting(path, mode)
+
+
+def look(data_dir: Path, mode: str) -> None:
+    """Raise SecretsError when there are secrets that `load_or_create` would refuse; nothing is made."""
+    path = data_dir / FILE_NAME
+    if path.exists():
+        _fitting(path, mode)
+
+
+def _fitting(path: Path, mode: str) -> Secrets:
     found = _read(path)
     if mode == "production" and found.origin == "demo":
         raise SecretsError(

@@ -100,6 +100,7 @@ def prove(archive: Path, *, scratch: Path | None = None, trial_database: str = "
     """
     with _room(scratch or Path(tempfile.gettempdir())) as work:
         manifest = unpack(archive, work)
+        _refuse_newer(manifest)
         if manifest.database == "sqlite":
             if not sqlite_is_whole(work / DATABASE):
                 raise BackupError("The copy of the database is damaged. Take an older backup.")
@@ -133,6 +134,7 @@ def restore(archive: Path, data_dir: Path, database_url: str) -> Manifest:
     Call `set_right` on the opened hub before anything is started.
     """
     manifest = read_manifest(archive)
+    _refuse_newer(manifest)
     _refuse_a_hub(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _room(data_dir) as work:
@@ -147,6 +149,14 @@ def restore(archive: Path, data_dir: Path, database_url: str) -> Manifest:
             _move(work, member, data_dir)
         (work / SECRETS).replace(data_dir / SECRETS)
     return manifest
+
+
+def _refuse_newer(manifest: Manifest) -> None:
+    if manifest.revision and manifest.revision not in migrating.revisions():
+        raise BackupError(
+            f"The backup was made by version {manifest.version}, which is newer than this program: its tables are at "
+            f"revision {manifest.revision}. Install that version, or a newer one, and restore with it."
+        )
 
 
 def _refuse_a_hub(data_dir: Path) -> None:

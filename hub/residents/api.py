@@ -9,10 +9,11 @@ from hub.core.actor import Permission
 from hub.core.errors import BadInput, NotFound
 from hub.core.runtime import runtime
 from hub.regions import service as regions
-from hub.residents import service
+from hub.residents import searching, service
 from hub.residents.models import AwayConsent, BlockReason, NumberKind, Phone, Resident
 from hub.residents.phones import PhoneSafe
 from hub.residents.reach import reachable_counts
+from hub.residents.shown import shows_residents
 from hub.web.api import Input, Output, PageQuery, RegionCode, answers, room, say
 from hub.web.guards import permission_required
 from hub.web.paging import cursor, place_of
@@ -94,11 +95,12 @@ class CountQuery(Input):
 
 @bp.get("/residents", responses=answers(Residents, 403, 404))
 @permission_required(Permission.SEE_RESIDENTS)
+@shows_residents("residents.look")
 def list_residents(query: ResidentsQuery) -> Response:
     """List residents. There is no search by number: numbers have no place in an address."""
     path, after = _path(query.region), _after(query.cursor)
     with reading() as session:
-        found = service.list_residents(
+        found = searching.list_residents(
             session,
             actor(),
             safe=runtime().get(PhoneSafe),
@@ -141,7 +143,7 @@ def _path(region: str | None) -> str:
         return regions.get_region(session, actor(), region, Permission.SEE_RESIDENTS).path
 
 
-def _after(word: str) -> service.After | None:
+def _after(word: str) -> searching.After | None:
     """Return where the page before ended. A cursor holds an id alone: a name has no place in an address."""
     if not word:
         return None

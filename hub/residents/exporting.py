@@ -11,7 +11,7 @@ from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput
 from hub.regions import service as regions
 from hub.regions.tree import codes_in, common
-from hub.residents import service
+from hub.residents import searching, service
 from hub.residents.importing import COLUMNS
 from hub.residents.models import AwayConsent, Resident
 from hub.residents.phones import PhoneSafe
@@ -58,9 +58,9 @@ def export(
 def _all(
     session: Session, actor: Actor, path: str, tag: str, without_mobile: bool, safe: PhoneSafe
 ) -> Iterator[Resident]:
-    after: service.After | None = None
+    after: searching.After | None = None
     while True:
-        page = service.list_residents(
+        page = searching.list_residents(
             session,
             actor,
             safe=safe,

@@ -10,12 +10,12 @@ from hub.core.actor import Actor, Permission
 from hub.core.errors import HubError
 from hub.regions import service as regions
 from hub.regions.tree import Level, codes_in
-from hub.residents import service
+from hub.residents import blocking, searching, service
 from hub.residents.forms import Filter
 from hub.residents.models import BlockReason, Resident
 from hub.residents.phones import PhoneSafe, normalise
 from hub.residents.reach import Reach, reachable_counts
-from hub.residents.service import After
+from hub.residents.searching import After
 
 LIVED_IN = frozenset({Level.VILLAGE, Level.GROUP})
 FILTERED = frozenset({Level.TOWNSHIP, Level.VILLAGE})
@@ -39,7 +39,7 @@ class ResidentList:
 def page(session: Session, actor: Actor, wanted: Filter, *, safe: PhoneSafe) -> ResidentList:
     """Return one page of what the filter asks for."""
     path = service.visible_region(session, actor, wanted.region).path if wanted.region else ""
-    found = service.list_residents(
+    found = searching.list_residents(
         session,
         actor,
         safe=safe,
@@ -55,7 +55,7 @@ def page(session: Session, actor: Actor, wanted: Filter, *, safe: PhoneSafe) -> 
         blocked=found.blocked,
         places=places(session, found.residents),
         after=found.after[2] if found.after else None,
-        total=service.count_residents(
+        total=searching.count_residents(
             session,
             actor,
             safe=safe,
@@ -66,19 +66,19 @@ def page(session: Session, actor: Actor, wanted: Filter, *, safe: PhoneSafe) -> 
         ),
         reach=reachable_counts(session, below, [wanted.tag] if wanted.tag else ()),
         regions=regions.choices(session, actor, Permission.SEE_RESIDENTS, levels=FILTERED),
-        tags=service.tags_in_use(session, actor),
+        tags=searching.tags_in_use(session, actor),
     )
 
 
 def by_number(session: Session, actor: Actor, number: str, *, safe: PhoneSafe) -> tuple[Resident, ...]:
     """Return everybody the actor may see who has that number; BadInput when it is none."""
-    return service.list_residents(session, actor, safe=safe, query=normalise(number).e164).residents
+    return searching.list_residents(session, actor, safe=safe, query=normalise(number).e164).residents
 
 
 def just_these(session: Session, page: ResidentList, found: tuple[Resident, ...]) -> ResidentList:
     """Return the page with these residents instead of its own."""
     return replace(
-        page, residents=found, places=places(session, found), blocked=service.blocks(session, found), after=None
+        page, residents=found, places=places(session, found), blocked=blocking.blocks(session, found), after=None
     )
 
 

@@ -9,12 +9,13 @@ from flask_babel import gettext, lazy_gettext
 from hub.core.actor import Permission
 from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
-from hub.residents import exporting, import_views, listing, service, tag_views, topics
+from hub.residents import blocking, exporting, import_views, listing, searching, service, tag_views, topics
 from hub.residents.erasing import Erasure
 from hub.residents.forms import Filter, ResidentForm
 from hub.residents.looks import Looks
 from hub.residents.models import BlockReason, Resident
 from hub.residents.phones import PhoneSafe
+from hub.residents.shown import shows_residents
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
@@ -47,6 +48,7 @@ def add_to_menu(runtime: Runtime) -> None:
 
 @bp.get("/residents")
 @permission_required(Permission.SEE_RESIDENTS)
+@shows_residents("residents.look")
 def every() -> ResponseReturnValue:
     """List them in the order of the tree."""
     return _list_page(Filter.read(request.args), {})
@@ -54,6 +56,7 @@ def every() -> ResponseReturnValue:
 
 @bp.post("/residents/by-number")
 @permission_required(Permission.SEE_RESIDENTS)
+@shows_residents("residents.look")
 def by_number() -> ResponseReturnValue:
     """Find somebody by number: by POST, so that the number stands in no address and no log."""
     try:
@@ -106,7 +109,7 @@ def add() -> ResponseReturnValue:
 
 def _new_page(form: ResidentForm, errors: dict[str, str]) -> str:
     with reading() as session:
-        homes, tags = listing.homes(session, actor()), service.tags_in_use(session, actor())
+        homes, tags = listing.homes(session, actor()), searching.tags_in_use(session, actor())
     return render_template("hub/residents/new.html", form=form, errors=errors, homes=homes, tags=tags)
 
 
@@ -115,12 +118,12 @@ def _new_page(form: ResidentForm, errors: dict[str, str]) -> str:
 def one(resident_id: UUID) -> ResponseReturnValue:
     """Show somebody, and write down who looked."""
     looks, who = runtime().get(Looks), actor().id
-    if looks.is_due(who, resident_id, now=now()):
+    if looks.is_due(who, str(resident_id), now=now()):
         try:
             with work() as session:
                 service.note_look(session, actor(), resident_id, now=now())
         except Exception:
-            looks.forget(who, resident_id)
+            looks.forget(who, str(resident_id))
             raise
     return _page(resident_id, None, {})
 
@@ -189,7 +192,7 @@ def block(resident_id: UUID, phone_id: UUID) -> ResponseReturnValue:
     wrong = request.form.get("reason") == BlockReason.WRONG_NUMBER.value
     reason = BlockReason.WRONG_NUMBER if wrong else BlockReason.OPTED_OUT
     with work() as session:
-        service.opt_out(session, actor(), phone_id, reason, now=now())
+        blocking.opt_out(session, actor(), phone_id, reason, now=now())
     words = gettext("这个号码不再发短信。") if wrong else gettext("这个号码只在应急时发短信。")
     flash(words, "ok")
     return redirect(url_for("residents.one", resident_id=resident_id))
@@ -200,15 +203,15 @@ def block(resident_id: UUID, phone_id: UUID) -> ResponseReturnValue:
 def unblock(resident_id: UUID, phone_id: UUID) -> ResponseReturnValue:
     """Write to a number again."""
     with work() as session:
-        service.unblock(session, actor(), phone_id, now=now())
+        blocking.unblock(session, actor(), phone_id, now=now())
     flash(gettext("这个号码又能收短信了。"), "ok")
     return redirect(url_for("residents.one", resident_id=resident_id))
 
 
 def _page(resident_id: UUID, form: ResidentForm | None, errors: dict[str, str]) -> str:
     with reading() as session:
-        resident, blocked = service.get_with_blocks(session, actor(), resident_id)
-        homes, tags = listing.homes(session, actor()), service.tags_in_use(session, actor())
+        resident, blocked = blocking.get_with_blocks(session, actor(), resident_id)
+        homes, tags = listing.homes(session, actor()), searching.tags_in_use(session, actor())
         place = listing.places(session, [resident])[resident.region_path]
         household = service.household_of(session, actor(), resident)
         left = topics.left_by(session, (phone.index for phone in resident.phones))

@@ -170,4 +170,9 @@ class CareSettings(Section):
         description="local time at which every loudspeaker tests itself without a sound; empty = never",
     )
     digest_at: str = Field("08:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="local time of the daily summary")
+    digest_by_text: Literal["trouble", "always", "never"] = Field(
+        "trouble",
+        description="whether the first on a township's and the county's roster is texted the daily summary: when "
+        "something is wrong, always, or never",
+    )
     keep_events_days: int = Field(400, ge=30, le=4000, description="how long the history of a loudspeaker is kept")

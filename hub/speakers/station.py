@@ -21,14 +21,14 @@ from hub.core.runtime import Runtime
 from hub.core.secrets import FIRST_KEY
 from hub.regions.tree import nearest
 from hub.speakers import presence, registry
-from hub.speakers.broker.accounts import HUB_NAME, hub_accounts, write_accounts
-from hub.speakers.broker.child import Secure
-from hub.speakers.broker.process import Kind as OwnBroker
-from hub.speakers.broker.process import RunningBroker, start_broker
+from hub.speakers.broker.accounts import HUB_NAME
+from hub.speakers.broker.process import RunningBroker
 from hub.speakers.envelope import SigningKey
 from hub.speakers.keys import KeyBook, key_of
 from hub.speakers.link import BrokerAddress, SpeakerLink
+from hub.speakers.own_broker import OwnBroker
 from hub.speakers.presence import Changes
+from hub.speakers.probing import BrokerQuestion, Found, lets_strangers_in
 from hub.speakers.protocol import (
     Beat,
     FaultReport,
@@ -51,7 +51,6 @@ from hub.speakers.topics import Kind, device_topic
 log = logging.getLogger(__name__)
 KEY_ID = FIRST_KEY
 ISSUER = "hub"
-THIS_MACHINE = "127.0.0.1"
 TIME_LIFE_MS = 60_000
 COMMAND_LIFE_MS = 300_000
 LATE_S = 1.0
@@ -76,7 +75,8 @@ class Station:
         self._runtime = runtime
         self._settings = runtime.config.section(MqttSettings)
         self.keys = KeyBook(runtime.config.data_dir, runtime.secrets.signing)
-        self.broker: RunningBroker | None = None
+        self._own = OwnBroker(runtime)
+        self.question = BrokerQuestion(self._asked, lambda: self.link)
         self.link: SpeakerLink | None = None
         self.shards: Shards | None = None
         """All lines, where single places have brokers of their own; `link` is one of them then."""
@@ -93,7 +93,6 @@ class Station:
         """Heartbeats of devices that are unknown here, or retired."""
         self._on_connected: list[Callable[[], None]] = []
         self.publisher: Callable[[Sequence[str]], None] | None = None
-        self._guard = threading.Lock()
 
     def on_receipts(self, callback: Callable[[list[Receipt]], None]) -> None:
         """Register for receipts."""
@@ -135,7 +134,12 @@ class Station:
     @property
     def folder(self) -> Path:
         """Where the own broker keeps its accounts and log."""
-        return self._runtime.config.data_dir / "broker"
+        return self._own.folder
+
+    @property
+    def broker(self) -> RunningBroker | None:
+        """The broker of our own, once it runs."""
+        return self._own.running
 
     @property
     def address(self) -> tuple[str, int]:
@@ -149,9 +153,7 @@ class Station:
 
         A process that is no bridge connects to speak alone.
         """
-        if self._settings.engine != "external":
-            self.renew_accounts()
-            self.broker = self._start_broker(self._settings.engine)
+        self._own.start()
         link = SpeakerLink(self._own_address())
         self.link = link
         if self._settings.shards:
@@ -188,27 +190,13 @@ class Station:
         for on_connected in self._on_connected:
             link.on_connected(on_connected)
 
-    def _start_broker(self, engine: OwnBroker) -> RunningBroker:
-        settings = self._settings
-        if settings.is_open:
-            log.warning(
-                "the broker can be reached from other machines without TLS: who listens on the way can read the "
-                "passwords of loudspeakers. See 'cunxiang tls make'"
-            )
-        plain = settings.host if settings.plain_too or not settings.secure else THIS_MACHINE
-        secure = None
-        if settings.tls_cert is not None and settings.tls_key is not None:
-            secure = Secure(settings.host, settings.tls_port, settings.tls_cert, settings.tls_key)
-        return start_broker(engine, self.folder, plain, settings.port, secure)
-
     def stop(self) -> None:
         """Disconnect and end the own broker."""
         if self.shards is not None:
             self.shards.stop()
         elif self.link is not None:
             self.link.stop()
-        if self.broker is not None:
-            self.broker.stop()
+        self._own.stop()
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Hand a message to the broker; False when it cannot be reached."""
@@ -233,13 +221,7 @@ class Station:
 
     def renew_accounts(self) -> None:
         """Write who may use the own broker; it takes the change over within two seconds."""
-        if self._settings.engine == "external":
-            return
-        with self._guard:  # around the reading too: the last to write must know the most
-            with self._runtime.sessions.read() as session:
-                accounts = registry.broker_accounts(session)
-            hub = hub_accounts(self.folder, self._runtime.secrets.broker_password)
-            write_accounts(self.folder, [*hub, *accounts])
+        self._own.renew_accounts()
 
     def publish_settings(self, speaker_ids: Sequence[str] = ()) -> None:
         """Publish the retained settings of some loudspeakers, or of all: `SettingsBook` does it."""
@@ -368,6 +350,14 @@ class Station:
                 offset_ms=beat.ts - ms,
             )
             self.publish(device_topic(beat.dev, Kind.TIME), seal_command(answer, self.key), qos=0)
+
+    def ask_broker(self) -> Found:
+        """Ask the broker at once whether it lets strangers in, for who looks before anything is started."""
+        return lets_strangers_in(self._own_address())
+
+    def _asked(self) -> BrokerAddress | None:
+        """Return which broker is to be asked what it does; None as long as the own one does not run."""
+        return None if self._settings.own and self.broker is None else self._own_address()
 
     def _own_address(self) -> BrokerAddress:
         settings = self._settings

@@ -1,4 +1,4 @@
-"""What the hub asks itself: database, clock, disk, broker, certificate, addresses, backups."""
+"""What the hub asks itself: database, clock, disk, broker, certificates, addresses, backups."""
 
 import ctypes
 import ipaddress
@@ -19,7 +19,9 @@ from hub.core.backups import latest_backup
 from hub.core.checks import Checks, Finding, Level
 from hub.core.runtime import Runtime
 from hub.regions import service as regions
+from hub.speakers.envelope import MAX_MESSAGE
 from hub.speakers.models import Speaker
+from hub.speakers.probing import Found
 from hub.speakers.settings import MqttSettings
 from hub.speakers.station import Station
 from hub.watching.processes import processes
@@ -39,6 +41,7 @@ def add_questions(checks: Checks) -> None:
         "clock": clock,
         "disk": disk,
         "broker": broker,
+        "broker_abilities": broker_abilities,
         "brokers_of_places": brokers_of_places,
         "certificate": certificate,
         "address": address,
@@ -104,6 +107,35 @@ def broker(runtime: Runtime) -> Iterable[Finding]:
         yield Finding("check_broker_away", Level.BAD, {"engine": settings.engine})
     if settings.engine != "external" and settings.is_open:
         yield Finding("check_broker_open", Level.LOOK)
+
+
+def broker_abilities(runtime: Runtime) -> Iterable[Finding]:
+    """Whether the broker keeps strangers out, and does what the protocol needs; a running hub asks now and then."""
+    station = runtime.find(Station)
+    if station is None:
+        return ()
+    found, started = station.question.found, station.link is not None
+    if found is None and not started and not runtime.config.section(MqttSettings).own:
+        found = station.ask_broker()  # `cunxiang check`, before the first start
+    if found is None or (started and not found.reached):
+        return ()
+    return _of_broker(found)
+
+
+def _of_broker(found: Found) -> Iterable[Finding]:
+    if not found.reached:
+        yield Finding("check_broker_away", Level.BAD, {"engine": "external"})
+    if found.strangers:
+        yield Finding("check_broker_anybody", Level.BAD)
+    if not found.asked:
+        return
+    size = MAX_MESSAGE // 1024
+    if found.echo_ms is None:
+        yield Finding("check_broker_mute", Level.BAD, {"kb": size})
+    elif found.keeps:
+        yield Finding("check_broker_able", Level.GOOD, {"ms": found.echo_ms, "kb": size})
+    else:
+        yield Finding("check_broker_forgets", Level.BAD)
 
 
 def brokers_of_places(runtime: Runtime) -> Iterable[Finding]:

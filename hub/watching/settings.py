@@ -1,6 +1,8 @@
 """The `[watch]` section of the configuration."""
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 
 from hub.core.config import Section
 
@@ -24,3 +26,9 @@ class WatchSettings(Section):
     clock_off_ms: int = Field(
         500, ge=10, le=60_000, description="how far the clocks of hub and database may lie apart, in milliseconds"
     )
+
+    @model_validator(mode="after")
+    def _asks_before_it_alarms(self) -> Self:
+        if self.disk_full_mb > self.disk_low_mb:
+            raise ValueError("disk_full_mb must not be more than disk_low_mb: first a question, then an alarm")
+        return self

@@ -20,11 +20,17 @@ MAX_BYTES: Final = 5 * 1024 * 1024
 MAX_ROWS: Final = 20_000
 MAX_COLUMNS: Final = 40
 MAX_UNPACKED: Final = 200 * 1024 * 1024
+MAX_TRIMMINGS: Final = 8 * 1024 * 1024
+"""Of everything but rows and their texts: styles and the like are taken into memory whole."""
+MAX_CELL: Final = 32_767
+"""So much fits into a cell by Excel's own rule."""
+HEAD_BYTES: Final = 4096
+_ROWS = ("xl/worksheets/", "xl/sharedStrings")
 ERROR_COLUMN: Final = "出错原因"
 CSV: Final = "text/csv"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WIDEST: Final = 40
-_FORMULA = ("=", "@", "\t", "\r")
+_FORMULA = ("=", "@", "\t", "\r", "\n", "＝", "＠")
 
 
 def read_table(
@@ -67,7 +73,7 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """Return a CSV file that Excel opens in the right encoding."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(header)
+    writer.writerow([harmless(cell) for cell in header])
     writer.writerows([harmless(_text(cell)) for cell in row] for row in rows)
     return text.getvalue().encode("utf-8-sig")
 
@@ -77,7 +83,7 @@ def write_xlsx(title: str, header: Sequence[str], rows: Iterable[Sequence[object
     book = Workbook()
     sheet = book.worksheets[0]
     sheet.title = title[:31]
-    sheet.append(list(header))
+    sheet.append([harmless(cell) for cell in header])
     widths = [_width(cell) for cell in header]
     for row in rows:
         sheet.append([_value(cell) for cell in row])
@@ -132,14 +138,24 @@ def _xlsx(data: bytes, wanted: int, most_bytes: int) -> list[list[str]]:
 def _sheet(data: bytes, wanted: int, most_bytes: int) -> list[list[str]]:
     # A few kilobytes can unpack to gigabytes, so the sizes are looked at before anything is unpacked.
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(item.file_size for item in archive.infolist()) > MAX_UNPACKED:
+        parts = archive.infolist()
+        trimmings = sum(part.file_size for part in parts if not part.filename.startswith(_ROWS))
+        if sum(part.file_size for part in parts) > MAX_UNPACKED or trimmings > MAX_TRIMMINGS:
             raise bad_file("import_too_big", limit_mb=most_bytes // 1024**2)
+        if any(_defines_words(archive, part) for part in parts):
+            raise bad_file("import_unreadable")
     book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     try:
         rows = book.worksheets[0].iter_rows(max_row=wanted, max_col=MAX_COLUMNS, values_only=True)
         return [[_cell(value) for value in row] for row in rows]
     finally:
         book.close()
+
+
+def _defines_words(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    """Whether it brings a document type: no table has one, and a few words of one unfold to gigabytes."""
+    with archive.open(part) as content:
+        return b"<!DOCTYPE" in content.read(HEAD_BYTES)
 
 
 def _cell(value: object) -> str:
@@ -151,7 +167,7 @@ def _cell(value: object) -> str:
 
 
 def _tidy(cell: str) -> str:
-    return "".join(c for c in cell if unicodedata.category(c) != "Cf").strip().removeprefix("'")
+    return "".join(c for c in cell[:MAX_CELL] if unicodedata.category(c) != "Cf").strip().removeprefix("'")
 
 
 def _bounded(rows: list[list[str]], most: int) -> list[list[str]]:

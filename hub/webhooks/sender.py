@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from hub.core.clock import Clock
 from hub.core.db import Sessions
+from hub.core.reaching import LiesHere
 from hub.webhooks.models import CallState, Webhook, WebhookAttempt, WebhookCall
 from hub.webhooks.secrets import SecretSafe
 from hub.webhooks.signing import headers
@@ -27,6 +28,8 @@ AT_ONCE: Final = 20
 IDLE_S: Final = 2.0
 KEPT: Final = timedelta(days=30)
 TIDY: Final = timedelta(hours=1)
+HERE: Final = "this_machine"
+"""Why an address was not asked: it lies on this machine, see `hub.core.reaching`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,13 @@ class _Work:
 class WebhookSender:
     """The step of a loop. Several hubs may run it: a call is claimed by moving its next try into the future."""
 
-    def __init__(self, sessions: Sessions, safe: SecretSafe, clock: Clock) -> None:
+    def __init__(
+        self, sessions: Sessions, safe: SecretSafe, clock: Clock, lies_here: LiesHere = lambda _: False
+    ) -> None:
         self._sessions = sessions
         self._safe = safe
         self._clock = clock
+        self._lies_here = lies_here
         self._http = requests.Session()
         self._http.trust_env = False
         self._tidied_at: datetime | None = None
@@ -84,9 +90,15 @@ class WebhookSender:
             return _Work(call.id, hook.url, hook.sealed, json.dumps(content).encode(), call.attempts)
 
     def _tell(self, work: _Work) -> None:
-        began, status, problem = time.perf_counter(), 0, ""
+        began = time.perf_counter()
+        status, problem = (0, HERE) if self._lies_here(work.url) else self._ask(work)
+        with self._sessions.begin() as session:
+            _note(session, work, self._clock(), status, problem, round((time.perf_counter() - began) * 1000))
+
+    def _ask(self, work: _Work) -> tuple[int, str]:
+        """Make the one request; return its status, or 0 and what went wrong."""
+        signed = headers(self._safe.open(work.sealed), str(work.call_id), self._clock(), work.body)
         try:
-            signed = headers(self._safe.open(work.sealed), str(work.call_id), self._clock(), work.body)
             answer = self._http.post(
                 work.url,
                 data=work.body,
@@ -95,14 +107,12 @@ class WebhookSender:
                 allow_redirects=False,
                 stream=True,  # whatever is said in the answer's body is nobody's business here
             )
-            status = answer.status_code
             answer.close()
         except requests.Timeout:
-            problem = "timeout"
+            return 0, "timeout"
         except requests.RequestException as error:
-            problem = type(error).__name__[:24]
-        with self._sessions.begin() as session:
-            _note(session, work, self._clock(), status, problem, round((time.perf_counter() - began) * 1000))
+            return 0, type(error).__name__[:24]
+        return answer.status_code, ""
 
 
 def _due(now: datetime) -> Select[UUID]:

@@ -16,7 +16,8 @@ from hub.core.errors import BadInput, NotAllowed, NotFound, WrongState
 from hub.core.runtime import Runtime, runtime
 from hub.regions import service as regions
 from hub.regions.tree import Level
-from hub.residents import service as residents
+from hub.residents import searching as residents
+from hub.residents.shown import shows_residents
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
@@ -109,6 +110,7 @@ def change(round_id: UUID) -> ResponseReturnValue:
 
 @bp.get("/rounds/<uuid:round_id>")
 @permission_required(Permission.SEE)
+@shows_residents("round.look")
 def one(round_id: UUID) -> ResponseReturnValue:
     """Show who is due, and who came."""
     with reading() as session:

@@ -55,11 +55,20 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_prometheus_understands_the_rules() -> None:
+def test_prometheus_understands_the_rules_and_calls_when_it_should() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not here (Debian: apt install prometheus)")
-    done = subprocess.run(
-        [promtool, "check", "rules", DEPLOY / "prometheus" / "alerts.yaml"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    cases = Path(__file__).with_name("alerts.test.yaml")
+    for command in (("check", "rules", DEPLOY / "prometheus" / "alerts.yaml"), ("test", "rules", cases)):
+        done = subprocess.run([promtool, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_its_cases() -> None:
+    rules = (DEPLOY / "prometheus" / "alerts.yaml").read_text(encoding="utf-8")
+    cases = Path(__file__).with_name("alerts.test.yaml").read_text(encoding="utf-8")
+    for alert in re.findall(r"- alert: (\w+)", rules):
+        assert len(re.findall(rf"alertname: {alert}\b", cases)) > 1, (
+            f"{alert}: a case that calls, and one that does not"
+        )

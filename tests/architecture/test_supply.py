@@ -98,7 +98,8 @@ def test_every_table_with_a_sealed_number_is_in_the_map_of_personal_data() -> No
     assert people - named == set()
 
 
-def test_what_the_page_on_security_names_exists() -> None:
-    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:tests|scripts|deploy|hub)/[A-Za-z0-9_/.]+)`", page):
-        assert (ROOT / path).exists(), path
+@pytest.mark.parametrize("name", ["security.md", "running.md"])
+def test_what_the_pages_on_security_and_running_name_exists(name: str) -> None:
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:tests|scripts|deploy|hub|broadcasts|schedules)/[A-Za-z0-9_/.]+)`", page)
+    assert {path for path in named if not (ROOT / path).exists()} == set()

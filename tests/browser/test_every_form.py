@@ -77,9 +77,8 @@ class People:
             if "/sign-in" not in answer.url:
                 break
             del self._known[found.login]
-        forms = forms_on(found.form.page, answer.text) if answer.ok and "<html" in answer.text[:200] else ()
-        same = (found.form.action, found.form.typed)
-        return person, next((form for form in forms if (form.action, form.typed) == same), None)
+        is_page = answer.ok and "<html" in answer.text[:200]
+        return person, found.form.now_on(answer.text) if is_page else None
 
 
 def lost_ways(person: requests.Session, hub: Served, text: str) -> list[str]:
@@ -113,25 +112,18 @@ def test_a_refused_form_says_so_and_leads_to_what_is_wrong(worn: Served, found_b
     assert sent > (LEAST_FORMS if LONG else LEAST_FORMS / ONE_OF)
 
 
-def looked_at(window: Looker, people: People, found: Found, axe: str, *, wrongly: bool) -> list[str] | None:
-    """Send it from the window and return what is wrong with what comes back; none where it is no longer there."""
-    _, form = people.open(found)
-    if form is None:
-        return None
-    window.turn(found.login, window.view)
-    status = window.sent(form, wrongly=wrongly)
-    return window.faults_here(axe) + faults_of(status, window.page.content())
-
-
 def in_windows(hub: Served, browser: Browser, axe: str, all_found: Iterable[Found]) -> tuple[dict[str, list[str]], int]:
-    people, faults, looked = People(hub), {}, 0
+    """Send every form from a window and look at what comes back; return what is wrong, and how many came back."""
+    faults, looked = {}, 0
     window = Looker(browser, hub, "", DESKTOP)
     for found in all_found:
         for wrongly, view in ((False, DESKTOP), (True, PHONE)):
             window.turn(found.login, view)
-            wrong = looked_at(window, people, found, axe, wrongly=wrongly)
-            looked += wrong is not None
-            if wrong:
+            status = window.sent(found.form, wrongly=wrongly)
+            if not status:
+                break
+            looked += 1
+            if wrong := window.faults_here(axe) + faults_of(status, window.page.content()):
                 faults[f"{found.login} {found.form.page} -> {found.to} {'nonsense' if wrongly else 'nothing'}"] = wrong
     window.close()
     return faults, looked

@@ -4,12 +4,17 @@ from datetime import timedelta
 
 from builders import an_announcement, the_actor
 from conftest import NOON
-from sqlalchemy import select
+from sqlalchemy import select, update
+from strangerlab import seed
 
+import cunxiang
 from broadcasts.approvals.lifecycle import State
+from broadcasts.studio import Studio
 from hub.accounts import sessions, signing_in
 from hub.accounts.models import SignIn
 from hub.accounts.throttle import Door
+from hub.app import provide
+from hub.core.db import Base
 from hub.core.runtime import Runtime
 from schedules.housekeeping import sounds_wanted
 
@@ -22,6 +27,31 @@ def test_recordings_of_announcements_stay_until_they_are_withdrawn(runtime: Runt
         gone.state = State.WITHDRAWN
         session.flush()
         assert sounds_wanted(session, NOON) == {"a" * 64}
+
+
+NO_SOUND = {("speaker", "settings_sha256")}
+
+
+def test_no_recording_that_a_table_names_for_what_is_to_come_is_cleared_away(runtime: Runtime) -> None:
+    """A row in every table; whatever new table names a recording has to be thought of in `sounds_wanted`."""
+    provide(runtime, cunxiang.FEATURES)
+    library = runtime.get(Studio).library
+    named, unwanted = {}, library.take_in(b"ID3" + b"unwanted" * 200)
+    with runtime.sessions.begin() as session:
+        seed(session)
+        for table in Base.metadata.sorted_tables:
+            for column in table.columns:
+                if column.name.endswith("sha256") and (table.name, column.name) not in NO_SOUND:
+                    sha = library.take_in(b"ID3" + f"{table.name}.{column.name}".encode() * 100)
+                    named[f"{table.name}.{column.name}"] = sha
+                    session.execute(update(table).values({column.name: sha}))
+    assert len(named) >= 10
+    with runtime.sessions.read() as session:
+        wanted = sounds_wanted(session, NOON - timedelta(minutes=1))
+    assert {name for name, sha in named.items() if sha not in wanted} == set()
+    assert library.evict(0, wanted, spare_s=-60) > 0
+    assert library.path_of(unwanted) is None
+    assert {name for name, sha in named.items() if library.path_of(sha) is None} == set()
 
 
 def test_sessions_are_forgotten_a_week_after_their_end(runtime: Runtime) -> None:

@@ -85,7 +85,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Take back: what a sheet plays without an announcement behind it was not known before."""
+    without = "SELECT id FROM slot WHERE announcement_id IS NULL"
+    op.execute(f"DELETE FROM occurrence WHERE slot_id IN ({without})")  # noqa: S608 - our own words
+    op.execute("DELETE FROM slot WHERE announcement_id IS NULL")
     with op.batch_alter_table("slot", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_slot_sheet_id_programme_sheet"), type_="foreignkey")
         batch_op.drop_index(batch_op.f("ix_slot_subject_id"))

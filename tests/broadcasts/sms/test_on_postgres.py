@@ -40,7 +40,7 @@ from broadcasts.sms.waking import Waking
 from hub.core.db import Sessions
 from hub.duty import service as duty
 from hub.duty.service import PersonInput
-from hub.residents import service
+from hub.residents import searching
 from hub.residents.models import BlockReason
 
 pytestmark = pytest.mark.postgres
@@ -145,8 +145,8 @@ def test_the_built_in_gateway_and_the_lists_work_there_too(pg_lab: Lab) -> None:
     with pg_lab.sessions.read() as session:
         assert set(session.scalars(select(SmsMessage.state))) <= {S.DELIVERED, S.UNDELIVERED}
         assert phones(session, lab_actor(), limit=1)[0].masked == "138****0003"
-        first = service.list_residents(session, lab_actor(), safe=lab_safe(), limit=40)
-        rest = service.list_residents(session, lab_actor(), safe=lab_safe(), limit=40, after=first.after)
+        first = searching.list_residents(session, lab_actor(), safe=lab_safe(), limit=40)
+        rest = searching.list_residents(session, lab_actor(), safe=lab_safe(), limit=40, after=first.after)
     assert len({r.id for r in first.residents + rest.residents}) == 60
 
 

@@ -16,7 +16,7 @@ from hub.core.db import Base
 from hub.core.errors import Unavailable
 from hub.core.runtime import Runtime
 from hub.core.secrets import add_phone_key, load_or_create, read_phone_keys
-from hub.residents import service
+from hub.residents import searching, service
 from hub.residents.models import Phone
 from hub.residents.phones import PhoneSafe
 from hub.residents.resealing import PORTION, anything_old, reseal, sealed_tables
@@ -56,7 +56,7 @@ def test_every_number_is_under_the_new_key_and_the_running_hub_reads_on(runtime:
         numbers(runtime, before)
     assert running.open(before.seal(NUMBERS[0])) == NUMBERS[0], "what lay in a queue meanwhile is read as well"
     with runtime.sessions.read() as session:
-        found = service.list_residents(session, SYSTEM, safe=after, query=NUMBERS[1])
+        found = searching.list_residents(session, SYSTEM, safe=after, query=NUMBERS[1])
         assert [one.phones[0].masked for one in found.residents] == ["139****0002"], "found by number as before"
     assert reseal(runtime.sessions, after).changed == 0
 

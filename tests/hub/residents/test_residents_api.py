@@ -7,7 +7,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime
-from hub.residents import service
+from hub.residents import blocking, service
 from hub.residents.models import BlockReason
 from hub.residents.phones import PhoneSafe
 from hub.residents.service import ResidentInput
@@ -27,7 +27,7 @@ def clerk(app: OpenAPI, runtime: Runtime) -> Program:
             given = ResidentInput(name, region, (phone,), tags)
             found = service.add_resident(session, SYSTEM, given, safe=safe, now=runtime.now())
             if name == "李四":
-                service.opt_out(session, SYSTEM, found.phones[0].id, BlockReason.OPTED_OUT, now=runtime.now())
+                blocking.opt_out(session, SYSTEM, found.phones[0].id, BlockReason.OPTED_OUT, now=runtime.now())
     return program(app, runtime, "clerk")
 
 

@@ -13,7 +13,7 @@ from hub.audit.models import AuditEntry
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput, NotAllowed, NotFound, Problems
 from hub.regions.tree import path_of
-from hub.residents import service
+from hub.residents import blocking, searching, service
 from hub.residents.models import BlockedNumber, BlockReason, Phone, Resident, ResidentTag
 from hub.residents.phones import PhoneSafe
 from hub.residents.reach import reachable_counts
@@ -92,8 +92,8 @@ DEEDS: dict[str, Deed] = {
     "add": lambda s, a, _, safe: service.add_resident(s, a, given(), safe=safe, now=NOON),
     "update": lambda s, a, r, safe: service.update_resident(s, a, r.id, given(), safe=safe, now=NOON),
     "remove": lambda s, a, r, _: service.remove_resident(s, a, r.id, now=NOON),
-    "opt out": lambda s, a, r, _: service.opt_out(s, a, r.phones[0].id, BlockReason.OPTED_OUT, now=NOON),
-    "unblock": lambda s, a, r, _: service.unblock(s, a, r.phones[0].id, now=NOON),
+    "opt out": lambda s, a, r, _: blocking.opt_out(s, a, r.phones[0].id, BlockReason.OPTED_OUT, now=NOON),
+    "unblock": lambda s, a, r, _: blocking.unblock(s, a, r.phones[0].id, now=NOON),
 }
 
 
@@ -121,10 +121,10 @@ def test_nobody_is_moved_to_where_one_has_no_say(people: Session, phone_safe: Ph
 def test_a_stranger_sees_nobody(people: Session, phone_safe: PhoneSafe) -> None:
     resident = somebody(people, mobile(1), tags=["沿河户"])
     for who in (STRANGER, lab_actor(EAST, Permission.SEE)):
-        assert service.list_residents(people, who, safe=phone_safe).residents == ()
-        assert service.list_residents(people, who, safe=phone_safe, query=mobile(1)).residents == ()
-        assert service.list_residents(people, who, safe=phone_safe, region_path=path_of(PINE)).residents == ()
-        assert service.tags_in_use(people, who) == []
+        assert searching.list_residents(people, who, safe=phone_safe).residents == ()
+        assert searching.list_residents(people, who, safe=phone_safe, query=mobile(1)).residents == ()
+        assert searching.list_residents(people, who, safe=phone_safe, region_path=path_of(PINE)).residents == ()
+        assert searching.tags_in_use(people, who) == []
         with pytest.raises(NotFound):
             service.get_resident(people, who, resident.id)
     with pytest.raises(NotFound):
@@ -137,7 +137,7 @@ def test_the_list_goes_page_by_page_without_gap_or_repetition(people: Session, p
     seen: list[Resident] = []
     after = None
     while True:
-        page = service.list_residents(people, CLERK, safe=phone_safe, after=after, limit=4)
+        page = searching.list_residents(people, CLERK, safe=phone_safe, after=after, limit=4)
         seen += page.residents
         after = page.after
         if after is None:
@@ -152,7 +152,7 @@ def test_people_are_found_by_part_of_a_name_whole_number_tag_and_place(people: S
     somebody(people, mobile(3), name="李明", region=WILLOW)
 
     def found(**how: Any) -> set[str]:
-        return {r.name for r in service.list_residents(people, lab_actor(COUNTY), safe=phone_safe, **how).residents}
+        return {r.name for r in searching.list_residents(people, lab_actor(COUNTY), safe=phone_safe, **how).residents}
 
     assert found(query="明") == {"王小明", "李明"}
     assert found(query="%") == {"王%"}
@@ -166,13 +166,13 @@ def test_people_are_found_by_part_of_a_name_whole_number_tag_and_place(people: S
 def test_opting_out_shows_on_the_list_and_can_be_undone(people: Session, phone_safe: PhoneSafe) -> None:
     resident = somebody(people, mobile(1))
     (phone,) = resident.phones
-    service.opt_out(people, CLERK, phone.id, BlockReason.OPTED_OUT, now=NOON)
-    assert service.list_residents(people, CLERK, safe=phone_safe).blocked == {phone.index: BlockReason.OPTED_OUT}
-    service.opt_out(people, CLERK, phone.id, BlockReason.WRONG_NUMBER, now=NOON)
-    service.opt_out(people, CLERK, phone.id, BlockReason.OPTED_OUT, now=NOON)
-    assert service.list_residents(people, CLERK, safe=phone_safe).blocked == {phone.index: BlockReason.WRONG_NUMBER}
-    service.unblock(people, CLERK, phone.id, now=NOON)
-    assert service.list_residents(people, CLERK, safe=phone_safe).blocked == {}
+    blocking.opt_out(people, CLERK, phone.id, BlockReason.OPTED_OUT, now=NOON)
+    assert searching.list_residents(people, CLERK, safe=phone_safe).blocked == {phone.index: BlockReason.OPTED_OUT}
+    blocking.opt_out(people, CLERK, phone.id, BlockReason.WRONG_NUMBER, now=NOON)
+    blocking.opt_out(people, CLERK, phone.id, BlockReason.OPTED_OUT, now=NOON)
+    assert searching.list_residents(people, CLERK, safe=phone_safe).blocked == {phone.index: BlockReason.WRONG_NUMBER}
+    blocking.unblock(people, CLERK, phone.id, now=NOON)
+    assert searching.list_residents(people, CLERK, safe=phone_safe).blocked == {}
     assert [e.deed for e in people.scalars(select(AuditEntry))] == ["phone.block"] * 3 + ["phone.unblock"]
 
 

@@ -147,7 +147,8 @@ def test_the_command_says_the_same_and_fails_when_something_is_bad(runtime: Runt
     assert good.exit_code == 0, good.output
     assert "The database answers" in good.output
     config.write_text(
-        f'[hub]\ndata_dir = "{runtime.config.data_dir}"\n[watch]\ndisk_full_mb = 999999999\n', encoding="utf-8"
+        f'[hub]\ndata_dir = "{runtime.config.data_dir}"\n[watch]\ndisk_low_mb = 999999999\ndisk_full_mb = 999999999\n',
+        encoding="utf-8",
     )
     bad = CliRunner().invoke(command_line(cunxiang.FEATURES), ["--config", str(config), "check", "--language", "zh"])
     assert bad.exit_code == 1

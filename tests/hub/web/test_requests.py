@@ -6,7 +6,7 @@ import logging
 import pytest
 from flask_openapi3.openapi import OpenAPI
 
-from hub.core.logs import JsonLine, about
+from hub.core.logs import JsonLine, PlainLine, about
 
 
 def test_a_request_keeps_the_name_it_came_with_if_it_is_one(app: OpenAPI) -> None:
@@ -38,3 +38,12 @@ def test_lines_that_are_logged_inside_carry_the_ids(caplog: pytest.LogCaptureFix
         ("r-1", "own"),
         (None, None),
     ]
+
+
+@pytest.mark.parametrize("form", [JsonLine(), PlainLine()])
+def test_what_somebody_sent_begins_no_line_of_its_own(form: logging.Formatter) -> None:
+    record = logging.makeLogRecord({"msg": "feed_refused", "levelname": "WARNING"})
+    record.address = "x\n2026-11-30 error all_is_lost\r\x1b[2J\u2028y"
+    line = form.format(record)
+    assert line.isprintable()
+    assert "all_is_lost" in line

@@ -16,15 +16,17 @@ from sqlalchemy.orm import Session
 
 from hub.accounts.roles import Role
 from hub.core.actor import SYSTEM, Actor
+from hub.core.background import Loop
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound
 from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
+from hub.running import _webhooks
 from hub.speakers.care import alarms
 from hub.webhooks import service
 from hub.webhooks.events import note
 from hub.webhooks.models import CallState, EventKind, Webhook, WebhookAttempt, WebhookCall
 from hub.webhooks.secrets import SecretSafe
-from hub.webhooks.sender import KEPT, PAUSES, WebhookSender
+from hub.webhooks.sender import HERE, KEPT, PAUSES, WebhookSender
 from hub.webhooks.signing import PREFIX, is_ours
 
 SignIn = Callable[[str], FlaskClient]
@@ -258,3 +260,17 @@ def test_the_pages_from_adding_to_removing(sign_in: SignIn, runtime: Runtime, re
     assert "还没有程序要收通知" in client.get("/settings/webhooks").text
     for login in (person for person in builders.PEOPLE if person != "county"):
         assert sign_in(login).get("/settings/webhooks").status_code == 403, login
+
+
+def test_a_running_hub_knocks_at_no_door_of_its_own_machine(runtime: Runtime, receiver: Receiver) -> None:
+    safe = SecretSafe(runtime.secrets)
+    runtime.provide(SecretSafe, safe)
+    with runtime.sessions.begin() as session:
+        hook, _ = add(session, safe, receiver.url)
+        service.test(session, SYSTEM, hook.id, now=runtime.now())
+    [loop] = _webhooks(runtime)
+    assert isinstance(loop, Loop)
+    loop._step()
+    with runtime.sessions.read() as session:
+        [attempt] = session.scalars(select(WebhookAttempt)).all()
+    assert (attempt.status, attempt.problem, receiver.heard) == (0, HERE, [])
