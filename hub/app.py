@@ -43,6 +43,7 @@ from hub.first_run import counting as first_counts
 from hub.first_run import views as first_pages
 from hub.first_run.steps import FirstSteps
 from hub.regions import api as region_api
+from hub.regions import import_api as region_list_api
 from hub.regions import import_views as region_lists
 from hub.regions import service as regions
 from hub.regions import views as region_pages
@@ -103,6 +104,7 @@ VERBS = (
     account_api.bp,
     staff_api.bp,
     region_api.bp,
+    region_list_api.bp,
     speaker_api.bp,
     care_api.bp,
     repair_api.bp,

@@ -35,6 +35,7 @@ from schedules.sheets import listing as sheets
 from schedules.sheets import views as sheets_views
 from schedules.sheets import week_api as sheets_api
 from schedules.sources import Sources
+from schedules.special_days import hours_views
 from schedules.special_days import views as special_days_views
 
 
@@ -60,7 +61,9 @@ def plug_in(app: Flask, runtime: Runtime) -> None:
     app.register_blueprint(views.bp)
     app.register_blueprint(sheets_views.bp)
     app.register_blueprint(special_days_views.bp)
+    app.register_blueprint(hours_views.bp)
     views.add_to_menu(runtime)
+    hours_views.add_to_menu(runtime)
     county.plug_in(app, runtime)
 
 

@@ -289,8 +289,8 @@ class Walk:
 
 
 def is_complaint(kind: str, text: str) -> bool:
-    """Whether the browser complains; of nonsense in a date's field it says only that nobody could have typed it."""
-    return kind in ("error", "warning") and "does not conform to the required format" not in text
+    """Whether the browser complains; of nonsense in a day's or a number's field it says that nobody could type it."""
+    return kind in ("error", "warning") and not text.startswith("The specified value ")
 
 
 class Looker:

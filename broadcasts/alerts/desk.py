@@ -120,6 +120,7 @@ def lay_out(session: Session, actor: Actor, choice: Choice, *, hushed: bool, mod
     place = _place_name(session, chosen)
     plan = plans.in_force(session, hazard.key, choice.colour, paths) if hazard and chosen else None
     words = (plan.words if plan else usual_words(hazard, choice.colour)).at(place) if hazard and chosen else None
+    places = () if hushed else tuple(_places(ground, paths, counts))
     return Desk(
         choice=ground.settled(choice),
         hazard=hazard,
@@ -132,8 +133,8 @@ def lay_out(session: Session, actor: Actor, choice: Choice, *, hushed: bool, mod
         unknown=ground.unknown(choice),
         areas=tuple(Area(n.code, n.name, counts.get(n.code, NONE).total, depth) for n, depth in ground.flat),
         branches=ground.branches(choice, counts) if choice.area == OWN else (),
-        places=() if hushed else tuple(_places(ground, paths, counts)),
-        drawn=_draw(ground, chosen, () if hushed else paths),
+        places=places,
+        drawn=_draw(ground, chosen, [path_of(place.code) for place in places]),
         reached=_reached(session, chosen, {} if hushed else counts, phones=not drill),
         hushed=hushed,
         usual=_usual(session, ground, choice.colour),

@@ -17,7 +17,7 @@ from hub.core.errors import BadInput
 from hub.core.runtime import Runtime
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required, signed_in
-from hub.web.menu import Entry, Menu
+from hub.web.menu import Entry, Menu, Part
 from hub.web.work import actor, now, reading, work
 
 K = TypeVar("K", bound=StrEnum)
@@ -35,6 +35,8 @@ def add_to_menu(runtime_: Runtime) -> None:
             permission=Permission.EDIT_ACCOUNTS,
             group=4,
             position=21,
+            part=Part.PEOPLE,
+            about=lazy_gettext("什么样的广播要几个人批"),
         )
     )
 

@@ -22,7 +22,7 @@ from hub.web.errors import is_fragment, mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry as MenuEntry
-from hub.web.menu import Menu, lazy_gettext
+from hub.web.menu import Menu, Part, lazy_gettext
 from hub.web.spreadsheets import CSV
 from hub.web.uploads import sent_file
 from hub.web.words import explain, sentence
@@ -66,6 +66,8 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=service.PERMISSION,
             group=4,
             position=26,
+            part=Part.VOICES,
+            about=lazy_gettext("人名地名怎么念，哪些话不能播"),
         )
     )
 

@@ -12,7 +12,7 @@ from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
 from hub.web.guards import permission_required
 from hub.web.i18n import language
-from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.menu import Entry, Menu, Part, lazy_gettext
 from hub.web.words import explain, sentence
 from hub.web.work import actor, now, work
 
@@ -23,7 +23,15 @@ manage = permission_required(Permission.EDIT_ACCOUNTS)
 def add_to_menu(runtime: Runtime) -> None:
     """Put the providers into the menu of whoever administers."""
     entry = Entry(
-        "sms-providers", lazy_gettext("短信通道"), "wifi", "sms_providers.show", Permission.EDIT_ACCOUNTS, 4, 33
+        "sms-providers",
+        lazy_gettext("短信通道"),
+        "wifi",
+        "sms_providers.show",
+        Permission.EDIT_ACCOUNTS,
+        4,
+        33,
+        part=Part.TEXTS,
+        about=lazy_gettext("接哪家短信公司，先用哪家"),
     )
     runtime.get(Menu).add(entry)
 

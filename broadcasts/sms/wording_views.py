@@ -20,7 +20,7 @@ from hub.residents.phones import PhoneSafe
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
-from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.menu import Entry, Menu, Part, lazy_gettext
 from hub.web.work import actor, now, reading, work
 
 bp = Blueprint("sms_wording", __name__)
@@ -30,7 +30,17 @@ PAGE = "broadcasts/sms/templates.html"
 
 def add_to_menu(runtime: Runtime) -> None:
     """Put this room's line into the menu."""
-    entry = Entry("sms-templates", lazy_gettext("短信模板"), "edit", "sms_wording.every", Permission.COMPOSE, 4, 34)
+    entry = Entry(
+        "sms-templates",
+        lazy_gettext("短信模板"),
+        "edit",
+        "sms_wording.every",
+        Permission.COMPOSE,
+        4,
+        34,
+        part=Part.TEXTS,
+        about=lazy_gettext("报给短信公司批过的话，试发用的手机"),
+    )
     runtime.get(Menu).add(entry)
 
 

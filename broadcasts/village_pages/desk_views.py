@@ -10,7 +10,7 @@ from hub.core.runtime import Runtime, runtime
 from hub.regions import service as regions
 from hub.regions.tree import Level
 from hub.web.guards import permission_required
-from hub.web.menu import SETTINGS, Entry, Menu, lazy_gettext
+from hub.web.menu import SETTINGS, Entry, Menu, Part, lazy_gettext
 from hub.web.qr import picture
 from hub.web.work import actor, now, reading, work
 
@@ -30,6 +30,8 @@ def add_to_menu(runtime_: Runtime) -> None:
             permission=Permission.ANSWER,
             group=SETTINGS,
             position=35,
+            part=Part.UNIT,
+            about=lazy_gettext("贴在村口的二维码，村民扫了能重听"),
         )
     )
 

@@ -18,7 +18,7 @@ from hub.core.runtime import Runtime, runtime
 from hub.web.errors import is_fragment, mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
-from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.menu import Entry, Menu, Part, lazy_gettext
 from hub.web.words import sentence
 from hub.web.work import actor, now, reading, work
 
@@ -37,6 +37,8 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=service.PERMISSION,
             group=4,
             position=25,
+            part=Part.VOICES,
+            about=lazy_gettext("谁来念广播"),
         )
     )
 

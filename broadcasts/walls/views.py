@@ -18,7 +18,7 @@ from hub.regions import service as regions
 from hub.regions.tree import Level
 from hub.web.errors import is_fragment, mistakes
 from hub.web.guards import never_held, permission_required
-from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.menu import Entry, Menu, Part, lazy_gettext
 from hub.web.work import actor, now, origin, reading, work
 
 bp = Blueprint("walls", __name__)
@@ -40,6 +40,8 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.EDIT_ACCOUNTS,
             group=4,
             position=70,
+            part=Part.UNIT,
+            about=lazy_gettext("大厅里挂的屏，只能看"),
         )
     )
 

@@ -16,7 +16,7 @@ from hub.core.errors import BadInput
 from hub.core.runtime import Runtime, runtime
 from hub.web.errors import mistakes
 from hub.web.guards import never_held, signed_in
-from hub.web.menu import Entry, Menu
+from hub.web.menu import Entry, Menu, Part
 from hub.web.qr import picture
 from hub.web.work import COOKIE, actor, now, reading, work
 
@@ -34,6 +34,8 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.SEE,
             group=4,
             position=40,
+            part=Part.PROGRAMS,
+            about=lazy_gettext("让别的程序用村响"),
         )
     )
 

@@ -16,7 +16,7 @@ from hub.core.typed import shown
 from hub.regions import service as regions
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
-from hub.web.menu import Entry, Menu
+from hub.web.menu import Entry, Menu, Part
 from hub.web.qr import picture
 from hub.web.work import actor, now, reading, work
 
@@ -34,6 +34,8 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.EDIT_ACCOUNTS,
             group=4,
             position=20,
+            part=Part.PEOPLE,
+            about=lazy_gettext("谁能登录，能做什么，管哪里"),
         )
     )
 

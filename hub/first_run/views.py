@@ -22,7 +22,7 @@ from hub.speakers.care.models import Deed
 from hub.web.errors import is_fragment, mistakes
 from hub.web.guards import never_held, permission_required
 from hub.web.i18n import language
-from hub.web.menu import Entry, Menu
+from hub.web.menu import Entry, Menu, Part
 from hub.web.words import explain
 from hub.web.work import actor, now, reading, visitor, work
 
@@ -43,6 +43,8 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.EDIT_ACCOUNTS,
             group=4,
             position=1,
+            part=Part.UNIT,
+            about=lazy_gettext("新装好时照着做一遍"),
         )
     )
 

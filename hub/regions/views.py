@@ -12,7 +12,7 @@ from hub.regions.facts import LoudspeakerCounts, silencing_of
 from hub.regions.tree import BELOW
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
-from hub.web.menu import Entry, Menu
+from hub.web.menu import Entry, Menu, Part
 from hub.web.work import actor, now, reading, work
 
 bp = Blueprint("regions", __name__)
@@ -29,6 +29,8 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.EDIT_REGIONS,
             group=4,
             position=10,
+            part=Part.UNIT,
+            about=lazy_gettext("县、镇、村、组的名字和编码"),
         )
     )
 

@@ -13,6 +13,7 @@ from hub.residents import import_jobs, importing, tagging
 from hub.residents.import_jobs import ImportWork
 from hub.residents.import_models import ImportJob, JobState
 from hub.web.api import Input, Output, RegionCode, answers, room, say, takes, takes_up_to
+from hub.web.faults import CellFault, RowFault
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.idempotency import finish, once
@@ -64,21 +65,6 @@ class ColumnsIn(Input):
 
     columns: dict[str, int] = Field(description="姓名, 电话, 村, 组, 标签, 外出, 外出收短信, 哪一户")
     village: RegionCode | None = Field(None, description="code of the village of all rows, for lists that name none")
-
-
-class CellFault(Output):
-    """What is wrong with one cell."""
-
-    column: str
-    text: str
-    why: list[str]
-
-
-class RowFault(Output):
-    """A row that would be left out."""
-
-    row: int = Field(description="as the spreadsheet counts; rows sent as JSON begin at 2")
-    faults: list[CellFault]
 
 
 class ImportOut(Output):

@@ -18,7 +18,7 @@ from hub.watching.metrics import Metrics
 from hub.watching.settings import WatchSettings
 from hub.web.guards import permission_required
 from hub.web.i18n import language
-from hub.web.menu import Entry, Menu
+from hub.web.menu import Entry, Menu, Part
 from hub.web.words import sentence
 from hub.web.work import reading
 
@@ -39,6 +39,8 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.EDIT_ACCOUNTS,
             group=4,
             position=40,
+            part=Part.MACHINE,
+            about=lazy_gettext("机器好不好，备份多久了"),
         )
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from flask import url_for
 from flask_babel import LazyString, lazy_gettext
@@ -21,12 +22,25 @@ ALWAYS = (
 Badge = Callable[[Session, Actor], int]
 
 
+class Part(StrEnum):
+    """The tabs of 设置, in their order."""
+
+    UNIT = "unit"
+    PEOPLE = "people"
+    PLANS = "plans"
+    QUIET = "quiet"
+    TEXTS = "texts"
+    VOICES = "voices"
+    PROGRAMS = "programs"
+    MACHINE = "machine"
+
+
 @dataclass(frozen=True)
 class Entry:
     """One line of the menu, in order of `position`.
 
     `group` 0 holds the two big buttons, 1 to 3 the rest; what is set once and then seldom (SETTINGS) stands on a page
-    of its own, behind the one line 设置.
+    of its own, behind the one line 设置, in its `part` and with a line that says what it is for (`about`).
     """
 
     key: str
@@ -38,6 +52,8 @@ class Entry:
     position: int
     badge: Badge | None = None
     primary: str = ""
+    part: Part = Part.UNIT
+    about: LazyString | str = ""
 
 
 Line = dict[str, object]
@@ -50,6 +66,12 @@ class Shown:
 
     lines: list[Line]
     settings: list[Line]
+
+    @property
+    def tabs(self) -> list[tuple[str, list[Line]]]:
+        """The settings by part, those without anything for this person left out."""
+        parts = ((part.value, [line for line in self.settings if line["part"] == part]) for part in Part)
+        return [(part, lines) for part, lines in parts if lines]
 
 
 @dataclass
@@ -94,7 +116,9 @@ def _line(entry: Entry, session: Session, actor: Actor) -> Line:
         "primary": entry.primary,
         "group": entry.group,
         "rest": not entry.primary and entry.key not in ALWAYS,
+        "part": entry.part,
+        "about": str(entry.about),
     }
 
 
-__all__ = ["SETTINGS", "Badge", "Entry", "Line", "Menu", "Shown", "lazy_gettext"]
+__all__ = ["SETTINGS", "Badge", "Entry", "Line", "Menu", "Part", "Shown", "lazy_gettext"]

@@ -50,8 +50,8 @@ def health() -> ResponseReturnValue:
 def settings() -> ResponseReturnValue:
     """Show everything that is set once and then seldom, as far as this person may."""
     with reading() as session:
-        lines = runtime().get(Menu).shown_to(session, actor()).settings
-    return render_template("hub/web/settings.html", lines=lines)
+        parts = runtime().get(Menu).shown_to(session, actor()).tabs
+    return render_template("hub/web/settings.html", parts=parts)
 
 
 @bp.post("/language")
@@ -123,6 +123,8 @@ def _shell() -> dict[str, Any]:
         "theme_url": url_for("shell.switch_theme"),
         "menu": [],
         "active": "",
+        "page": "",
+        "tabs": [],
     }
     if person is not None:
         frame["account_href"] = url_for("own.account")
@@ -132,17 +134,20 @@ def _shell() -> dict[str, Any]:
         with reading() as session:
             shown = runtime().get(Menu).shown_to(session, person.actor)
         frame["menu"] = shown.lines
-        frame["active"] = _open_line([*shown.lines, *shown.settings])
+        nearest = _open_line([*shown.lines, *shown.settings])
+        folded = nearest["group"] == SETTINGS
+        frame["page"] = nearest["key"]
+        frame["active"] = "settings" if folded else nearest["key"]
+        frame["tabs"] = shown.tabs if folded else []
     return frame
 
 
-def _open_line(menu: list[Line]) -> object:
-    """Return the key of the menu line whose address is nearest above the page's."""
+def _open_line(menu: list[Line]) -> Line:
+    """Return the menu line whose address is nearest above the page's."""
     path = request.path
     above = [line for line in menu if path == line["href"] or path.startswith(f"{line['href']}/".replace("//", "/"))]
     homes = [line for line in above if line["href"] != "/" or path == "/"]
-    nearest = max(homes, key=lambda line: len(str(line["href"])), default={"key": "", "group": 0})
-    return "settings" if nearest["group"] == SETTINGS else nearest["key"]
+    return max(homes, key=lambda line: len(str(line["href"])), default={"key": "", "group": 0})
 
 
 def _static_for_ever(response: Response) -> Response:

@@ -12,7 +12,7 @@ from hub.core.runtime import Runtime, runtime
 from hub.regions.tree import path_of
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
-from hub.web.menu import Entry, Menu
+from hub.web.menu import Entry, Menu, Part
 from hub.web.work import actor, now, reading, work
 from hub.webhooks import service
 from hub.webhooks.models import EventKind
@@ -34,6 +34,8 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.EDIT_ACCOUNTS,
             group=4,
             position=41,
+            part=Part.PROGRAMS,
+            about=lazy_gettext("出了事自动告诉别的程序"),
         )
     )
 

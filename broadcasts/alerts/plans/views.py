@@ -21,7 +21,7 @@ from hub.regions import service as regions
 from hub.web.errors import mistakes
 from hub.web.guards import permission_required
 from hub.web.i18n import language
-from hub.web.menu import Entry, Menu, lazy_gettext
+from hub.web.menu import Entry, Menu, Part, lazy_gettext
 from hub.web.mistakes import fields_named
 from hub.web.words import explain
 from hub.web.work import actor, now, reading, work
@@ -41,6 +41,8 @@ def add_to_menu(runtime: Runtime) -> None:
             permission=Permission.SEE,
             group=4,
             position=2,
+            part=Part.PLANS,
+            about=lazy_gettext("应急时说什么、哪些村响，平时先定好"),
         )
     )
 

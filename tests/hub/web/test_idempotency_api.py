@@ -219,11 +219,13 @@ def test_every_verb_that_does_something_heeds_the_key(app: OpenAPI) -> None:
         if "Idempotency-Key" not in {p["name"] for p in app.api_doc["paths"][path]["post"].get("parameters", [])}
     ]
     only_looking = ["/api/v1/alerts/preview", "/api/v1/numbers", "/api/v1/preview", "/api/v1/readings"]
-    # The same document twice is one document; nothing of a list is stored before its commit, and that is done once.
+    # The same document twice is one document, and so is the same list of places; nothing of a list of residents is
+    # stored before its commit, and that is done once.
     imports = ["", "/rows", "/{import_id}/columns", "/{import_id}/commit"]
     once_by_nature = [
         "/api/v1/warnings/cap",
         "/api/v1/warnings/national",
+        "/api/v1/regions/imports",
         *(f"/api/v1/residents/imports{step}" for step in imports),
     ]
     # Its answer is a secret that nothing may keep; asked again there is another code, and this one is void.

@@ -116,8 +116,12 @@ def test_a_form_without_its_token_does_nothing(app: OpenAPI, runtime: Runtime) -
     assert client.post("/sign-in", data=form).status_code == 400
     assert client.post("/sign-in", data=form | {"csrf_token": token}).status_code == 302
     refused = client.post("/language", data={"language": "en"})
-    assert (refused.status_code, "刷新后再交一次" in refused.text) == (400, True)
+    assert (refused.status_code, "刷新一下，贴回去再交" in refused.text) == (400, True)
     assert the_account(runtime).language == "zh"
+    for came, back in (("http://localhost/speakers?show=offline", True), ("http://elsewhere.example/speakers", False)):
+        page = client.post("/language", data={"language": "en"}, headers={"Referer": came}).text
+        assert ('href="/speakers?show=offline"' in page, "回去改" in page) == (back, back)
+        assert "elsewhere" not in page
 
 
 def test_every_form_that_changes_something_carries_its_token(sign_in: SignIn, app: OpenAPI) -> None:
