@@ -29,6 +29,10 @@ NOT_TYPED = ("hidden", "submit", "button", "image", "reset")
 FAULT = "出错："
 TAKEN_FOR_OLD = 400
 """What a form of another session gets: then nothing was tried."""
+UNREACHED = 503
+"""Where no broker runs, a loudspeaker cannot be asked to sound."""
+ON_NO_FIELD = frozenset({401, 413})
+"""Who signs in wrongly is not told which of the two was wrong; what is too large was not read at all."""
 SUMMARY_LINKS = "//*[@id='errors']//a"
 
 
@@ -140,7 +144,7 @@ def send(person: requests.Session, address: str, form: Form, *, wrongly: bool) -
 
 def faults_of(status: int, text: str) -> list[str]:
     """Return what is wrong with an answer to a form: a refusal says so in its title, above the form, and leads on."""
-    if status >= 500 or status == TAKEN_FOR_OLD:
+    if (status >= 500 and status != UNREACHED) or status == TAKEN_FOR_OLD:
         return [f"answers {status}"]
     if status < 400 and 'role="alert"' not in text:
         return []
@@ -149,7 +153,7 @@ def faults_of(status: int, text: str) -> list[str]:
     document = html.fromstring(text)
     title = (document.findtext(".//title") or "").strip()
     faults = [] if title.startswith(FAULT) else [f"{status}: its title is {title}"]
-    if status < 400:
+    if status < 400 or status in ON_NO_FIELD:
         return faults
     if not _all(document, "//*[@id='errors']"):
         return [*faults, f"{status}: nothing above the form: {_said(document)}"]
