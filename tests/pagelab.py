@@ -74,6 +74,8 @@ EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-prac
 ASK_ROOM = """() => {
   const found = [];
   if (document.documentElement.scrollWidth > window.innerWidth) found.push("scrolls sideways");
+  const main = document.querySelector("main");
+  if (main && main.offsetHeight < 20) found.push("shows nothing");
   const moving = document.getAnimations().filter(a => a.effect && a.effect.getComputedTiming().activeDuration > 50);
   if (matchMedia("(prefers-reduced-motion: reduce)").matches && moving.length)
     found.push("moves: " + moving.map(a => a.animationName || a.transitionProperty).join(" "));

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from pagelab import ASK_AXE, Served
+from pagelab import ASK_AXE, Served, enter
 from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 
 from broadcasts.feedback.models import Complaint
 from broadcasts.village_pages.models import VillagePage
+from hub.regions.tree import codes_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 KINDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -63,6 +64,22 @@ def test_it_has_no_barriers_and_fits(address: str, browser: Browser, axe: str) -
         page.evaluate(axe)
         assert page.evaluate(ASK_AXE, KINDS) == []
         context.close()
+
+
+def test_the_sheet_for_the_notice_board_is_there_to_be_seen_and_printed(served: Served, browser: Browser) -> None:
+    with served.runtime.sessions.read() as session:
+        path = session.scalars(select(VillagePage.region_path).where(VillagePage.open)).first()
+    assert path
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+    page = context.new_page()
+    enter(page, served.address, "county", served.password)
+    page.goto(f"{served.address}/village-pages/{codes_in(path)[-1]}/paper")
+    for media in ("screen", "print"):
+        page.emulate_media(media="print" if media == "print" else "screen")
+        assert page.locator("h1").is_visible()
+        assert page.locator(".paper svg").is_visible()
+    assert not page.locator("nav").first.is_visible(), "only the sheet is printed"
+    context.close()
 
 
 def count(served: Served) -> int:
