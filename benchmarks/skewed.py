@@ -1,6 +1,6 @@
 """`cunxiang` on a machine whose clock is wrong by so many seconds: the hub's clock and that of its timers.
 
-libfaketime would do it from outside, but under it `time.sleep` raises EINVAL: what is measured with it is partly its own.
+libfaketime would do it from outside, but under it `time.sleep` raises EINVAL: what is then measured is partly its own.
 Run by lateness.py: .venv/bin/python benchmarks/skewed.py SECONDS scheduler
 """
 
