@@ -18,8 +18,7 @@ from hub.residents import searching as residents
 from hub.residents.models import Resident
 from hub.speakers import registry
 from hub.speakers.registry import Count
-
-NONE = Count(0, 0)
+from hub.speakers.ticking import NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,11 +76,16 @@ def demo(shared: Path, cheap_passwords: None) -> Path:
     return made
 
 
+def _copy(county: Path, folders: pytest.TempPathFactory, name: str) -> Path:
+    folder = folders.mktemp(name) / "var"
+    shutil.copytree(county, folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def served(demo: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The demo's county, for looking at."""
-    folder = tmp_path_factory.mktemp("served") / "var"
-    shutil.copytree(demo, folder)
+    folder = _copy(demo, tmp_path_factory, "served")
     with serve(_open(folder, "demo"), seeding.PASSWORD) as hub:
         yield hub
 
@@ -88,8 +93,7 @@ def served(demo: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def worn(demo: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The demo's county once more, for tests that press what they find."""
-    folder = tmp_path_factory.mktemp("worn") / "var"
-    shutil.copytree(demo, folder)
+    folder = _copy(demo, tmp_path_factory, "worn")
     with serve(_open(folder, "demo"), seeding.PASSWORD) as hub:
         yield hub
 
@@ -97,9 +101,7 @@ def worn(demo: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def full(prepared: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A small county with something behind every address there is; `all` may do everything in it."""
-    folder = tmp_path_factory.mktemp("full") / "var"
-    shutil.copytree(prepared, folder)
-    runtime = _open(folder)
+    runtime = _open(_copy(prepared, tmp_path_factory, "full"))
     with runtime.sessions.begin() as session:
         somebody_for_all(session, builders.COUNTY)
     with serve(runtime, builders.PASSWORD) as hub:
@@ -120,8 +122,7 @@ def empty(cheap_passwords: None, serve: Serve, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="module")
 def crowded(prepared: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A county of long names with a crowded week; its clock stands still on a Monday at ten."""
-    folder, clock = tmp_path_factory.mktemp("crowded") / "var", SetClock()
-    shutil.copytree(prepared, folder)
+    folder, clock = _copy(prepared, tmp_path_factory, "crowded"), SetClock()
     runtime = _open(folder, clock=clock)
     provide(runtime, cunxiang.FEATURES)
     crowdlab.crowd(runtime)
