@@ -7,6 +7,7 @@ import click
 from hub.app import provide
 from hub.commands.frame import Frame, guarded, pass_frame
 from hub.core.checks import Checks, Level, worst
+from hub.watching.certificates import PublicCertificate
 from hub.web.words import sentence
 
 MARKS = {Level.GOOD: ("ok  ", "green"), Level.LOOK: ("look", "yellow"), Level.BAD: ("BAD ", "red")}
@@ -23,6 +24,7 @@ def check(frame: Frame, language: str) -> None:
     """
     runtime = frame.runtime()
     provide(runtime, frame.features)
+    runtime.get(PublicCertificate).step()
     findings = runtime.get(Checks).ask(runtime)
     for finding in findings:
         mark, colour = MARKS[finding.level]
