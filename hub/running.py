@@ -18,6 +18,7 @@ from hub.core.background import Background, Loop
 from hub.core.bell import Bell
 from hub.core.config import HubSettings
 from hub.core.feature import Feature
+from hub.core.memory import settling
 from hub.core.notify import Pulse
 from hub.core.reaching import guard_of
 from hub.core.roles import Role, WorkLane
@@ -94,7 +95,8 @@ class Server:
             self._begin(register)
             pulse.start()
             if self._has_its_turn():
-                for part in (*_webhooks(self._runtime), *self._parts(), self._runtime.get(Bell)):
+                quiet = Loop("memory", settling())
+                for part in (*_webhooks(self._runtime), *self._parts(), self._runtime.get(Bell), quiet):
                     self._begin(part)
                 register.on_duty()
             while not self._stopping.wait(LOOK_S):
