@@ -20,6 +20,7 @@ from hub.core.config import HubSettings
 from hub.core.feature import Feature
 from hub.core.memory import settling
 from hub.core.notify import Pulse
+from hub.core.pooling import ADVICE, by_transaction
 from hub.core.reaching import guard_of
 from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
@@ -73,8 +74,10 @@ class Server:
     def serve(self) -> None:
         """Start the background work, serve until told to stop, then end everything in the opposite order.
 
-        Raises RefusedToStart when another hub runs on the same database.
+        Raises RefusedToStart when another hub runs on the same database, or turns would not hold on it.
         """
+        if by_transaction(self._runtime.sessions.engine):
+            raise RefusedToStart(ADVICE)
         turns = self._runtime.get(Turns)
         try:
             with OnlyOne(self._runtime.sessions.engine):
