@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from smslab import NOON, Lab, accept, crowd, lab_run, mobile
 
-from broadcasts.sms.gateways.gateway import Submission, SubmitResult
+from broadcasts.sms.gateway import Submission, SubmitResult
 from broadcasts.sms.states import Lane, Priority
 from hub.core.way import SHORT_S
 
