@@ -253,6 +253,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
         loop.kick()
 
     station.on_came(came_back)
+    station.on_connected(sender.line_is_new)
     texts = texting.add(runtime, rules, pumps)
 
     def fire() -> float:
