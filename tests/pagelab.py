@@ -302,8 +302,14 @@ class Walk:
 
 
 def is_complaint(kind: str, text: str) -> bool:
-    """Whether the browser complains; of nonsense in a day's or a number's field it says that nobody could type it."""
-    return kind in ("error", "warning") and not text.startswith("The specified value ")
+    """Whether the browser complains.
+
+    Of nonsense in a day's or a number's field it says that nobody could type it; and before 108 it passes over what
+    keeps the bar above a telephone's keyboard.
+    """
+    return kind in ("error", "warning") and not text.startswith(
+        ("The specified value ", 'The key "interactive-widget" is not recognized')
+    )
 
 
 class Looker:
