@@ -44,10 +44,10 @@ from uuid6 import uuid7
 
 from benchmarks.databases import running_database
 from benchmarks.texting import ALL_DAY, CONNECTIONS, DELAY_S, carrier, ours_claims, queue
-from broadcasts.sms.gateways.gateway import Caps, SmsGateway, Submission, SubmitResult
+from broadcasts.sms.gateway import Caps, SmsGateway, Submission, SubmitResult
 from broadcasts.sms.gateways.sections import HttpSettings
 from broadcasts.sms.gateways.sms_http import HttpGateway
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane, Priority
 from hub.core.background import Loop
 from hub.core.bell import Bell

@@ -42,13 +42,13 @@ from broadcasts.pumps import Pumps
 from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
-from broadcasts.sms import inbound
-from broadcasts.sms import watching as sms_watching
 from broadcasts.sms.command_line import sms
 from broadcasts.sms.forgetting import forget_numbers
 from broadcasts.sms.gateways.sections import SECTIONS
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.opening import open_provider
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers import watching as sms_watching
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.speech.engine import SpeechEngine
 from broadcasts.speech.finding import EngineContext, UnknownEngine, context_of, installed_engines, load_engine

@@ -17,9 +17,7 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms import outbox
-from broadcasts.sms.gateways import local_models
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Caps,
     Found,
@@ -30,10 +28,12 @@ from broadcasts.sms.gateways.gateway import (
     SubmitResult,
     WebhookRequest,
 )
+from broadcasts.sms.gateways import local_models
 from broadcasts.sms.models import SmsRun
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.providers.routing import Routes, routes_of
 from broadcasts.sms.reports import Inbound, Receipt
-from broadcasts.sms.routing import Routes, routes_of
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane, Priority
 from hub.audit import models as audit_models

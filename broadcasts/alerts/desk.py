@@ -13,7 +13,7 @@ from broadcasts.alerts.plans.starting import usual_words
 from broadcasts.alerts.plans.words import PlanWords
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Colour, Mode
-from broadcasts.sms import outbox
+from broadcasts.sms.sending import outbox
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput
 from hub.regions import service as regions

@@ -18,7 +18,7 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Act, Colour, Mode
 from broadcasts.loudspeaker import stopping
 from broadcasts.loudspeaker.orders import Sound
-from broadcasts.sms import following
+from broadcasts.sms.sending import following
 from hub.core.actor import SYSTEM
 from hub.core.db import Sessions
 from hub.regions.tree import outermost

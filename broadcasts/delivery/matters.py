@@ -15,7 +15,7 @@ from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.progress import HEARD, numbers_of
 from broadcasts.delivery.visibility import below, first_seen
 from broadcasts.loudspeaker.models import SpeakerDelivery
-from broadcasts.sms import inbox
+from broadcasts.sms.letters import inbox
 from broadcasts.sms.models import SmsRun
 from broadcasts.sms.states import RunState
 from hub.core.actor import Actor, Permission

@@ -28,7 +28,7 @@ from broadcasts.kinds import Colour
 from broadcasts.loudspeaker import listing
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.states import PlayState
-from broadcasts.sms.gateways.gateway import Objection
+from broadcasts.sms.gateway import Objection
 from broadcasts.sms.gateways.local import LocalGateway
 from broadcasts.sms.models import SmsRun
 from hub.accounts.roles import PERMISSIONS_OF, Role

@@ -13,9 +13,9 @@ from smslab import LabGateway
 from sqlalchemy import select
 
 import cunxiang
-from broadcasts.sms.gateways.gateway import Refusal, Refused, Unknown
+from broadcasts.sms.gateway import Refusal, Refused, Unknown
 from broadcasts.sms.gateways.local_models import LocalSms
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.states import Lane
 from hub.audit.models import AuditEntry
 from hub.core.runtime import Runtime

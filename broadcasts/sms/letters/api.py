@@ -6,9 +6,9 @@ from flask import Response
 from pydantic import Field, StrictBool
 
 from broadcasts.pumps import Pumps
-from broadcasts.sms import inbox, records, tallying, writing_back
+from broadcasts.sms.letters import inbox, readable, tallying, writing_back
+from broadcasts.sms.letters.readable import Letter
 from broadcasts.sms.purposes import StepKind
-from broadcasts.sms.records import Letter
 from broadcasts.sms.settings import SmsSettings
 from hub.core.actor import Permission
 from hub.core.runtime import runtime
@@ -149,7 +149,7 @@ def list_letters(query: LettersQuery) -> Response:
             session, actor(), open_only=query.open, urgent=query.urgent, before=before, limit=query.limit + 1
         )
         shown, following = cut(found, query.limit, lambda letter: str(letter.id))
-        items = [LetterOut.of(one) for one in records.letters(session, shown)]
+        items = [LetterOut.of(one) for one in readable.letters(session, shown)]
     return say(Letters(items=items, next=following))
 
 
@@ -160,7 +160,7 @@ def get_letter(path: LetterPath) -> Response:
     """Return one letter with what was done about it."""
     with reading() as session:
         found = inbox.opened(session, actor(), path.letter_id)
-        (letter,) = records.letters(session, [found.message])
+        (letter,) = readable.letters(session, [found.message])
         steps = [StepOut(at=ms(s.at), by=s.by_name, kind=s.kind, note=s.note) for s in found.steps]
         return say(OpenedOut(letter=LetterOut.of(letter), steps=steps))
 
@@ -175,7 +175,7 @@ def close_letter(path: LetterPath, body: Closing) -> Response:
             found = inbox.take(session, actor(), path.letter_id, now=now())
         else:
             found = inbox.handled(session, actor(), path.letter_id, now=now(), note=body.note)
-        (letter,) = records.letters(session, [found])
+        (letter,) = readable.letters(session, [found])
         return finish(session, LetterOut.of(letter))
 
 

@@ -5,9 +5,9 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from broadcasts.sms.filed_texts import FiledTexts
-from broadcasts.sms.gateways.gateway import Objection, SmsGateway
-from broadcasts.sms.routing import Routes
+from broadcasts.sms.gateway import Objection, SmsGateway
+from broadcasts.sms.providers.filed_texts import FiledTexts
+from broadcasts.sms.providers.routing import Routes
 from hub.core.secrets import Secrets
 
 

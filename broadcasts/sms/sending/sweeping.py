@@ -8,12 +8,12 @@ from uuid import UUID
 from sqlalchemy import case, exists, false, or_, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.expansion import in_lane
-from broadcasts.sms.leasing import bar, let_go, somebody_in
 from broadcasts.sms.models import SmsMessage, SmsReceipt, SmsRun, SmsSubmission
-from broadcasts.sms.receipts import ORPHAN_PATIENCE
+from broadcasts.sms.sending.expansion import in_lane
+from broadcasts.sms.sending.leasing import bar, let_go, somebody_in
+from broadcasts.sms.sending.receipts import ORPHAN_PATIENCE
+from broadcasts.sms.sending.settling import give_up, requeue
 from broadcasts.sms.settings import SmsSettings
-from broadcasts.sms.settling import give_up, requeue
 from broadcasts.sms.states import IN_HAND, WAITING, Lane, MessageState, Priority, RunState, SubmissionState
 
 MAX_LOOKS = 3

@@ -9,17 +9,13 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms import inbox
-from broadcasts.sms.billing import Bill, billed
-from broadcasts.sms.models import SmsAttempt, SmsInbound, SmsMessage, SmsRun
+from broadcasts.sms.models import SmsAttempt, SmsMessage, SmsRun
 from broadcasts.sms.purposes import Purpose
+from broadcasts.sms.sending.billing import Bill, billed
 from broadcasts.sms.states import MessageState, Priority, RunState
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below
 from hub.core.errors import NotFound
-from hub.regions import service as regions
-from hub.regions.tree import codes_in
-from hub.residents.models import Resident
 
 _LOOKED_THROUGH = 400
 """Runs of others that are passed over in search of one's own, before the page ends early."""
@@ -69,17 +65,6 @@ class RunPage:
     before: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One message from a resident, with what is known of the sender."""
-
-    message: SmsInbound
-    name: str
-    place: str
-    said: str
-    """What it says, to be read: a bare number together with the answer it stands for."""
-
-
 def runs(session: Session, actor: Actor, *, before: datetime | None = None, limit: int = 10) -> RunPage:
     """Return runs that reach people the actor may see."""
     paths = actor.paths(Permission.SEE_RESIDENTS)
@@ -115,27 +100,6 @@ def earlier_tries(session: Session, ids: Iterable[int]) -> dict[int, list[SmsAtt
     for one in session.scalars(query):
         found.setdefault(one.message_id, []).append(one)
     return found
-
-
-def letters(session: Session, messages: Sequence[SmsInbound]) -> list[Letter]:
-    """Return messages with the names of senders and places. The caller has asked for what may be seen."""
-    people = {m.resident_id for m in messages if m.resident_id}
-    known: dict[UUID, str] = {
-        row.id: row.name for row in session.execute(select(Resident.id, Resident.name).where(Resident.id.in_(people)))
-    }
-    places = place_names(session, (m.region_path for m in messages))
-    said = inbox.said(session, messages)
-    return [
-        Letter(m, known.get(m.resident_id, "") if m.resident_id else "", places.get(m.region_path, ""), said[m.id])
-        for m in messages
-    ]
-
-
-def place_names(session: Session, paths: Iterable[str]) -> dict[str, str]:
-    """Return the name of the village (and group) for region paths."""
-    wanted = {path: codes_in(path)[-2:] if len(codes_in(path)) > 3 else codes_in(path)[-1:] for path in set(paths)}
-    known = regions.names(session, {code for codes in wanted.values() for code in codes})
-    return {path: " ".join(known.get(code, code) for code in codes) for path, codes in wanted.items()}
 
 
 def _seen(run: SmsRun, paths: Sequence[str]) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms.billing import priced
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.segments import signed
+from broadcasts.sms.sending.billing import priced
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Priority, RunState
 

@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, case, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from broadcasts.sms import bulk
-from broadcasts.sms.gateways.gateway import Accepted, Refusal, Refused, SubmitResult, Unknown
-from broadcasts.sms.leasing import Call, bar
+from broadcasts.sms.gateway import Accepted, Refusal, Refused, SubmitResult, Unknown
 from broadcasts.sms.models import SmsAttempt, SmsMessage, SmsRun, SmsSubmission
 from broadcasts.sms.reports import parse_message_ref
+from broadcasts.sms.sending import bulk
+from broadcasts.sms.sending.leasing import Call, bar
 from broadcasts.sms.states import MessageState, Priority, Reason, RunState, SubmissionState
 from hub.residents.blocking import block
 from hub.residents.models import BlockReason

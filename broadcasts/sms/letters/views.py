@@ -7,11 +7,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
 from broadcasts.pumps import Pumps
-from broadcasts.sms import forms, inbox, records, tallying, writing_back
+from broadcasts.sms import forms
+from broadcasts.sms.letters import inbox, readable, tallying, writing_back
 from broadcasts.sms.settings import SmsSettings
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, HubError
 from hub.core.runtime import Runtime, runtime
+from hub.regions import service as regions
 from hub.residents.phones import PhoneSafe
 from hub.residents.shown import shows_residents
 from hub.web.errors import mistakes
@@ -53,8 +55,8 @@ def every() -> ResponseReturnValue:
         urgent = [] if done or before else inbox.inbox(session, actor(), urgent=True)
         found = inbox.inbox(session, actor(), open_only=not done, before=before, limit=PAGE + 1)
         more = found[PAGE - 1].id if len(found) > PAGE else None
-        top = records.letters(session, urgent)
-        rest = records.letters(session, [m for m in found[:PAGE] if m not in urgent])
+        top = readable.letters(session, urgent)
+        rest = readable.letters(session, [m for m in found[:PAGE] if m not in urgent])
         other = None if done or before else runtime().find(inbox.CriesElsewhere)
         elsewhere = other.now(session, actor()) if other else []
     return render_template(
@@ -157,7 +159,7 @@ def counted(broadcast_id: UUID) -> ResponseReturnValue:
     with reading() as session:
         found = tallying.tally(session, actor(), broadcast_id)
         people = tallying.who(session, actor(), broadcast_id, wanted, after=after, limit=tallying.PAGE + 1)
-        places = records.place_names(session, (one.region_path for one in people))
+        places = regions.village_names(session, (one.region_path for one in people))
     return render_template(
         "broadcasts/sms/answers.html",
         broadcast_id=broadcast_id,
@@ -181,7 +183,7 @@ def _page(
 ) -> ResponseReturnValue:
     with reading() as session:
         found = inbox.opened(session, actor(), inbound_id)
-        (letter,) = records.letters(session, [found.message])
+        (letter,) = readable.letters(session, [found.message])
         cadres = writing_back.cadres_of(session, found.message)
     page = render_template(
         "broadcasts/sms/letter.html",

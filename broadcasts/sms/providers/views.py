@@ -4,8 +4,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from broadcasts.sms import managing
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers import managing
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.settings import SmsSettings
 from hub.core.actor import Permission
 from hub.core.errors import BadInput

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms import inbox, outbox
+from broadcasts.sms.letters import inbox
 from broadcasts.sms.models import SmsInbound, SmsRun
 from broadcasts.sms.purposes import ANSWER, StepKind
+from broadcasts.sms.sending import outbox
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Priority
 from hub.audit import log

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms import outbox
+from broadcasts.sms.letters.writing_back import words
 from broadcasts.sms.models import SmsRun
 from broadcasts.sms.purposes import TEST
+from broadcasts.sms.sending import outbox
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Priority
 from broadcasts.sms.wording_models import TestPhone
-from broadcasts.sms.writing_back import words
 from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput, NotAllowed, NotFound, Problems, WrongState

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.commands import Command
+from broadcasts.sms.letters.commands import Command
+from broadcasts.sms.letters.writing_back import answer_id, answered_today, words, write_to
 from broadcasts.sms.models import SmsInbound
 from broadcasts.sms.segments import signed
 from broadcasts.sms.settings import SmsSettings
-from broadcasts.sms.writing_back import answer_id, answered_today, words, write_to
 from hub.core.clock import Clock
 from hub.core.db import Sessions
 from hub.core.errors import HubError

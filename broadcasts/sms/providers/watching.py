@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from broadcasts.sms.provider import SmsProvider
-from broadcasts.sms.routing import Line
+from broadcasts.sms.providers.provider import SmsProvider
+from broadcasts.sms.providers.routing import Line
 from hub.core.checks import Finding, Level
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.choices import choices_in
+from broadcasts.sms.letters.choices import choices_in
 from broadcasts.sms.models import InboundStep, SmsInbound, SmsMessage, SmsRun
 from broadcasts.sms.purposes import StepKind
 from hub.audit import log

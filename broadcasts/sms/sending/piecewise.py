@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.expansion import inserting, rows_of
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.purposes import Limits
+from broadcasts.sms.sending.expansion import inserting, rows_of
 from broadcasts.sms.states import RunState
 from hub.core.db import Sessions
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from broadcasts.sms.gateways.gateway import Accepted, Refusal, Refused, SmsGateway, SubmitResult, Unknown
+from broadcasts.sms.gateway import Accepted, Refusal, Refused, SmsGateway, SubmitResult, Unknown
 from broadcasts.sms.states import Lane
 
 LONGEST_REST_S = {Lane.EMERGENCY: 10.0, Lane.ORDINARY: 60.0}

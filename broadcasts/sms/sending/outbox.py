@@ -9,12 +9,12 @@ from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms.billing import billed, priced
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
 from broadcasts.sms.purposes import ANYTHING, About
 from broadcasts.sms.segments import cost_fen, parts_of, signed
+from broadcasts.sms.sending.billing import billed, priced
+from broadcasts.sms.sending.settling import requeue
 from broadcasts.sms.settings import SmsSettings
-from broadcasts.sms.settling import requeue
 from broadcasts.sms.states import WAITING, MessageState, Priority, RunState
 from hub.audit import log
 from hub.core.actor import Actor, Permission

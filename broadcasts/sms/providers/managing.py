@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Addressee,
     Objection,
@@ -18,9 +18,9 @@ from broadcasts.sms.gateways.gateway import (
     inbound_path,
     receipts_path,
 )
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
+from broadcasts.sms.providers.routing import Line
 from broadcasts.sms.reports import message_ref
-from broadcasts.sms.routing import Line
 from broadcasts.sms.segments import signed
 from hub.audit import log
 from hub.core.actor import Actor, Permission

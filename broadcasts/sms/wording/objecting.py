@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.segments import cost_fen, parts_of, signed
 from broadcasts.sms.settings import SmsSettings
 from hub.web.words import sentence

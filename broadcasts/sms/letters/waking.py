@@ -7,9 +7,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.sms import direct
-from broadcasts.sms.cries import Cries, Cry, Note, Woken, leader
+from broadcasts.sms.letters.cries import Cries, Cry, Note, Woken, leader
 from broadcasts.sms.models import SmsRun
+from broadcasts.sms.sending import direct
 from broadcasts.sms.settings import SmsSettings
 from hub.audit import log
 from hub.core.actor import SYSTEM

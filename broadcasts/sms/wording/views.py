@@ -6,12 +6,12 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
-from broadcasts.sms import templates, trying
 from broadcasts.sms.gateways.filed import spelled
-from broadcasts.sms.objecting import objected
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.segments import measure, signed
 from broadcasts.sms.settings import SmsSettings
+from broadcasts.sms.wording import templates, trying
+from broadcasts.sms.wording.objecting import objected
 from broadcasts.sms.wording_models import FilingState
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, NotFound

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.choices import choices_in
-from broadcasts.sms.commands import Command
+from broadcasts.sms.letters.choices import choices_in
+from broadcasts.sms.letters.commands import Command
 from broadcasts.sms.models import SmsInbound, SmsMessage, SmsRun
 from broadcasts.sms.states import MessageState
 from hub.core.actor import Actor, Permission

@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, select, update
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from broadcasts.sms import bulk
-from broadcasts.sms.expansion import in_lane
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
+from broadcasts.sms.sending import bulk
+from broadcasts.sms.sending.expansion import in_lane
 from broadcasts.sms.states import Lane, MessageState, Priority, RunState, SubmissionState
 
 

@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from broadcasts.sms import expansion, leasing, piecewise, receipts, sweeping
-from broadcasts.sms.gateways.gateway import Addressee, Submission, SubmitResult, Unknown
+from broadcasts.sms.gateway import Addressee, Submission, SubmitResult, Unknown
+from broadcasts.sms.providers.routing import Pace, Routes
 from broadcasts.sms.purposes import Limits
 from broadcasts.sms.reports import message_ref
-from broadcasts.sms.routing import Pace, Routes
+from broadcasts.sms.sending import expansion, leasing, piecewise, receipts, sweeping
+from broadcasts.sms.sending.settling import Terms, settle, unreadable
 from broadcasts.sms.settings import SmsSettings
-from broadcasts.sms.settling import Terms, settle, unreadable
 from broadcasts.sms.states import Lane, Priority
 from hub.core.clock import Clock
 from hub.core.db import Sessions

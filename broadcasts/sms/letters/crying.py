@@ -7,11 +7,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from broadcasts.sms import inbox
-from broadcasts.sms.cries import Cry, Door, Note, Noted, Woken, noted
+from broadcasts.sms.letters import inbox
+from broadcasts.sms.letters.cries import Cry, Door, Note, Noted, Woken, noted
+from broadcasts.sms.letters.writing_back import home_of, words
 from broadcasts.sms.models import InboundStep, SmsInbound
 from broadcasts.sms.purposes import StepKind
-from broadcasts.sms.writing_back import home_of, words
 from hub.regions import service as regions
 from hub.regions.tree import codes_in, village_of
 from hub.residents.models import Resident
@@ -22,7 +22,7 @@ _SHOWN = 60
 
 
 class CryingLetters:
-    """Keeps `broadcasts.sms.cries.Cries`."""
+    """Keeps `broadcasts.sms.letters.cries.Cries`."""
 
     def waiting(self, session: Session, since: datetime) -> Sequence[Cry]:
         """Return those that came since and that nobody has taken on, the oldest first."""

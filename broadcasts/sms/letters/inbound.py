@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.choices import choices_in, named, wants_help
-from broadcasts.sms.commands import NOTHING, Command, Said, is_urgent, read
+from broadcasts.sms.letters.choices import choices_in, named, wants_help
+from broadcasts.sms.letters.commands import NOTHING, Command, Said, is_urgent, read
 from broadcasts.sms.models import SmsInbound, SmsMessage, SmsRun
 from broadcasts.sms.purposes import Purpose
 from broadcasts.sms.reports import Inbound

@@ -18,8 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
-from broadcasts.sms.direct import urgent_run
 from broadcasts.sms.models import SmsMessage, SmsRun
+from broadcasts.sms.sending.direct import urgent_run
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import MessageState
 from hub.core.db import copy_rows
