@@ -408,6 +408,7 @@ def test_the_page_counts_who_sounds_and_says_where_to_phone(runtime: Runtime, cl
     with runtime.sessions.begin() as session:
         session.execute(update(Speaker).where(Speaker.id == f"s{HILL[-4:]}-1").values(online=False))
     duty = sign_in("duty")
+    assert "岭村 2 只，离线 1" in shown(duty.get("/emergency?hazard=flash_flood&colour=red"))
     address = armed(duty)
     fire(runtime, clock)
     report(runtime, PlayState.STARTED, f"s{BRIDGE[-4:]}-1", f"s{BRIDGE[-4:]}-2", clock=clock)
