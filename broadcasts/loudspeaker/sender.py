@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.loudspeaker import listing, stopping
+from broadcasts.loudspeaker import calling_off, listing, stopping
+from broadcasts.loudspeaker.calling_off import Owing
 from broadcasts.loudspeaker.hurrying import Hurried
-from broadcasts.loudspeaker.messages import STOP_FOR, Message, Messages, stop_id
-from broadcasts.loudspeaker.models import OrderState, PlayOrder, PlayReceipt, SpeakerDelivery, StopOrder
+from broadcasts.loudspeaker.messages import Message, Messages
+from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery, StopOrder
 from broadcasts.loudspeaker.outlet import STOPPING, Outlet, Sent, Wire
 from broadcasts.loudspeaker.sheet_sending import SheetSender
-from broadcasts.loudspeaker.states import FINAL, PlayState
+from broadcasts.loudspeaker.states import PlayState
 from broadcasts.loudspeaker.stopping import Silenced
 from hub.core.clock import Clock
 from hub.core.db import Sessions
@@ -28,10 +29,8 @@ IDLE_S = 1.0
 BROKER_AWAY_S = 0.5
 RESEND_AFTER = (5, 30, 120)
 """Seconds after which silent loudspeakers are told again, one by one; the last repeats until the order expires."""
-STOP_AGAIN = timedelta(seconds=3)
 GIVE_WAY_S = 0.03
 """After an emergency has left, the hub itself rests: broker and loudspeakers need the processor now."""
-_OPEN = [s for s in PlayState if s not in FINAL]
 _SILENT = (PlayState.QUEUED, PlayState.SENT)
 """Of a sent order: nothing was heard of it yet. `queued` becomes `sent` a little later (`note_after_s`)."""
 
@@ -71,6 +70,7 @@ class Sender:
         self._unlisted: dict[UUID, datetime] = {}
         self._hurried = Hurried(sessions)
         self._came_back: set[str] = set()
+        self._line_is_new = True
         self._guard = threading.Lock()
 
     def came_back(self, speaker_ids: Sequence[str]) -> None:
@@ -78,14 +78,22 @@ class Sender:
         with self._guard:
             self._came_back.update(speaker_ids)
 
+    def line_is_new(self) -> None:
+        """Note that the hub has just connected: what the broker took before its fall, nobody may have heard."""
+        self._line_is_new = True
+
     def step(self) -> float:
         """Do one round; return how many seconds to rest."""
         with self._guard:
             back, self._came_back = self._came_back, set()
-        done = self._round(back)
+        done = Sent.AWAY
+        try:
+            done = self._round(back)
+        finally:  # a database that was away for a moment must not cost them what they missed
+            if done is not Sent.ALL:
+                self.came_back(list(back))
         if done is Sent.ALL:
             return self._rest()
-        self.came_back(list(back))
         return BROKER_AWAY_S if done is Sent.AWAY else 0.0
 
     def _rest(self) -> float:
@@ -116,6 +124,7 @@ class Sender:
             lambda: self._stops_for(back),
             lambda: self._send_orders(None if found.silences or found.stops or back else found.order),
             self._write_lists,
+            self._ask_soon,
             self._send_again,
             lambda: self._plays_for(back),
             self._note_rows,
@@ -129,7 +138,7 @@ class Sender:
 
     def _look(self, now: datetime) -> _Due:
         """One look for all that may be due: an emergency waits for nothing but this."""
-        to_stop = _stops_due(now)
+        to_stop = calling_off.due(now)
         pressing = to_stop.exists() | stopping.due(now).exists()
         question = self._next(now).add_columns(pressing)
         with self._sessions.glance() as session:
@@ -155,24 +164,24 @@ class Sender:
     def _send_stops(self, due: Sequence[PlayOrder]) -> Sent:
         now = self._clock()
         for order in due:
-            again = order.stop_sent_at is None or self._is_anyone_open(order, now)
-            stops = self._messages.stops(order, now) if again else ()
+            found = None if order.stop_sent_at is None else self._owing(order, now)
+            stops = self._stops(order, found, now)
             done = self._outlet.all(stops, urgency=STOPPING, name=f"stop {order.broadcast_id}")
             if done is not Sent.ALL:
                 return done
             with self._sessions.begin() as session:
-                session.execute(
-                    update(PlayOrder)
-                    .where(PlayOrder.broadcast_id == order.broadcast_id)
-                    .values(stop_sent_at=order.stop_sent_at or now, next_resend_at=now + STOP_AGAIN if again else None)
-                )
+                calling_off.note_sent(session, order, found, now=now)
         return Sent.ALL
 
-    def _is_anyone_open(self, order: PlayOrder, now: datetime) -> bool:
+    def _owing(self, order: PlayOrder, now: datetime) -> Owing:
         self._write_lists(at_once=True)
         with self._sessions.begin() as session:
-            _note_obeyed(session, order, now)
-            return _anyone_open(session, order.broadcast_id)
+            return calling_off.owing(session, order, now=now)
+
+    def _stops(self, order: PlayOrder, found: Owing | None, now: datetime) -> Iterator[Message]:
+        if found is None or len(found.now) > calling_off.FEW:
+            return self._messages.stops(order, now)
+        return (self._messages.stop_to(order, speaker_id, now) for speaker_id in found.now)
 
     def _stops_for(self, back: set[str]) -> Sent:
         """Whoever comes back hears first what must not sound any more."""
@@ -181,9 +190,15 @@ class Sender:
         now = self._clock()
         self._write_lists(at_once=True)
         with self._sessions.read() as session:
-            messages = [*self._silences_for(session, back, now), *self._stops_missed(session, back, now)]
+            messages = list(self._silences_for(session, back, now))
+            missed = calling_off.missed(session, back, now=now)
+            messages += [self._messages.stop_to(order, speaker_id, now) for order, speaker_id in missed]
             messages += self._sheet.stops(session, now, among=list(back))
-        return self._outlet.all(messages, urgency=Priority.EMERGENCY)
+        done = self._outlet.all(messages, urgency=Priority.EMERGENCY)
+        if missed and done is Sent.ALL:
+            with self._sessions.begin() as session:
+                calling_off.look_soon(session, {order.broadcast_id for order, _ in missed}, now=now)
+        return done
 
     def _silences_for(self, session: Session, back: set[str], now: datetime) -> Iterator[Message]:
         orders = stopping.recent(session, now)
@@ -196,19 +211,6 @@ class Sender:
             for order in silenced.of(row.region_path):
                 if row.number <= order.upto and (row.id, order.id) not in heard:
                     yield self._messages.silence_to(order, row.id)
-
-    def _stops_missed(self, session: Session, back: set[str], now: datetime) -> Iterator[Message]:
-        rows = session.execute(
-            select(PlayOrder, SpeakerDelivery.speaker_id)
-            .join(SpeakerDelivery, SpeakerDelivery.broadcast_id == PlayOrder.broadcast_id)
-            .where(
-                SpeakerDelivery.speaker_id.in_(back),
-                SpeakerDelivery.state.in_(_OPEN),
-                PlayOrder.stop_sent_at.is_not(None),
-                PlayOrder.expires_at > now - STOP_FOR,
-            )
-        )
-        return (self._messages.stop_to(order, speaker_id, now) for order, speaker_id in rows)
 
     # ---- plays
 
@@ -262,6 +264,20 @@ class Sender:
         query = select(PlayOrder).where(self._outlet.waiting(now))
         return query.order_by(PlayOrder.priority.desc(), PlayOrder.created_at).limit(1)
 
+    def _ask_soon(self) -> Sent:
+        """After a start, the hub's or the broker's, whoever owes an answer is not left to the longest pause."""
+        if self._line_is_new:
+            self._line_is_new = False
+            now = self._clock()
+            try:
+                with self._sessions.begin() as session:
+                    calling_off.look_at_all(session, now=now)
+                    _resend_soon(session, now)
+            except Exception:
+                self._line_is_new = True
+                raise
+        return Sent.ALL
+
     def _send_again(self) -> Sent:
         now = self._clock()
         with self._sessions.read() as session:
@@ -286,7 +302,11 @@ class Sender:
                 wait = RESEND_AFTER[min(order.resends + 1, len(RESEND_AFTER) - 1)]
                 session.execute(
                     update(PlayOrder)
-                    .where(PlayOrder.broadcast_id == order.broadcast_id, PlayOrder.resends == order.resends)
+                    .where(
+                        PlayOrder.broadcast_id == order.broadcast_id,
+                        PlayOrder.resends == order.resends,
+                        PlayOrder.stop_seq.is_(None),  # a stop that came meanwhile is due at once
+                    )
                     .values(resends=order.resends + 1, next_resend_at=now + timedelta(seconds=wait))
                 )
                 _note_each_sent(session, order.broadcast_id, now)  # whoever sent it may have died before
@@ -322,17 +342,25 @@ class Sender:
         return self._outlet.all(messages, urgency=Priority.ROUTINE)
 
 
-def _stops_due(now: datetime) -> Select[PlayOrder]:
-    return select(PlayOrder).where(
-        PlayOrder.stop_seq.is_not(None), PlayOrder.next_resend_at <= now, PlayOrder.expires_at > now - STOP_FOR
-    )
-
-
 def _note_sent(session: Session, broadcast_id: UUID, now: datetime) -> None:
     session.execute(
         update(PlayOrder)
         .where(PlayOrder.broadcast_id == broadcast_id, PlayOrder.state == OrderState.QUEUED)
         .values(state=OrderState.SENT, sent_at=now, next_resend_at=now + timedelta(seconds=RESEND_AFTER[0]))
+    )
+
+
+def _resend_soon(session: Session, now: datetime) -> None:
+    soon = now + timedelta(seconds=RESEND_AFTER[0])
+    session.execute(
+        update(PlayOrder)
+        .where(
+            PlayOrder.state == OrderState.SENT,
+            PlayOrder.stop_seq.is_(None),
+            PlayOrder.expires_at > now,
+            PlayOrder.next_resend_at > soon,
+        )
+        .values(next_resend_at=soon)
     )
 
 
@@ -361,32 +389,3 @@ def _silent(session: Session, order: PlayOrder, silenced: Silenced) -> list[Spea
 
 def _seq(order: PlayOrder, command_id: UUID) -> int:
     return next(int(target["seq"]) for target in order.targets if target["id"] == str(command_id))
-
-
-def _note_obeyed(session: Session, order: PlayOrder, now: datetime) -> None:
-    """Who never had the play but has confirmed its stop is through with it: no play of that name sounds there."""
-    heard = select(PlayReceipt.speaker_id).where(
-        PlayReceipt.command_id == stop_id(order), PlayReceipt.state == PlayState.FINISHED.value
-    )
-    session.execute(
-        update(SpeakerDelivery)
-        .where(
-            SpeakerDelivery.broadcast_id == order.broadcast_id,
-            SpeakerDelivery.state.in_(_SILENT),
-            SpeakerDelivery.speaker_id.in_(heard),
-        )
-        .values(state=PlayState.STOPPED, reason="stopped_before", ended_at=now, changed_at=now)
-    )
-
-
-def _anyone_open(session: Session, broadcast_id: UUID) -> bool:
-    query = (
-        select(SpeakerDelivery.speaker_id)
-        .join(Speaker, Speaker.id == SpeakerDelivery.speaker_id)
-        .where(
-            SpeakerDelivery.broadcast_id == broadcast_id,
-            SpeakerDelivery.state.in_(_OPEN),
-            or_(Speaker.online.is_(True), SpeakerDelivery.started_at.is_not(None)),
-        )
-    )
-    return session.scalar(query.limit(1)) is not None

@@ -35,6 +35,12 @@ class WriteTurns:
         self._hurried: deque[_Ticket] = deque()
         self._others: deque[_Ticket] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many stand in the queue."""
+        with self._guard:
+            return len(self._hurried) + len(self._others)
+
     def enter(self) -> bool:
         """Wait for a turn. False when there was none: then nobody needs to leave."""
         me = threading.get_ident()

@@ -10,11 +10,12 @@ import pytest
 from smslab import BRIDGE, NOON, PINE, SHANGHAI, Lab, blocked, crowd, lab_run, mobile, somebody
 from sqlalchemy import event, select
 from sqlalchemy.engine import Connection
+from turnlab import begin_one_by_one
 
-from broadcasts.sms import outbox, piecewise
-from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.purposes import Limits
+from broadcasts.sms.sending import outbox, piecewise
+from broadcasts.sms.sending.expansion import expand_next
 from broadcasts.sms.states import Lane, MessageState, RunState
 from hub.core.db import Sessions
 from hub.residents.models import BlockReason
@@ -101,16 +102,16 @@ def test_others_write_in_between_and_a_stop_there_ends_it(many: Sessions) -> Non
             outbox.call_off(session, run_id, NOON)
         stopped.set()
 
-    def after_the_first(number: int) -> None:
+    def during_the_first(number: int) -> None:
         if number == 1:
-            threading.Thread(target=stop).start()
+            begin_one_by_one(many, stop)
 
-    with before_each_piece(many, after_the_first):
+    with before_each_piece(many, during_the_first):
         assert piecewise.list_if_many(many, run_id, now=NOON, piece=PIECE)
     assert stopped.wait(10)
     assert state_of(many, run_id) is RunState.CANCELLED
     found = rows(many, run_id)
-    assert len(found) < PEOPLE, "it did not go on after the stop"
+    assert len(found) == PIECE, "it did not go on after the stop"
     assert {row[5] for row in found} <= {MessageState.CANCELLED, MessageState.SUPPRESSED}, (
         "nobody is left to be sent to"
     )

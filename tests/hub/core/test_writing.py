@@ -1,12 +1,11 @@
 """One writer at a time on SQLite: in order, who is in a hurry first, and a turn is always given back."""
 
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
+from turnlab import begin_one_by_one
 
 from hub.core.db import Sessions
 from hub.core.writing import WriteTurns, in_a_hurry
@@ -27,16 +26,6 @@ def writers(sessions: Sessions) -> list[str]:
         return list(session.scalars(text("SELECT who FROM deed ORDER BY id")))
 
 
-def begin_one_by_one(*works: Callable[[], None]) -> list[threading.Thread]:
-    """Start each when the one before waits already."""
-    threads = []
-    for work in works:
-        threads.append(threading.Thread(target=work))
-        threads[-1].start()
-        time.sleep(0.05)
-    return threads
-
-
 def test_who_waits_writes_in_order_and_who_is_in_a_hurry_before_them(sessions: Sessions) -> None:
     make(sessions)
 
@@ -46,7 +35,9 @@ def test_who_waits_writes_in_order_and_who_is_in_a_hurry_before_them(sessions: S
 
     with sessions.begin() as session:
         session.execute(text("INSERT INTO deed (who) VALUES ('first')"))
-        waiting = begin_one_by_one(lambda: write(sessions, "second"), lambda: write(sessions, "third"), hurried)
+        waiting = begin_one_by_one(
+            sessions, lambda: write(sessions, "second"), lambda: write(sessions, "third"), hurried
+        )
     for thread in waiting:
         thread.join(10)
     assert writers(sessions) == ["first", "emergency", "second", "third"]
@@ -60,7 +51,8 @@ def test_a_turn_ends_with_a_fault_and_with_a_commit_in_the_middle(sessions: Sess
     with sessions.begin() as session:
         session.execute(text("INSERT INTO deed (who) VALUES ('two')"))
         session.commit()
-        other = begin_one_by_one(lambda: write(sessions, "between"))[0]
+        other = threading.Thread(target=write, args=(sessions, "between"))
+        other.start()
         other.join(10)
         assert not other.is_alive(), "after its commit nobody waits for this one"
     assert writers(sessions) == ["one", "two", "between"]
@@ -73,7 +65,7 @@ def test_own_transactions_let_others_write_in_between_and_keep_their_temporary_t
             connection.execute(text("CREATE TEMPORARY TABLE mine AS SELECT 'a' AS who UNION SELECT 'b'"))
         with own.writing() as connection:
             connection.execute(text("INSERT INTO deed (who) SELECT who FROM mine WHERE who = 'a'"))
-            waiting = begin_one_by_one(lambda: write(sessions, "other"))[0]
+            waiting = begin_one_by_one(sessions, lambda: write(sessions, "other"))[0]
         waiting.join(10)
         with own.writing() as connection:
             connection.execute(text("INSERT INTO deed (who) SELECT who FROM mine WHERE who = 'b'"))

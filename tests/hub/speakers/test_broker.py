@@ -136,12 +136,17 @@ def test_a_last_will_in_anothers_name_is_not_spoken(village: Village) -> None:
 
 
 def test_a_newcomer_is_sent_nothing_that_others_keep(village: Village) -> None:
-    assert village.link.publish("cx/1/dev/horn-2/cfg", b"of two", retain=True)
-    assert village.link.publish("cx/1/dev/horn-1/cfg", b"of one", retain=True)
+    with a_client(village, "hub-2", village.hub_secret) as hub:
+        assert soon(lambda: hub.let_in)
+        hub.may_hear("cx/1/dev/+/cfg")
+        assert village.link.publish("cx/1/dev/horn-2/cfg", b"of two", retain=True)
+        assert village.link.publish("cx/1/dev/horn-1/cfg", b"of one", retain=True)
+        # A device that subscribes while they are still on their way is sent them both as news and as kept.
+        assert soon(lambda: len(hub.heard) == 2)
     with a_client(village, "horn-2") as two:
         assert soon(lambda: two.let_in)
         two.may_hear("cx/1/dev/horn-2/cfg")
-        assert soon(lambda: two.heard == [("cx/1/dev/horn-2/cfg", b"of two")])
+        assert soon(lambda: two.heard == [("cx/1/dev/horn-2/cfg", b"of two")]), two.heard
         with a_client(village, "horn-1") as one:
             assert soon(lambda: one.let_in)
             one.may_hear("cx/1/dev/horn-1/cfg")
