@@ -14,7 +14,7 @@ from conftest import NOON
 from flask_openapi3.openapi import OpenAPI
 
 from hub.core.checks import Checks, Finding, Level
-from hub.core.config import HubSettings
+from hub.core.config import HubSettings, Section
 from hub.core.gauges import Gauges
 from hub.core.runtime import Runtime
 from hub.speakers.broker import authority
@@ -51,7 +51,8 @@ def watched(runtime: Runtime, app: OpenAPI) -> PublicCertificate:
 
 def shown_at(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     changed = runtime.config.section(HubSettings).model_copy(update={"public_url": url})
-    monkeypatch.setitem(runtime.config._sections, HubSettings, changed)
+    sections: dict[type[Section], Section] = runtime.config._sections
+    monkeypatch.setitem(sections, HubSettings, changed)
 
 
 def said(runtime: Runtime) -> list[Finding]:
