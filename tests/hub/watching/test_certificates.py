@@ -51,8 +51,8 @@ def watched(runtime: Runtime, app: OpenAPI) -> PublicCertificate:
 
 def shown_at(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     changed = runtime.config.section(HubSettings).model_copy(update={"public_url": url})
-    sections: dict[type[Section], Section] = runtime.config._sections
-    monkeypatch.setitem(sections, HubSettings, changed)
+    kind: type[Section] = HubSettings
+    monkeypatch.setitem(runtime.config._sections, kind, changed)
 
 
 def said(runtime: Runtime) -> list[Finding]:
