@@ -28,7 +28,7 @@ class CutLine:
         self._ports: list[int] = []
         self._thread = threading.Thread(target=self._run, name="cut-line", daemon=True)
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(30)
 
     @property
     def port(self) -> int:
