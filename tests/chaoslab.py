@@ -151,7 +151,7 @@ def children() -> Iterator[list[Child]]:
             child.kill()
 
 
-def wait_for_port(port: int, within_s: float = 10) -> None:
+def wait_for_port(port: int, within_s: float = 30) -> None:
     """Until somebody listens there."""
     deadline = threading.Event()
     for _ in range(int(within_s / 0.05)):
