@@ -22,11 +22,11 @@ from uuid6 import uuid7
 
 from benchmarks.databases import running_database
 from broadcasts.audience.selection import Audience
-from broadcasts.sms import outbox
-from broadcasts.sms.expansion import expand_next, unlisted
 from broadcasts.sms.models import SmsMessage, SmsRun
-from broadcasts.sms.piecewise import list_if_many
 from broadcasts.sms.purposes import About
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.expansion import expand_next, unlisted
+from broadcasts.sms.sending.piecewise import list_if_many
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane, Priority
 from hub.core.background import Loop

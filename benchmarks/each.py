@@ -26,9 +26,9 @@ from sqlalchemy import select, text
 
 from benchmarks.texting import ALL_DAY, queue
 from benchmarks.workers import by_itself, ground, rate
-from broadcasts.sms.gateways.gateway import Caps, Submission, SubmitResult
+from broadcasts.sms.gateway import Caps, Submission, SubmitResult
 from broadcasts.sms.models import SmsMessage
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane
 from hub.core.background import Loop
 from hub.core.clock import utc_now

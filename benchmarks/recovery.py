@@ -21,9 +21,9 @@ from sqlalchemy import select
 from benchmarks.databases import running_database
 from benchmarks.texting import ALL_DAY, close, queue
 from benchmarks.workers import FORKS
-from broadcasts.sms.gateways.gateway import Submission, SubmitResult
+from broadcasts.sms.gateway import Submission, SubmitResult
 from broadcasts.sms.models import SmsMessage, SmsSubmission
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane, MessageState, SubmissionState
 from hub.core.background import Loop
 from hub.core.clock import utc_now

@@ -24,14 +24,14 @@ from sqlalchemy import Engine, insert, text, update
 from uuid6 import uuid7
 
 from benchmarks.databases import running_database
-from broadcasts.sms import leasing
-from broadcasts.sms.gateways.gateway import Accepted, Addressee, SmsGateway, Submission, SubmitResult
+from broadcasts.sms.gateway import Accepted, Addressee, SmsGateway, Submission, SubmitResult
 from broadcasts.sms.gateways.sections import HttpSettings
 from broadcasts.sms.gateways.sms_http import HttpGateway
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
-from broadcasts.sms.pump import SmsPump
 from broadcasts.sms.reports import message_ref
-from broadcasts.sms.settling import Terms, settle
+from broadcasts.sms.sending import leasing
+from broadcasts.sms.sending.pump import SmsPump
+from broadcasts.sms.sending.settling import Terms, settle
 from broadcasts.sms.states import Lane, MessageState, Priority, RunState
 from hub.core.clock import utc_now
 from hub.core.db import Sessions, make_engine

@@ -25,8 +25,8 @@ from sqlalchemy import text
 
 from benchmarks.databases import running_database
 from benchmarks.texting import ALL_DAY, close, queue
-from broadcasts.sms.gateways.gateway import Caps, Submission, SubmitResult
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.gateway import Caps, Submission, SubmitResult
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane
 from hub.core.background import Loop
 from hub.core.celery_engine import CeleryEngine

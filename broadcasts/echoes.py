@@ -13,7 +13,7 @@ from broadcasts.feedback.kinds import ComplaintState
 from broadcasts.feedback.sheets import KINDS, STATES
 from broadcasts.hearing import tallies
 from broadcasts.hearing.tallies import Spell
-from broadcasts.sms.inbox import CriesElsewhere, CryElsewhere
+from broadcasts.sms.letters.inbox import CriesElsewhere, CryElsewhere
 from hub.core.actor import Actor, Permission
 from hub.core.runtime import Runtime
 from hub.speakers import registry

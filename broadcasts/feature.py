@@ -38,17 +38,17 @@ from broadcasts.loudspeaker.sender import Sender
 from broadcasts.materials import starting
 from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
-from broadcasts.pumps import Pumps
+from broadcasts.pumps import DUE, Pumps
 from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
-from broadcasts.sms import inbound
-from broadcasts.sms import watching as sms_watching
 from broadcasts.sms.command_line import sms
 from broadcasts.sms.forgetting import forget_numbers
 from broadcasts.sms.gateways.sections import SECTIONS
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.opening import open_provider
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers import watching as sms_watching
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.speech.engine import SpeechEngine
 from broadcasts.speech.finding import EngineContext, UnknownEngine, context_of, installed_engines, load_engine
@@ -257,7 +257,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     texts = texting.add(runtime, rules, pumps)
 
     def fire() -> float:
-        if firing.fire_due(runtime.sessions, rules=rules, now=runtime.now()):
+        if firing.fire_due(runtime.sessions, rules=rules, now=runtime.now(), make_way=partial(pumps.make_way, DUE)):
             pumps.kick()
         return ALERT_TICK_S
 

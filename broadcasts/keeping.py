@@ -10,7 +10,7 @@ from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.announcements.models import Announcement
 from broadcasts.materials.models import Material
 from broadcasts.shout.models import Shout
-from broadcasts.sms import restoring
+from broadcasts.sms.sending import restoring
 from broadcasts.studio import Studio
 from hub.core.keeping import Keeping, Moment
 from hub.core.runtime import Runtime

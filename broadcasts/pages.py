@@ -50,11 +50,11 @@ from broadcasts.reports import alarming, gap_views, gaps
 from broadcasts.reports import views as reports
 from broadcasts.shout import views as shout
 from broadcasts.sms import api as sms_api
-from broadcasts.sms import inbox_api as letters_api
-from broadcasts.sms import inbox_views as sms_inbox
-from broadcasts.sms import provider_pages
 from broadcasts.sms import views as sms
-from broadcasts.sms import wording_views as sms_wording
+from broadcasts.sms.letters import api as letters_api
+from broadcasts.sms.letters import views as sms_inbox
+from broadcasts.sms.providers import views as provider_pages
+from broadcasts.sms.wording import views as sms_wording
 from broadcasts.studio import Studio
 from broadcasts.village_pages import desk_views as village_desk
 from broadcasts.village_pages import views as village_pages

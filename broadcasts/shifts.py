@@ -19,7 +19,7 @@ from broadcasts.feedback import listing
 from broadcasts.feedback.kinds import ComplaintState
 from broadcasts.feedback.listing import Wanted
 from broadcasts.kinds import Mode
-from broadcasts.sms import inbox, records
+from broadcasts.sms.letters import inbox, readable
 from hub.core.actor import Actor
 from hub.core.runtime import Runtime
 from hub.duty.shift import ShiftEvent, ShiftSources, ShiftTopic
@@ -59,7 +59,7 @@ def provide(runtime: Runtime) -> None:
 
 def danger(session: Session, actor: Actor, since: datetime, until: datetime) -> Iterator[ShiftEvent]:
     """Return text messages with words of danger."""
-    for letter in records.letters(session, inbox.inbox(session, actor, open_only=False, urgent=True, limit=MOST)):
+    for letter in readable.letters(session, inbox.inbox(session, actor, open_only=False, urgent=True, limit=MOST)):
         message = letter.message
         if message.handled_at is None or since <= message.received_at < until:
             yield ShiftEvent(

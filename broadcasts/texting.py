@@ -7,16 +7,16 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.feedback.crying import CryingComplaints
 from broadcasts.feedback.forgetting import ForgettingCallers
 from broadcasts.pumps import Pumps
-from broadcasts.sms.answering import Answers, LastSaid
-from broadcasts.sms.crying_letters import CryingLetters
 from broadcasts.sms.forgetting import Forgetting
-from broadcasts.sms.gateways.gateway import PolledGateway, SteppingGateway
+from broadcasts.sms.gateway import PolledGateway, SteppingGateway
+from broadcasts.sms.letters.answering import Answers, LastSaid
+from broadcasts.sms.letters.crying import CryingLetters
+from broadcasts.sms.letters.waking import Waking
 from broadcasts.sms.polling import Poller
-from broadcasts.sms.provider import SmsProvider
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.purposes import Limits
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane
-from broadcasts.sms.waking import Waking
 from hub.core.background import Background
 from hub.core.db import moment
 from hub.core.roles import WorkLane
@@ -48,7 +48,16 @@ def add(runtime: Runtime, rules: Rules, pumps: Pumps) -> Background:
     threads = _Threads()
     posts = {Lane.EMERGENCY: WorkLane.EMERGENCY, Lane.ORDINARY: WorkLane.NORMAL}
     for lane in Lane:
-        pump = SmsPump(runtime.sessions, safe, provider.routes, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
+        pump = SmsPump(
+            runtime.sessions,
+            safe,
+            provider.routes,
+            runtime.clock,
+            rules.sms,
+            zone=rules.zone,
+            lane=lane,
+            way=pumps.way,
+        )
         threads.pumps.append(pump)
         patient = lane is not Lane.EMERGENCY
         pumps.add(f"sms-{lane.value}", pump.step, at=posts[lane], urgent=True, patient=patient)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
-from broadcasts.sms import inbound
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.models import SmsInbound
 from hub.core.actor import Permission
 from hub.core.background import Background, Loop

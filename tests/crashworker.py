@@ -12,9 +12,9 @@ import requests
 from smslab import SHANGHAI, LabGateway, lab_routes, lab_safe, lab_settings
 from sqlalchemy import select
 
-from broadcasts.sms.gateways.gateway import Accepted, Submission, SubmitResult, Unknown
+from broadcasts.sms.gateway import Accepted, Submission, SubmitResult, Unknown
 from broadcasts.sms.models import SmsRun
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane, RunState
 from hub.core.clock import utc_now
 from hub.core.db import Sessions, make_engine

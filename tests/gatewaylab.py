@@ -11,8 +11,8 @@ from urllib.parse import parse_qs
 from smslab import HOOK_TOKEN, NOON, lab_context, lab_settings, mobile
 from uuid6 import uuid7
 
+from broadcasts.sms.gateway import Addressee, SmsGateway, Submission, WebhookRequest
 from broadcasts.sms.gateways.aliyun import AliyunGateway
-from broadcasts.sms.gateways.gateway import Addressee, SmsGateway, Submission, WebhookRequest
 from broadcasts.sms.gateways.kannel import KannelGateway
 from broadcasts.sms.gateways.mas import MasGateway
 from broadcasts.sms.gateways.sections import (

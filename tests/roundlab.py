@@ -9,7 +9,7 @@ from conftest import SetClock
 from sqlalchemy import select
 
 from broadcasts.delivery.rules import Rules
-from broadcasts.sms import inbound
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.models import SmsInbound
 from broadcasts.sms.reports import Inbound
 from hub.core.actor import SYSTEM

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from smslab import LabGateway, accept, crowd, lab_context, lab_routes, lab_run, lab_safe, lab_sessions, lab_settings
 from sqlalchemy import func, select
 
-from broadcasts.sms.gateways.gateway import Caps
+from broadcasts.sms.gateway import Caps
 from broadcasts.sms.gateways.sections import HttpSettings
 from broadcasts.sms.gateways.sms_http import HttpGateway
 from broadcasts.sms.models import SmsMessage
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane, MessageState, Priority
 from hub.core.background import Loop
 from hub.core.clock import utc_now

@@ -17,9 +17,7 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms import outbox
-from broadcasts.sms.gateways import local_models
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Caps,
     Found,
@@ -30,10 +28,12 @@ from broadcasts.sms.gateways.gateway import (
     SubmitResult,
     WebhookRequest,
 )
+from broadcasts.sms.gateways import local_models
 from broadcasts.sms.models import SmsRun
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.providers.routing import Routes, routes_of
 from broadcasts.sms.reports import Inbound, Receipt
-from broadcasts.sms.routing import Routes, routes_of
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane, Priority
 from hub.audit import models as audit_models
@@ -42,6 +42,7 @@ from hub.core.clock import Clock
 from hub.core.config import Section
 from hub.core.db import Base, Sessions, make_engine
 from hub.core.secrets import Secrets, first_signing
+from hub.core.way import RightOfWay
 from hub.regions.models import Region
 from hub.regions.tree import level_of, parent_code, path_of
 from hub.residents.models import BlockedNumber, BlockReason, NumberKind, Phone, Resident, ResidentTag
@@ -323,6 +324,7 @@ class Lab:
     others: list[LabGateway] = field(default_factory=list)
     """Further providers, each of the next rank."""
     made_routes: Routes | None = None
+    way: RightOfWay = field(default_factory=RightOfWay)
 
     @property
     def routes(self) -> Routes:
@@ -336,7 +338,14 @@ class Lab:
         """Return the pump of a lane."""
         if lane not in self.pumps:
             self.pumps[lane] = SmsPump(
-                self.sessions, lab_safe(), self.routes, self.clock, self.settings, zone=SHANGHAI, lane=lane
+                self.sessions,
+                lab_safe(),
+                self.routes,
+                self.clock,
+                self.settings,
+                zone=SHANGHAI,
+                lane=lane,
+                way=self.way,
             )
         return self.pumps[lane]
 

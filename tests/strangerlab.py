@@ -15,6 +15,7 @@ from uuid6 import uuid7
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
+from broadcasts.alerts.plans.models import PlanVersion
 from broadcasts.audience.selection import Audience
 from hub.accounts import service as accounts
 from hub.accounts.models import Account
@@ -25,6 +26,7 @@ from hub.core.runtime import Runtime
 from hub.regions.models import Region
 from hub.regions.tree import path_of
 from hub.speakers.models import Speaker
+from schedules.models import Slot
 
 SECRET = "机密"
 """Stands in every text of every seeded row."""
@@ -35,8 +37,6 @@ SHARED = "共用"
 OF_ALL = ("sms_template", "sms_filing")
 LEAST_SEEDED = 20
 """So many kinds of things must really be there for a walk over all of them to mean anything."""
-NOT_MADE_UP = ("/plans/", "/timetable")
-"""Pages that need a story, not rows by themselves: a plan without a version cannot be shown."""
 OF_NO_PLACE = ("account", "hub_process")
 """Accounts are there already. The processes of the hub belong to no place: whoever looks after accounts sees them."""
 
@@ -74,8 +74,17 @@ def seed(session: Session) -> dict[str, UUID]:
         except (DBAPIError, LookupError):
             continue  # a rule of that table which made-up values break
         known[table.name] = found[table.name] = row[key[0].name]
+    _tell_stories(session, known)
     account = session.scalars(select(Account).where(Account.login == "clerk")).one()
     return {**found, "account": account.id}
+
+
+def _tell_stories(session: Session, known: dict[str, Any]) -> None:
+    """Add what the hub never leaves out: a plan has a first version, a slot belongs to an announcement or a sheet."""
+    session.execute(update(Slot).where(Slot.id == known["slot"]).values(announcement_id=known["announcement"]))
+    table = PlanVersion.metadata.tables[PlanVersion.__tablename__]
+    row = {column.name: _value(column, known, SECRET) for column in table.columns if _needed(column)}
+    session.execute(insert(table).values(row))
 
 
 def behind(argument: str, seeded: dict[str, UUID]) -> UUID | None:

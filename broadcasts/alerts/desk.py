@@ -13,7 +13,7 @@ from broadcasts.alerts.plans.starting import usual_words
 from broadcasts.alerts.plans.words import PlanWords
 from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Colour, Mode
-from broadcasts.sms import outbox
+from broadcasts.sms.sending import outbox
 from hub.core.actor import Actor, Permission
 from hub.core.errors import BadInput
 from hub.regions import service as regions
@@ -46,6 +46,7 @@ class Place:
     code: str
     name: str
     speakers: int
+    offline: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +228,12 @@ def _places(ground: _Ground, paths: Sequence[str], counts: Mapping[str, Count]) 
     for node, _ in ground.flat:
         if not any(node.path.startswith(path) for path in paths):
             continue
-        below = sum(counts.get(child.code, NONE).total for child in node.children if child.code in ground.known)
-        own = counts.get(node.code, NONE).total - below
+        here = counts.get(node.code, NONE)
+        below = [counts.get(child.code, NONE) for child in node.children if child.code in ground.known]
+        own = here.total - sum(count.total for count in below)
         if own > 0:
-            found.append(Place(node.code, node.name, own))
+            offline = here.offline - sum(count.offline for count in below)
+            found.append(Place(node.code, node.name, own, offline))
     return found
 
 

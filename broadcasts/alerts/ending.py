@@ -20,7 +20,7 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Act, Mode
 from broadcasts.loudspeaker import heard, listing
 from broadcasts.loudspeaker.targets import MOST_EXCLUDED
-from broadcasts.sms import following
+from broadcasts.sms.sending import following
 from hub.core.actor import Actor, Permission
 from hub.core.db import Sessions
 from hub.core.errors import NotFound, WrongState

@@ -17,8 +17,8 @@ from broadcasts.alerts.wishes import Spoken, Wish
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Act, Mode
 from broadcasts.pumps import Pumps
-from broadcasts.sms.objecting import Objected, carried_by_nobody, objected
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
+from broadcasts.sms.wording.objecting import Objected, carried_by_nobody, objected
 from broadcasts.studio import LAST_RESORT, Studio
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, WrongState
 from hub.core.runtime import runtime

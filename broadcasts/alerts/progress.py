@@ -24,8 +24,8 @@ from broadcasts.kinds import Act
 from broadcasts.loudspeaker import listing
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.loudspeaker.states import FINAL, PlayState
-from broadcasts.sms import outbox
-from broadcasts.sms.outbox import SmsProgress
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.outbox import SmsProgress
 from hub.core.actor import Actor
 from hub.regions import service as regions
 from hub.regions.tree import codes_in

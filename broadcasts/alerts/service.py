@@ -24,7 +24,7 @@ from broadcasts.delivery import service as delivery
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Act, Colour, Mode
 from broadcasts.loudspeaker import orders
-from broadcasts.sms import outbox
+from broadcasts.sms.sending import outbox
 from hub.audit import log
 from hub.core.actor import Actor, Permission, Scope
 from hub.core.db import like_below

@@ -21,7 +21,7 @@ from broadcasts.approvals.rounds import REASON_LENGTH
 from broadcasts.audience.selection import MOST_NUMBERS
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.studio import Studio
 from hub.core.actor import Permission

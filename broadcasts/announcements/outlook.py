@@ -15,7 +15,7 @@ from broadcasts.announcements.timing import Timetable, Wanted
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
 from broadcasts.loudspeaker.targets import Meant, count
-from broadcasts.sms import outbox
+from broadcasts.sms.sending import outbox
 from hub.regions import service as regions
 from hub.regions.tree import codes_in
 from hub.speakers.models import Speaker

@@ -9,12 +9,12 @@ from broadcasts.announcements.drafting import Draft
 from broadcasts.announcements.fitting import Fit
 from broadcasts.announcements.forms import Form
 from broadcasts.delivery.rules import Rules
-from broadcasts.sms import outbox
-from broadcasts.sms.choices import choices_in
-from broadcasts.sms.objecting import carried_by_nobody
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.letters.choices import choices_in
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.segments import measure, signed
+from broadcasts.sms.sending import outbox
 from broadcasts.sms.settings import SmsSettings
+from broadcasts.sms.wording.objecting import carried_by_nobody
 from hub.core.errors import BadInput, Problems
 from hub.residents import extra
 from hub.residents.phones import PhoneSafe

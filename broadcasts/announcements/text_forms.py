@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from broadcasts.announcements import forms
 from broadcasts.announcements.forms import Form
-from broadcasts.sms import templates
 from broadcasts.sms.gateways.filed import blanks_of
-from broadcasts.sms.templates import Kept
+from broadcasts.sms.wording import templates
+from broadcasts.sms.wording.templates import Kept
 from hub.core.errors import BadInput
 
 BLANK_LENGTH = 60

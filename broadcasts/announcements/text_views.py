@@ -8,7 +8,7 @@ from broadcasts.announcements import text_forms
 from broadcasts.announcements.views import errors_of, read_form, show_form
 from broadcasts.delivery.rules import Rules
 from broadcasts.pumps import Pumps
-from broadcasts.sms import trying
+from broadcasts.sms.wording import trying
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, WrongState
 from hub.core.runtime import runtime

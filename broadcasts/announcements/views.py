@@ -34,8 +34,8 @@ from broadcasts.delivery.rules import Rules
 from broadcasts.lexicon.book import WordBook
 from broadcasts.playback import recording
 from broadcasts.pumps import Pumps
-from broadcasts.sms.objecting import objected, offers
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
+from broadcasts.sms.wording.objecting import objected, offers
 from broadcasts.speech.engine import SpeechFailed
 from broadcasts.speech.library import Rendering
 from broadcasts.studio import Studio

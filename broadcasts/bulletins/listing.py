@@ -18,7 +18,7 @@ from broadcasts.bulletins.reach import part_of
 from broadcasts.cap.findings import Finding
 from broadcasts.kinds import Colour
 from broadcasts.loudspeaker import orders
-from broadcasts.sms import outbox
+from broadcasts.sms.sending import outbox
 from hub.core.actor import Actor, Permission
 from hub.core.errors import NotFound
 from hub.regions.tree import path_of

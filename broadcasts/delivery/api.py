@@ -13,8 +13,8 @@ from broadcasts.delivery.progress import SpeakerLine
 from broadcasts.delivery.records import Show
 from broadcasts.loudspeaker.states import PlayState
 from broadcasts.pumps import Pumps
-from broadcasts.sms import outbox
-from broadcasts.sms.outbox import MessageLine, SmsProgress
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.outbox import MessageLine, SmsProgress
 from broadcasts.sms.states import MessageState, RunState
 from hub.core.actor import Permission
 from hub.core.errors import NotFound

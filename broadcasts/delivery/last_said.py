@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.visibility import touches
-from broadcasts.sms.answering import Spoken
+from broadcasts.sms.letters.answering import Spoken
 from hub.core.db import like_below
 from hub.regions.tree import codes_in
 

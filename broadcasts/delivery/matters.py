@@ -15,7 +15,7 @@ from broadcasts.delivery.models import Broadcast, BroadcastState, Kind
 from broadcasts.delivery.progress import HEARD, numbers_of
 from broadcasts.delivery.visibility import below, first_seen
 from broadcasts.loudspeaker.models import SpeakerDelivery
-from broadcasts.sms import inbox
+from broadcasts.sms.letters import inbox
 from broadcasts.sms.models import SmsRun
 from broadcasts.sms.states import RunState
 from hub.core.actor import Actor, Permission
@@ -207,7 +207,7 @@ def _loudspeakers(session: Session, actor: Actor, now: datetime) -> Iterator[Mat
 
 def _offline(session: Session, actor: Actor, said: set[str]) -> Iterator[Matter]:
     """Villages with silent loudspeakers, apart from those of which something was said already."""
-    seen = Speaker.state == SpeakerState.ACTIVE, below(actor, Speaker.region_path)
+    seen = Speaker.state == SpeakerState.ACTIVE, ~Speaker.drill, below(actor, Speaker.region_path)
     totals: defaultdict[str, int] = defaultdict(int)
     for path, number in session.execute(
         select(Speaker.region_path, func.count()).where(*seen).group_by(Speaker.region_path)

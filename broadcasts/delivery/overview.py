@@ -14,8 +14,8 @@ from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.rules import Rules
 from broadcasts.delivery.village_map import Shape, shapes
 from broadcasts.delivery.visibility import below, touches
-from broadcasts.sms.billing import billed
 from broadcasts.sms.models import SmsMessage, SmsRun
+from broadcasts.sms.sending.billing import billed
 from hub.core.actor import Actor
 from hub.regions import service as regions
 from hub.regions.service import Node

@@ -15,9 +15,9 @@ from broadcasts.delivery.visibility import below, sees_all
 from broadcasts.loudspeaker import listing, orders
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.loudspeaker.states import FINAL, PlayState
-from broadcasts.sms import outbox
 from broadcasts.sms.models import SmsRun
-from broadcasts.sms.outbox import SmsProgress
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.outbox import SmsProgress
 from broadcasts.sms.states import RunState
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below

@@ -17,8 +17,8 @@ from broadcasts.delivery.visibility import first_seen, may_see
 from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.orders import NO_SOUND, Manner, Sound
 from broadcasts.loudspeaker.targets import Meant
-from broadcasts.sms import outbox
 from broadcasts.sms.purposes import About
+from broadcasts.sms.sending import outbox
 from broadcasts.sms.states import Priority as SmsPriority
 from hub.audit import log
 from hub.core.actor import Actor, Permission

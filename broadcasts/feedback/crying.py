@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from broadcasts.feedback.kinds import ComplaintDeed, ComplaintState, Way
 from broadcasts.feedback.models import Complaint, ComplaintStep
-from broadcasts.sms.cries import Cry, Door, Note, Noted, Woken, noted
-from broadcasts.sms.crying_letters import as_quoted, place_in
-from broadcasts.sms.writing_back import words
+from broadcasts.sms.letters.cries import Cry, Door, Note, Noted, Woken, noted
+from broadcasts.sms.letters.crying import as_quoted, place_in
+from broadcasts.sms.letters.writing_back import words
 from hub.regions.tree import codes_in, village_of
 
 _DEEDS = {Note.WOKEN: ComplaintDeed.WOKEN, Note.JOINED: ComplaintDeed.JOINED, Note.NOBODY: ComplaintDeed.NOBODY}
@@ -20,7 +20,7 @@ _WAITS = _CRIES & (Complaint.state == ComplaintState.NEW)
 
 
 class CryingComplaints:
-    """Keeps `broadcasts.sms.cries.Cries`."""
+    """Keeps `broadcasts.sms.letters.cries.Cries`."""
 
     def waiting(self, session: Session, since: datetime) -> Sequence[Cry]:
         """Return those that came since and that nobody has taken on, the oldest first."""

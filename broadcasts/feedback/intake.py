@@ -10,9 +10,9 @@ from broadcasts.feedback.kinds import ComplaintKind, Way, kind_in
 from broadcasts.feedback.linking import lately, only_speaker
 from broadcasts.feedback.models import Complaint
 from broadcasts.feedback.settings import FeedbackSettings
-from broadcasts.sms import inbox
-from broadcasts.sms.commands import is_urgent
-from broadcasts.sms.inbound import Listener
+from broadcasts.sms.letters import inbox
+from broadcasts.sms.letters.commands import is_urgent
+from broadcasts.sms.letters.inbound import Listener
 from broadcasts.sms.models import SmsInbound
 from broadcasts.sms.purposes import StepKind
 from hub.core.actor import SYSTEM

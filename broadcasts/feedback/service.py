@@ -12,7 +12,7 @@ from broadcasts.feedback.kinds import ComplaintDeed, ComplaintKind, ComplaintSta
 from broadcasts.feedback.linking import meant_there
 from broadcasts.feedback.models import Complaint, ComplaintStep
 from broadcasts.feedback.settings import FeedbackSettings
-from broadcasts.sms import inbox
+from broadcasts.sms.letters import inbox
 from broadcasts.sms.purposes import StepKind
 from hub.accounts import colleagues
 from hub.audit import log

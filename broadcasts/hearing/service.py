@@ -15,12 +15,12 @@ from broadcasts.delivery.models import Broadcast, Kind
 from broadcasts.delivery.visibility import touches
 from broadcasts.hearing.models import HearingAnswer, HearingQuestion, HearingVerdict, HearingWay
 from broadcasts.loudspeaker.models import SpeakerDelivery
-from broadcasts.sms import outbox
+from broadcasts.sms.letters.writing_back import CADRES, words
 from broadcasts.sms.models import SmsInbound
 from broadcasts.sms.purposes import HEARING
+from broadcasts.sms.sending import outbox
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Priority
-from broadcasts.sms.writing_back import CADRES, words
 from hub.audit import log
 from hub.core.actor import Actor, Permission
 from hub.core.db import like_below

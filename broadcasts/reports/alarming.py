@@ -23,7 +23,7 @@ from broadcasts.reports.forms import SHARES
 from broadcasts.reports.models import FigureAlarm
 from broadcasts.reports.scoring import Metric, Rule
 from broadcasts.reports.service import Line, lines_within, rules_of
-from broadcasts.sms import direct
+from broadcasts.sms.sending import direct
 from hub.core.actor import SYSTEM, Actor, Permission
 from hub.core.clock import Clock
 from hub.core.db import Sessions, like_below

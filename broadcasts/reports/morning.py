@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from sqlalchemy.orm import Session
 
 from broadcasts.delivery.rules import Rules
-from broadcasts.sms import direct
+from broadcasts.sms.sending import direct
 from hub.core.actor import SYSTEM
 from hub.core.clock import Clock
 from hub.core.db import Sessions

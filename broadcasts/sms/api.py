@@ -7,7 +7,7 @@ from flask import Response
 from pydantic import Field, StrictInt
 
 from broadcasts.pumps import Pumps
-from broadcasts.sms import outbox
+from broadcasts.sms.sending import outbox
 from hub.core.runtime import runtime
 from hub.web.api import Input, Output, answers, room
 from hub.web.idempotency import finish, once

@@ -4,13 +4,13 @@ import sys
 
 import click
 
-from broadcasts.sms import managing
 from broadcasts.sms.gateways import finding
 from broadcasts.sms.gateways.sections import TwilioSettings
 from broadcasts.sms.opening import open_provider
+from broadcasts.sms.providers import managing
+from broadcasts.sms.providers.stand_in import StandIn
 from broadcasts.sms.segments import measure, signed
 from broadcasts.sms.settings import SmsSettings
-from broadcasts.sms.stand_in import StandIn
 from hub.commands.frame import Frame, guarded, pass_frame
 from hub.core.actor import Actor, Permission, Scope
 from hub.web.words import sentence

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.sms.expansion import NOBODY
 from broadcasts.sms.gateways.local_models import LocalSms
 from broadcasts.sms.models import InboundStep, SmsInbound, SmsMessage
+from broadcasts.sms.sending.expansion import NOBODY
 from broadcasts.sms.settings import SmsSettings
 from hub.core.clock import Clock
 from hub.core.db import Sessions

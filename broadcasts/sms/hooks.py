@@ -3,9 +3,10 @@
 from flask import Blueprint, Response, abort, request
 from flask.typing import ResponseReturnValue
 
-from broadcasts.sms import inbound, receipts
-from broadcasts.sms.gateways.gateway import SmsGateway, WebhookRequest
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.gateway import SmsGateway, WebhookRequest
+from broadcasts.sms.letters import inbound
+from broadcasts.sms.providers.provider import SmsProvider
+from broadcasts.sms.sending import receipts
 from broadcasts.sms.settings import SmsSettings
 from hub.core.runtime import runtime
 from hub.residents.phones import PhoneSafe

@@ -1,11 +1,11 @@
 """Open the configured providers of text messages."""
 
-from broadcasts.sms.filed_texts import FiledTexts
+from broadcasts.sms.gateway import GatewayContext
 from broadcasts.sms.gateways.finding import find_gateways
-from broadcasts.sms.gateways.gateway import GatewayContext
 from broadcasts.sms.gateways.sections import SECTIONS
-from broadcasts.sms.provider import SmsProvider, hook_token
-from broadcasts.sms.routing import routes_of
+from broadcasts.sms.providers.filed_texts import FiledTexts
+from broadcasts.sms.providers.provider import SmsProvider, hook_token
+from broadcasts.sms.providers.routing import routes_of
 from broadcasts.sms.settings import SmsSettings
 from hub.core.runtime import Runtime
 from hub.residents.phones import PhoneSafe

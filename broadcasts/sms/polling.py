@@ -2,8 +2,9 @@
 
 import logging
 
-from broadcasts.sms import inbound, receipts
-from broadcasts.sms.gateways.gateway import PolledGateway
+from broadcasts.sms.gateway import PolledGateway
+from broadcasts.sms.letters import inbound
+from broadcasts.sms.sending import receipts
 from hub.core.clock import Clock
 from hub.core.db import Sessions
 from hub.residents.phones import PhoneSafe

@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 
 from broadcasts.sms.gateways.local import Switches, set_switches
 from hub.audit import log
 from hub.core.actor import Actor, Permission
-from hub.core.errors import NotAllowed
+from hub.core.errors import BadInput, NotAllowed
 
 
 def may_switch(actor: Actor, *, demo: bool) -> bool:
@@ -37,3 +38,24 @@ def switch(session: Session, actor: Actor, wanted: Switches, *, demo: bool, now:
         drop_percent=wanted.drop_percent,
         stopped=wanted.stopped,
     )
+
+
+def wanted_in(form: MultiDict[str, str]) -> Switches:
+    """Return how the simulated network shall behave; BadInput for what is no number or too large."""
+    return Switches(
+        fail_percent=_amount(form, "fail_percent", 100),
+        extra_delay_s=_amount(form, "extra_delay_s", 3600),
+        drop_percent=_amount(form, "drop_percent", 100),
+        stopped=form.get("stopped") == "1",
+    )
+
+
+def _amount(form: MultiDict[str, str], name: str, most: float) -> float:
+    text = form.get(name, "").strip() or "0"
+    try:
+        value = float(text)
+    except ValueError:
+        raise BadInput("number_malformed", field=name) from None
+    if not 0 <= value <= most:
+        raise BadInput("sms_switch_range", field=name, most=int(most))
+    return value

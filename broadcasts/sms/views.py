@@ -8,16 +8,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
 
 from broadcasts.pumps import Pumps
-from broadcasts.sms import forms, hooks, outbox, records, simulation
+from broadcasts.sms import forms, hooks, simulation
 from broadcasts.sms.gateways import local_phones
 from broadcasts.sms.gateways.local import NAME as LOCAL
 from broadcasts.sms.gateways.local import read_switches
-from broadcasts.sms.provider import SmsProvider
-from broadcasts.sms.records import RunLine
+from broadcasts.sms.providers.provider import SmsProvider
+from broadcasts.sms.sending import outbox, records
+from broadcasts.sms.sending.records import RunLine
 from broadcasts.sms.states import Reason
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, NotFound
 from hub.core.runtime import Runtime, runtime
+from hub.regions import service as regions
 from hub.residents.phones import PhoneSafe
 from hub.residents.shown import shows_residents
 from hub.web.guards import permission_required
@@ -63,7 +65,7 @@ def show_run(broadcast_id: UUID) -> ResponseReturnValue:
     with reading() as session:
         line = records.run(session, actor(), broadcast_id)
         found = outbox.messages(session, actor(), broadcast_id, state=wanted, after=after, limit=PAGE + 1)
-        places = records.place_names(session, (m.region_path for m in found))
+        places = regions.village_names(session, (m.region_path for m in found))
         tries = records.earlier_tries(session, (m.id for m in found))
     return render_template(
         "broadcasts/sms/run.html",
@@ -126,7 +128,7 @@ def throw_switches() -> ResponseReturnValue:
     """Make the simulated network behave otherwise."""
     _local()
     try:
-        wanted = forms.switches(request.form)
+        wanted = simulation.wanted_in(request.form)
     except BadInput as error:
         return _phones_page({error.field: explain(error, language())}), 422
     with work() as session:
@@ -160,7 +162,7 @@ def _phones_page(errors: dict[str, str] | None = None) -> str:
     before = forms.number(request.args, "before")
     with reading() as session:
         found = local_phones.phones(session, actor(), before=before or None, limit=PHONES, each=3)
-        places = records.place_names(session, (p.region_path for p in found))
+        places = regions.village_names(session, (p.region_path for p in found))
         switches = read_switches(session)
     return render_template(
         "broadcasts/sms/phones.html",
@@ -179,7 +181,7 @@ def _phone_page(key: str, text: str = "", errors: dict[str, str] | None = None) 
     _local()
     with reading() as session:
         found = local_phones.phone(session, actor(), key)
-        places = records.place_names(session, [found.region_path])
+        places = regions.village_names(session, [found.region_path])
     return render_template("broadcasts/sms/phone.html", phone=found, places=places, text=text, errors=errors or {})
 
 

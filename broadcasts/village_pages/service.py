@@ -15,7 +15,7 @@ from broadcasts.feedback.kinds import ComplaintKind, Way
 from broadcasts.feedback.models import Complaint
 from broadcasts.feedback.service import sealed_number
 from broadcasts.feedback.settings import FeedbackSettings
-from broadcasts.sms.commands import is_urgent
+from broadcasts.sms.letters.commands import is_urgent
 from broadcasts.village_pages.models import VillagePage
 from hub.audit import log
 from hub.core.actor import Actor, Permission

@@ -1,6 +1,6 @@
 """Add, rename and look up regions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -206,3 +206,10 @@ def full_name(session: Session, path: str, *, without_county: bool = False) -> s
     known = names(session, set(codes))
     shown = codes[1:] if without_county and len(codes) > 1 else codes
     return " ".join(known.get(code, code) for code in shown)
+
+
+def village_names(session: Session, paths: Iterable[str]) -> dict[str, str]:
+    """Return path → 石桥村, or 石桥村 三组 for a group; for showing, as `names`."""
+    wanted = {path: codes_in(path)[-2:] if len(codes_in(path)) > 3 else codes_in(path)[-1:] for path in set(paths)}
+    known = names(session, {code for codes in wanted.values() for code in codes})
+    return {path: " ".join(known.get(code, code) for code in codes) for path, codes in wanted.items()}

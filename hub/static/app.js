@@ -179,10 +179,15 @@
     form.setAttribute('data-sent', '');
     var pressed = event.submitter;
     setTimeout(function () { if (pressed) pressed.setAttribute('aria-busy', 'true'); }, 0);
-    setTimeout(function () { release(form); }, 8000);
+    /* What takes long says so: the page stays as it is until the answer comes. */
+    var slow = form.getAttribute('data-slow');
+    if (slow) setTimeout(function () { if (form.hasAttribute('data-sent')) tellSlow(slow); }, 1000);
+    setTimeout(function () { release(form); }, slow ? 60000 : 8000);
   });
+  function tellSlow(text) { all('[data-slow-note]').forEach(function (place) { place.textContent = text; }); }
   function release(form) {
     form.removeAttribute('data-sent');
+    tellSlow('');
     all('[aria-busy]').forEach(function (button) { button.removeAttribute('aria-busy'); });
   }
   window.addEventListener('pageshow', function () { all('form[data-sent]').forEach(release); });
@@ -260,7 +265,8 @@
       post(form.getAttribute('data-autosave-url'), new FormData(form), sending.signal).then(function (reply) {
         if (reply.status === 401) { note(say('signed_out'), true); return null; }
         if (reply.status >= 400 && reply.status < 500) {
-          return reply.json().then(function (answer) { note(answer.note || say('not_saved'), true); });
+          return reply.json().catch(function () { return { note: say('page_old') }; })
+            .then(function (answer) { note(answer.note || say('not_saved'), true); });
         }
         if (!reply.ok) throw new Error(String(reply.status));
         var json = (reply.headers.get('Content-Type') || '').indexOf('json') >= 0;
@@ -374,7 +380,9 @@
     var element = event.detail.elt;
     if (!polls(element)) return;
     var count = (trouble[element.id] ? trouble[element.id].count : 0) + 1;
-    trouble[element.id] = { count: count, until: Date.now() + Math.min(30000, 2500 * Math.pow(2, count)) };
+    /* A hub that is being restarted says when to ask again; the page keeps what it shows, and its age tells the rest. */
+    var wait = parseInt((event.detail.xhr && event.detail.xhr.getResponseHeader('Retry-After')) || '', 10) * 1000;
+    trouble[element.id] = { count: count, until: Date.now() + Math.min(30000, wait || 2500 * Math.pow(2, count)) };
   }
   document.addEventListener('htmx:configRequest', function (event) {
     if (event.detail.verb !== 'get') event.detail.headers['X-CSRFToken'] = token();

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from uuid import uuid4
 
-from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -17,7 +17,7 @@ from hub.core.errors import BadInput, HubError, NotSignedIn, Problems
 from hub.web.i18n import language
 from hub.web.ways_back import came_from
 from hub.web.words import explain, sentence
-from hub.web.work import COOKIE, is_api, nobody_asks
+from hub.web.work import COOKIE, is_api, nobody_asks, visitor
 
 log = logging.getLogger(__name__)
 MOST_ERRORS = 50
@@ -120,19 +120,27 @@ def _rule(error: HubError) -> ResponseReturnValue:
     if is_api():
         return refusal(error)
     if isinstance(error, NotSignedIn):
-        return _to_sign_in(error)
+        return _to_sign_in()
     return _answer(error.status, error.code, explain(error, language()), field_errors(error, language()))
 
 
-def _to_sign_in(error: NotSignedIn) -> ResponseReturnValue:
-    back = request.full_path.rstrip("?") if request.method == "GET" and not is_fragment() else None
-    where = url_for("accounts.sign_in", next=back)
+def _to_sign_in() -> ResponseReturnValue:
+    """Send a page to the sign-in; a form is told that nothing was done, and its page is not lost."""
+    came = request.full_path.rstrip("?") if request.method == "GET" else came_from("")
     if is_fragment():
-        return Response(status=401, headers={"HX-Redirect": where})
-    return redirect(where)
+        return Response(status=401, headers={"HX-Redirect": url_for("accounts.sign_in")})
+    where = url_for("accounts.sign_in", next=came or None)
+    if request.method == "GET" or not came:
+        return redirect(where)
+    words = sentence("signed_out", language())
+    return render_template("errors/signed_out.html", words=words, where=where, back=came), 401
 
 
 def _csrf(error: CSRFError) -> ResponseReturnValue:
+    # Whoever has been signed out has lost the token too: that the page is too old would not help them.
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not getattr(view, "never_held", False) and not is_api() and visitor() is None:
+        return _to_sign_in()
     return _answer(400, "form_too_old", sentence("form_too_old", language()))
 
 

@@ -20,9 +20,9 @@ from uploadlab import a_recording
 from werkzeug.test import TestResponse
 
 import cunxiang
-from broadcasts.sms import inbound
-from broadcasts.sms.expansion import expand_next
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.reports import Inbound
+from broadcasts.sms.sending.expansion import expand_next
 from broadcasts.sms.states import Lane
 from hub.app import build
 from hub.core.runtime import Runtime

@@ -19,7 +19,7 @@ from broadcasts.audience.selection import Audience
 from broadcasts.kinds import Act, Colour, Mode
 from broadcasts.loudspeaker.models import SpeakerDelivery
 from broadcasts.loudspeaker.states import FINAL, PlayState
-from broadcasts.sms import direct
+from broadcasts.sms.sending import direct
 from broadcasts.sms.settings import SmsSettings
 from hub.core.db import Sessions, like_below
 from hub.duty import service as duty

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from broadcasts.alerts.calling.service import Calling, texts
 from broadcasts.alerts.models import Alert, AlertState
 from broadcasts.alerts.service import may
-from broadcasts.sms import direct
 from broadcasts.sms.models import SmsRun
+from broadcasts.sms.sending import direct
 from hub.accounts.actors import actor_for
 from hub.accounts.models import Account
 from hub.core.actor import Permission

@@ -12,8 +12,8 @@ from broadcasts.alerts.plans.service import PlanDraft
 from broadcasts.alerts.plans.starting import usual_words
 from broadcasts.alerts.plans.words import TEXTS, PlanWords
 from broadcasts.delivery.rules import Rules
-from broadcasts.sms.objecting import Objected, carried_by_nobody, objected
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
+from broadcasts.sms.wording.objecting import Objected, carried_by_nobody, objected
 from hub.core.actor import Permission
 from hub.core.errors import BadInput, HubError, NotAllowed, NotFound, WrongState
 from hub.core.runtime import Runtime, runtime

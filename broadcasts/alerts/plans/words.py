@@ -9,7 +9,7 @@ from broadcasts.alerts.hazards import Words, wording
 from broadcasts.alerts.issuing import check_issuer
 from broadcasts.kinds import Colour
 from broadcasts.lexicon.usual import words as watched_words
-from broadcasts.sms.outbox import check_text
+from broadcasts.sms.sending.outbox import check_text
 from broadcasts.speech.findings import must_mend
 from broadcasts.speech.lint import lint
 from hub.core.errors import BadInput

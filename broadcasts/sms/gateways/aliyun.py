@@ -20,11 +20,7 @@ from urllib.parse import quote, urlencode
 
 from uuid6 import uuid7
 
-from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.by_template import TemplateGateway
-from broadcasts.sms.gateways.calling import Answer, by_status
-from broadcasts.sms.gateways.filed import Fit
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Caps,
     GatewayContext,
@@ -35,6 +31,10 @@ from broadcasts.sms.gateways.gateway import (
     Unknown,
     WebhookRequest,
 )
+from broadcasts.sms.gateways import content
+from broadcasts.sms.gateways.by_template import TemplateGateway
+from broadcasts.sms.gateways.calling import Answer, by_status
+from broadcasts.sms.gateways.filed import Fit
 from broadcasts.sms.gateways.pushed import call_of, local_time, national, text_of, told
 from broadcasts.sms.gateways.sections import AliyunSettings
 from broadcasts.sms.reports import Inbound, Receipt

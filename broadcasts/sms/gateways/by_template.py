@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.calling import Answer, Caller
-from broadcasts.sms.gateways.filed import FiledTemplate, Fit, fit, no_template, read_templates, spelled, unsigned
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Caps,
     Found,
     GatewayContext,
@@ -18,6 +15,9 @@ from broadcasts.sms.gateways.gateway import (
     SubmitResult,
     WebhookRequest,
 )
+from broadcasts.sms.gateways import content
+from broadcasts.sms.gateways.calling import Answer, Caller
+from broadcasts.sms.gateways.filed import FiledTemplate, Fit, fit, no_template, read_templates, spelled, unsigned
 from broadcasts.sms.gateways.pushed import same_token
 from broadcasts.sms.gateways.sections import AliyunSettings, TencentSettings
 

@@ -17,7 +17,7 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from broadcasts.sms.gateways.gateway import Refusal, Refused, Unknown
+from broadcasts.sms.gateway import Refusal, Refused, Unknown
 from broadcasts.sms.settings import SmsSettings
 
 MAX_ANSWER = 1_000_000

@@ -6,8 +6,8 @@ The lists are those of the providers' own pages on template review (2025): they 
 import re
 from collections.abc import Iterable, Sequence
 
+from broadcasts.sms.gateway import Objection
 from broadcasts.sms.gateways.filed import unsigned
-from broadcasts.sms.gateways.gateway import Objection
 
 LINK = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|cn|net|org|top|xyz|cc|vip)\b(?:/\S*)?", re.IGNORECASE)
 MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")

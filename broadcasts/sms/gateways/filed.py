@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from broadcasts.sms.gateways.gateway import Objection
+from broadcasts.sms.gateway import Objection
 
 _BLANK = re.compile(r"\$?\{(\w{1,40})\}")
 _OURS = re.compile(r"\{([^{}\n]{1,20})\}")

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import replace
 
-from broadcasts.sms.gateways.gateway import GatewayContext, GatewayError, SmsGateway
+from broadcasts.sms.gateway import GatewayContext, GatewayError, SmsGateway
 from hub.core.plugins import offered
 
 GROUP = "cunxiang.sms_gateways"

@@ -16,8 +16,7 @@ from typing import Any
 from sqlalchemy import Engine, bindparam, create_engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Addressee,
     Caps,
@@ -32,6 +31,7 @@ from broadcasts.sms.gateways.gateway import (
     Unknown,
     WebhookRequest,
 )
+from broadcasts.sms.gateways import content
 from broadcasts.sms.gateways.sections import GammuSettings
 from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.segments import split

@@ -18,9 +18,7 @@ from datetime import datetime
 from email.message import Message
 from urllib.parse import parse_qs, quote, urlsplit
 
-from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.calling import Answer, Caller, by_status
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Caps,
     Found,
@@ -34,6 +32,8 @@ from broadcasts.sms.gateways.gateway import (
     WebhookRequest,
     receipts_path,
 )
+from broadcasts.sms.gateways import content
+from broadcasts.sms.gateways.calling import Answer, Caller, by_status
 from broadcasts.sms.gateways.pushed import national, same_token
 from broadcasts.sms.gateways.sections import KannelSettings
 from broadcasts.sms.reports import Inbound, Receipt

@@ -11,9 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.sms import inbound, receipts
-from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Addressee,
     Caps,
@@ -27,9 +25,12 @@ from broadcasts.sms.gateways.gateway import (
     Unknown,
     WebhookRequest,
 )
+from broadcasts.sms.gateways import content
 from broadcasts.sms.gateways.local_models import LocalGatewaySwitches, LocalSms
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.segments import parts_of
+from broadcasts.sms.sending import receipts
 from broadcasts.sms.states import MessageState
 from hub.residents.phones import PhoneSafe, mask, normalise
 

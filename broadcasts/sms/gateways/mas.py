@@ -19,10 +19,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.calling import Answer, Caller, by_status
-from broadcasts.sms.gateways.filed import unsigned
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Caps,
     Found,
@@ -35,6 +32,9 @@ from broadcasts.sms.gateways.gateway import (
     Unknown,
     WebhookRequest,
 )
+from broadcasts.sms.gateways import content
+from broadcasts.sms.gateways.calling import Answer, Caller, by_status
+from broadcasts.sms.gateways.filed import unsigned
 from broadcasts.sms.gateways.pushed import local_time, national, same_token, text_of, told
 from broadcasts.sms.gateways.sections import MasSettings
 from broadcasts.sms.reports import Inbound, Receipt

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from broadcasts.sms.gateways.gateway import WebhookRequest
+from broadcasts.sms.gateway import WebhookRequest
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 MAX_ITEMS = 5000

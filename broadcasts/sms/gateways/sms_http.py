@@ -12,10 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
 
-from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.calling import Answer, Caller, by_status
-from broadcasts.sms.gateways.filed import unsigned
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Caps,
     Found,
@@ -29,6 +26,9 @@ from broadcasts.sms.gateways.gateway import (
     Unknown,
     WebhookRequest,
 )
+from broadcasts.sms.gateways import content
+from broadcasts.sms.gateways.calling import Answer, Caller, by_status
+from broadcasts.sms.gateways.filed import unsigned
 from broadcasts.sms.gateways.pushed import national, same_token, text_of, told
 from broadcasts.sms.gateways.sections import HttpSettings
 from broadcasts.sms.reports import Inbound, Receipt

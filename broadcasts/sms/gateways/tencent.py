@@ -21,11 +21,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.by_template import TemplateGateway
-from broadcasts.sms.gateways.calling import Answer, by_status
-from broadcasts.sms.gateways.filed import Fit
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Caps,
     GatewayContext,
@@ -36,6 +32,10 @@ from broadcasts.sms.gateways.gateway import (
     Unknown,
     WebhookRequest,
 )
+from broadcasts.sms.gateways import content
+from broadcasts.sms.gateways.by_template import TemplateGateway
+from broadcasts.sms.gateways.calling import Answer, by_status
+from broadcasts.sms.gateways.filed import Fit
 from broadcasts.sms.gateways.pushed import local_time, text_of, told
 from broadcasts.sms.gateways.sections import TencentSettings
 from broadcasts.sms.reports import Inbound, Receipt

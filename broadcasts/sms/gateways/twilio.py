@@ -15,8 +15,7 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
-from broadcasts.sms.gateways import content
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Caps,
     Found,
@@ -30,6 +29,7 @@ from broadcasts.sms.gateways.gateway import (
     WebhookRequest,
     receipts_path,
 )
+from broadcasts.sms.gateways import content
 from broadcasts.sms.gateways.sections import TwilioSettings
 from broadcasts.sms.reports import Inbound, Receipt
 from broadcasts.sms.settings import SmsSettings

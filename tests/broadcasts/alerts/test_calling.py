@@ -21,7 +21,7 @@ from broadcasts.alerts.calling.tokens import token_of, try_of
 from broadcasts.alerts.incidents.models import Incident
 from broadcasts.delivery.rules import Rules
 from broadcasts.loudspeaker import listing
-from broadcasts.sms import inbound
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.reports import Inbound
 from hub.audit.models import AuditEntry

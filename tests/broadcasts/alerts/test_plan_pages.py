@@ -14,7 +14,7 @@ from broadcasts.alerts.plans.words import TEXTS
 from broadcasts.kinds import Colour
 from broadcasts.sms.gateways.sections import TencentSettings
 from broadcasts.sms.gateways.tencent import TencentGateway
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
 from hub.core.runtime import Runtime
 
 SignIn = Callable[[str], FlaskClient]

@@ -19,8 +19,8 @@ from broadcasts.kinds import Act
 from broadcasts.loudspeaker import heard, listing
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery
 from broadcasts.loudspeaker.states import PlayState
-from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.models import SmsMessage
+from broadcasts.sms.sending.expansion import expand_next
 from broadcasts.sms.states import Lane, MessageState
 from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from broadcasts.feedback.kinds import ComplaintKind, ComplaintState, kind_in
 from broadcasts.feedback.models import Complaint, ComplaintStep
 from broadcasts.loudspeaker.states import PlayState
-from broadcasts.sms import inbound
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.models import SmsInbound
 from broadcasts.sms.reports import Inbound
 from hub.accounts.models import Account

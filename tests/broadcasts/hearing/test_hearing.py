@@ -15,11 +15,11 @@ from sqlalchemy import select, text
 from broadcasts.hearing import tallies
 from broadcasts.hearing.models import HearingAnswer, HearingVerdict, HearingWay
 from broadcasts.hearing.tallies import Spell
-from broadcasts.sms import inbound
-from broadcasts.sms.expansion import expand_next
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.models import SmsInbound, SmsMessage, SmsRun
 from broadcasts.sms.purposes import Purpose
 from broadcasts.sms.reports import Inbound
+from broadcasts.sms.sending.expansion import expand_next
 from broadcasts.sms.states import Lane, MessageState
 from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime

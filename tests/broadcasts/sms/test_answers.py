@@ -12,8 +12,8 @@ from smslab import COUNTY, EAST, NOON, PINE, SHANGHAI, WEST, Lab, lab_actor, lab
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.sms import inbound, inbox, tallying, writing_back
-from broadcasts.sms.answering import Answers, LastSaid, Spoken
+from broadcasts.sms.letters import inbound, inbox, tallying, writing_back
+from broadcasts.sms.letters.answering import Answers, LastSaid, Spoken
 from broadcasts.sms.models import SmsInbound, SmsMessage, SmsRun
 from broadcasts.sms.purposes import Limits
 from broadcasts.sms.reports import Inbound

@@ -21,10 +21,10 @@ from sqlalchemy import select
 from uuid6 import uuid7
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms import outbox
-from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.models import SmsMessage
 from broadcasts.sms.purposes import About, Limits
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.expansion import expand_next
 from broadcasts.sms.states import Lane, MessageState, Priority
 from hub.core.db import Sessions
 from hub.core.errors import BadInput

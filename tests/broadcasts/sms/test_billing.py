@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms import outbox, records
-from broadcasts.sms.billing import Share, priced
-from broadcasts.sms.gateways.gateway import Accepted, Addressee, Refusal, Refused, Submission, SubmitResult, Unknown
+from broadcasts.sms.gateway import Accepted, Addressee, Refusal, Refused, Submission, SubmitResult, Unknown
 from broadcasts.sms.models import SmsRun
 from broadcasts.sms.segments import Policy
+from broadcasts.sms.sending import outbox, records
+from broadcasts.sms.sending.billing import Share, priced
 from broadcasts.sms.states import Priority
 
 TWO = lab_settings(gateways=("lab", "other"), prices=("lab=3", "other=5.5"), countings=("other=gsm",))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broadcasts.sms.choices import choices_in, named
-from broadcasts.sms.commands import NOTHING, Command, Said, is_urgent, read
+from broadcasts.sms.letters.choices import choices_in, named
+from broadcasts.sms.letters.commands import NOTHING, Command, Said, is_urgent, read
 
 
 @pytest.mark.parametrize(

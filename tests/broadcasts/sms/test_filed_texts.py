@@ -12,16 +12,16 @@ from flask.testing import FlaskClient
 from gatewaylab import submission
 from smslab import NOON, lab_actor, lab_context, lab_settings
 
-from broadcasts.sms import templates
-from broadcasts.sms.filed_texts import FiledTexts
+from broadcasts.sms.gateway import Accepted, SmsGateway
 from broadcasts.sms.gateways.aliyun import AliyunGateway
 from broadcasts.sms.gateways.filed import blanks_of, fit, read_templates, spelled
-from broadcasts.sms.gateways.gateway import Accepted, SmsGateway
 from broadcasts.sms.gateways.sections import AliyunSettings, TencentSettings
 from broadcasts.sms.gateways.tencent import TencentGateway
-from broadcasts.sms.objecting import offers
-from broadcasts.sms.provider import SmsProvider
-from broadcasts.sms.routing import routes_of
+from broadcasts.sms.providers.filed_texts import FiledTexts
+from broadcasts.sms.providers.provider import SmsProvider
+from broadcasts.sms.providers.routing import routes_of
+from broadcasts.sms.wording import templates
+from broadcasts.sms.wording.objecting import offers
 from broadcasts.sms.wording_models import FilingState
 from hub.core.db import Sessions
 from hub.core.errors import BadInput

@@ -15,12 +15,12 @@ from gatewaylab import submission
 from smslab import SHANGHAI, crowd, lab_context, lab_routes, lab_run, lab_safe, lab_settings, mobile
 from sqlalchemy import func, select
 
+from broadcasts.sms.gateway import Accepted, Refusal, Refused
 from broadcasts.sms.gateways.gammu import GammuGateway
-from broadcasts.sms.gateways.gateway import Accepted, Refusal, Refused
 from broadcasts.sms.gateways.sections import GammuSettings
 from broadcasts.sms.models import SmsMessage
 from broadcasts.sms.polling import Poller
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane, MessageState, Priority
 from hub.core.clock import utc_now
 from hub.core.db import Sessions

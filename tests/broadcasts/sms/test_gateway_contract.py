@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smslab import NOON, mobile
 
+from broadcasts.sms.gateway import Accepted, Refusal, Refused, SmsGateway, SubmitResult, Unknown
 from broadcasts.sms.gateways import aliyun as aliyun_file
 from broadcasts.sms.gateways import mas as mas_file
 from broadcasts.sms.gateways import tencent as tencent_file
-from broadcasts.sms.gateways.gateway import Accepted, Refusal, Refused, SmsGateway, SubmitResult, Unknown
 from broadcasts.sms.reports import Receipt
 from broadcasts.sms.states import MessageState
 

@@ -4,7 +4,7 @@ import pytest
 from smslab import COUNTY, EAST, NOON, WEST, lab_actor, lab_safe, mobile, somebody
 from sqlalchemy import select
 
-from broadcasts.sms import inbound, inbox
+from broadcasts.sms.letters import inbound, inbox
 from broadcasts.sms.models import SmsInbound
 from broadcasts.sms.reports import Inbound
 from hub.core.db import Sessions

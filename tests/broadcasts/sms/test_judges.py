@@ -12,8 +12,8 @@ from gatewaylab import PROVIDERS, Provider, submission
 from judgelab import judge
 from smslab import NOON
 
+from broadcasts.sms.gateway import Accepted, Refused
 from broadcasts.sms.gateways import aliyun, tencent
-from broadcasts.sms.gateways.gateway import Accepted, Refused
 from broadcasts.sms.segments import Policy, parts_of, split
 
 pytestmark = pytest.mark.slow

@@ -12,10 +12,10 @@ from carrierlab import hub_with, kannel_in, wait_for
 from smslab import crowd, lab_run, mobile
 from sqlalchemy import func, select
 
-from broadcasts.sms.gateways.gateway import inbound_path
+from broadcasts.sms.gateway import inbound_path
 from broadcasts.sms.models import SmsMessage, SmsReceipt
-from broadcasts.sms.provider import SmsProvider
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.providers.provider import SmsProvider
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane, MessageState, Priority
 from hub.core.clock import utc_now

@@ -21,14 +21,14 @@ from smslab import (
 )
 from sqlalchemy import delete, select
 
-from broadcasts.sms import outbox
+from broadcasts.sms.gateway import GatewayContext, WebhookRequest
 from broadcasts.sms.gateways import local_phones
-from broadcasts.sms.gateways.gateway import GatewayContext, WebhookRequest
 from broadcasts.sms.gateways.local import LocalGateway, Switches, open_gateway, set_switches
 from broadcasts.sms.gateways.local_models import LocalSms
 from broadcasts.sms.models import SmsInbound, SmsMessage
-from broadcasts.sms.outbox import SmsProgress
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.outbox import SmsProgress
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane, MessageState, Priority
 from hub.core.actor import Permission
 from hub.core.db import Sessions

@@ -27,16 +27,17 @@ from smslab import (
 from sqlalchemy import Engine, select
 
 from broadcasts.feedback.crying import CryingComplaints
-from broadcasts.sms import inbound, outbox, receipts
-from broadcasts.sms.crying_letters import CryingLetters
-from broadcasts.sms.gateways.gateway import GatewayContext, Unknown
+from broadcasts.sms.gateway import GatewayContext, Unknown
 from broadcasts.sms.gateways.local import open_gateway
 from broadcasts.sms.gateways.local_phones import phones
+from broadcasts.sms.letters import inbound
+from broadcasts.sms.letters.crying import CryingLetters
+from broadcasts.sms.letters.waking import Waking
 from broadcasts.sms.models import SmsMessage
-from broadcasts.sms.pump import SmsPump
 from broadcasts.sms.reports import Inbound, Receipt
+from broadcasts.sms.sending import outbox, receipts
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane, MessageState, Priority, RunState
-from broadcasts.sms.waking import Waking
 from hub.core.db import Sessions
 from hub.duty import service as duty
 from hub.duty.service import PersonInput

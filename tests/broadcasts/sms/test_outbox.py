@@ -25,11 +25,11 @@ from sqlalchemy import func, select
 from uuid6 import uuid7
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms import outbox
-from broadcasts.sms.expansion import expand_next
-from broadcasts.sms.gateways.gateway import Refusal, Refused, Unknown
+from broadcasts.sms.gateway import Refusal, Refused, Unknown
 from broadcasts.sms.models import SmsMessage, SmsRun
-from broadcasts.sms.outbox import check_text, estimate
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.expansion import expand_next
+from broadcasts.sms.sending.outbox import check_text, estimate
 from broadcasts.sms.states import Lane, MessageState, RunState
 from hub.audit.models import AuditEntry
 from hub.core.actor import Permission

@@ -12,10 +12,10 @@ from sqlalchemy import event, select
 from sqlalchemy.engine import Connection
 from turnlab import begin_one_by_one
 
-from broadcasts.sms import outbox, piecewise
-from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.purposes import Limits
+from broadcasts.sms.sending import outbox, piecewise
+from broadcasts.sms.sending.expansion import expand_next
 from broadcasts.sms.states import Lane, MessageState, RunState
 from hub.core.db import Sessions
 from hub.residents.models import BlockReason

@@ -16,10 +16,10 @@ from judgelab import PRISM
 from smslab import lab_context, lab_settings
 from twilio.request_validator import RequestValidator
 
-from broadcasts.sms.gateways.gateway import Accepted, Refusal, Refused, SubmitResult, Unknown
+from broadcasts.sms.gateway import Accepted, Refusal, Refused, SubmitResult, Unknown
 from broadcasts.sms.gateways.sections import TwilioSettings
 from broadcasts.sms.gateways.twilio import TwilioGateway
-from broadcasts.sms.stand_in import StandIn, signature
+from broadcasts.sms.providers.stand_in import StandIn, signature
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]

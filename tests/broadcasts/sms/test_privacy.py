@@ -5,9 +5,9 @@ import logging
 import pytest
 from smslab import NOON, SHANGHAI, LabClock, crowd, lab_routes, lab_run, lab_safe, lab_settings, mobile
 
-from broadcasts.sms.gateways.gateway import GatewayContext
+from broadcasts.sms.gateway import GatewayContext
 from broadcasts.sms.gateways.local import Switches, open_gateway, set_switches
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane
 from hub.core.db import Sessions
 

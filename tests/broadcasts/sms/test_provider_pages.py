@@ -13,9 +13,9 @@ from smslab import LabGateway
 from sqlalchemy import select
 
 import cunxiang
-from broadcasts.sms.gateways.gateway import Refusal, Refused, Unknown
+from broadcasts.sms.gateway import Refusal, Refused, Unknown
 from broadcasts.sms.gateways.local_models import LocalSms
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.states import Lane
 from hub.audit.models import AuditEntry
 from hub.core.runtime import Runtime
@@ -44,6 +44,9 @@ def test_shares_are_named_where_there_is_somebody_to_share_with(runtime: Runtime
     routes.lines = [*routes.lines, replace(routes.lines[0], gateway=LabGateway(name="twilio"))]
     both = county.get("/sms/providers").text
     assert ("份额" in both, "每条 4.5 分，英文 160 字一条" in both) == (True, True)
+    routes.lines = [routes.lines[0], replace(routes.lines[1], rank=2, share=0.4)]
+    in_turn = county.get("/sms/providers").text
+    assert ("份额" in in_turn, in_turn.count("只用 40%，好了慢慢加回来")) == (False, 1)
 
 
 def test_one_out_of_order_is_used_again_by_hand(runtime: Runtime, sign_in: SignIn) -> None:

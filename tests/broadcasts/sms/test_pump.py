@@ -8,11 +8,11 @@ import pytest
 from smslab import BRIDGE, NOON, Lab, accept, always, blocked, crowd, lab_run, mobile, somebody
 from sqlalchemy import select
 
-from broadcasts.sms import outbox
-from broadcasts.sms.expansion import expand_next
-from broadcasts.sms.gateways.gateway import Accepted, Found, Refusal, Refused, Submission, SubmitResult, Unknown
+from broadcasts.sms.gateway import Accepted, Found, Refusal, Refused, Submission, SubmitResult, Unknown
 from broadcasts.sms.models import SmsMessage, SmsRun
-from broadcasts.sms.outbox import SmsProgress
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.expansion import expand_next
+from broadcasts.sms.sending.outbox import SmsProgress
 from broadcasts.sms.states import Lane, MessageState, Priority, RunState
 from hub.residents.models import BlockedNumber, BlockReason
 

@@ -7,10 +7,10 @@ import pytest
 from smslab import NOON, Lab, always, crowd, lab_run
 from sqlalchemy import select, update
 
-from broadcasts.sms import outbox, receipts
-from broadcasts.sms.gateways.gateway import Accepted, Submission, SubmitResult, Unknown
+from broadcasts.sms.gateway import Accepted, Submission, SubmitResult, Unknown
 from broadcasts.sms.models import SmsMessage, SmsReceipt, SmsRun
 from broadcasts.sms.reports import Receipt, message_ref
+from broadcasts.sms.sending import outbox, receipts
 from broadcasts.sms.states import Lane, MessageState, Priority
 
 S = MessageState

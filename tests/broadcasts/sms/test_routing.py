@@ -9,8 +9,7 @@ import pytest
 from smslab import NOON, Lab, LabGateway, accept, always, crowd, lab_routes, lab_run, lab_safe, mobile
 from sqlalchemy import select, update
 
-from broadcasts.sms import outbox, receipts, sweeping
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Objection,
     Refusal,
@@ -20,8 +19,9 @@ from broadcasts.sms.gateways.gateway import (
     Unknown,
 )
 from broadcasts.sms.models import SmsAttempt, SmsMessage, SmsRun
+from broadcasts.sms.providers.routing import Routes, routes_of
 from broadcasts.sms.reports import Receipt
-from broadcasts.sms.routing import Routes, routes_of
+from broadcasts.sms.sending import outbox, receipts, sweeping
 from broadcasts.sms.states import Lane, MessageState, Priority
 
 S = MessageState

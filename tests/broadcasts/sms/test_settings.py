@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from smslab import lab_context, lab_settings
 
+from broadcasts.sms.gateway import GatewayContext, GatewayError
 from broadcasts.sms.gateways.finding import find_gateways, names
-from broadcasts.sms.gateways.gateway import GatewayContext, GatewayError
 from broadcasts.sms.gateways.sections import SECTIONS, TwilioSettings
 from broadcasts.sms.settings import SmsSettings
 from hub.core.config import ConfigError, Section, load

@@ -18,12 +18,12 @@ from werkzeug.test import TestResponse
 
 import cunxiang
 from broadcasts.delivery.rules import Rules
-from broadcasts.sms import inbound
 from broadcasts.sms.gateways.local import LocalGateway, read_switches
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.models import SmsAttempt, SmsInbound, SmsMessage, SmsReceipt, SmsRun, SmsSubmission
-from broadcasts.sms.provider import SmsProvider
-from broadcasts.sms.pump import SmsPump
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.reports import Inbound
+from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane, MessageState, Priority, Reason, RunState
 from hub.app import build, open_runtime
 from hub.commands.frame import sections

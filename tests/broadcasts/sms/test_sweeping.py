@@ -3,10 +3,10 @@
 from smslab import Lab, always, crowd, lab_run
 from sqlalchemy import select, update
 
-from broadcasts.sms import outbox
-from broadcasts.sms.gateways.gateway import Refusal, Refused
+from broadcasts.sms.gateway import Refusal, Refused
 from broadcasts.sms.models import SmsMessage, SmsRun, SmsSubmission
-from broadcasts.sms.outbox import SmsProgress
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.outbox import SmsProgress
 from broadcasts.sms.states import MessageState, RunState
 
 S = MessageState

@@ -13,7 +13,7 @@ from smslab import NOON, lab_context, lab_settings, mobile
 from twilio.request_validator import RequestValidator
 from uuid6 import uuid7
 
-from broadcasts.sms.gateways.gateway import (
+from broadcasts.sms.gateway import (
     Accepted,
     Addressee,
     Found,
@@ -207,7 +207,7 @@ def test_a_residents_message_is_read_and_a_report_is_none() -> None:
 
 def test_twilio_is_not_imported_unless_it_is_configured() -> None:
     code = (
-        "import sys, broadcasts.sms.pump, broadcasts.sms.outbox, broadcasts.sms.gateways.local,"
+        "import sys, broadcasts.sms.sending.pump, broadcasts.sms.sending.outbox, broadcasts.sms.gateways.local,"
         " broadcasts.sms.gateways.finding; sys.exit('twilio' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,13 +14,13 @@ from broadcasts.feedback.intake import Heard
 from broadcasts.feedback.kinds import ComplaintDeed, ComplaintKind, Way
 from broadcasts.feedback.models import Complaint
 from broadcasts.feedback.settings import FeedbackSettings
-from broadcasts.sms import inbound, inbox, records
-from broadcasts.sms.crying_letters import CryingLetters
+from broadcasts.sms.letters import inbound, inbox, readable
+from broadcasts.sms.letters.crying import CryingLetters
+from broadcasts.sms.letters.waking import MOST_WOKEN, RECENT, Waking
 from broadcasts.sms.models import SmsInbound
 from broadcasts.sms.purposes import StepKind
 from broadcasts.sms.reports import Inbound
 from broadcasts.sms.states import Lane
-from broadcasts.sms.waking import MOST_WOKEN, RECENT, Waking
 from hub.audit.models import AuditEntry
 from hub.duty import service as duty
 from hub.duty.service import PersonInput
@@ -167,7 +167,7 @@ def test_a_bare_number_is_read_with_the_answer_it_stands_for(on_call: Lab) -> No
     assert woken(lab) == [VILLAGE]
     assert "来短信：2（走不了）。" in lab.gateway.calls[-1].text
     with lab.sessions.read() as session:
-        (shown,) = records.letters(session, [letter(lab)])
+        (shown,) = readable.letters(session, [letter(lab)])
     assert shown.said == "2（走不了）"
 
 

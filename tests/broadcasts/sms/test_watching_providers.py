@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from smslab import NOON, LabGateway
 
-from broadcasts.sms.gateways.gateway import Refusal, Refused
-from broadcasts.sms.provider import SmsProvider
-from broadcasts.sms.routing import Routes, routes_of
+from broadcasts.sms.gateway import Refusal, Refused
+from broadcasts.sms.providers.provider import SmsProvider
+from broadcasts.sms.providers.routing import Routes, routes_of
+from broadcasts.sms.providers.watching import examine
 from broadcasts.sms.states import Lane
-from broadcasts.sms.watching import examine
 from hub.core.checks import Level
 
 NO_MONEY = Refused(Refusal.CONFIGURATION, "isv.AMOUNT_NOT_ENOUGH")

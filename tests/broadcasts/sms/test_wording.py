@@ -12,13 +12,13 @@ from flask.testing import FlaskClient
 from smslab import EAST, NOON, WEST, Lab, LabGateway, lab_actor, lab_safe, lab_settings, mobile, somebody
 from sqlalchemy import select
 
-from broadcasts.sms import templates, trying
-from broadcasts.sms.gateways.gateway import Caps, Objection
+from broadcasts.sms.gateway import Caps, Objection
 from broadcasts.sms.models import SmsMessage, SmsRun
-from broadcasts.sms.objecting import objected
-from broadcasts.sms.provider import SmsProvider
+from broadcasts.sms.providers.provider import SmsProvider
 from broadcasts.sms.purposes import Purpose
 from broadcasts.sms.segments import parts_of, signed
+from broadcasts.sms.wording import templates, trying
+from broadcasts.sms.wording.objecting import objected
 from broadcasts.sms.wording_models import FilingState
 from hub.core.db import Sessions
 from hub.core.errors import BadInput, NotAllowed, NotFound, WrongState

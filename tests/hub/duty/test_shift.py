@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from broadcasts.loudspeaker.states import PlayState
-from broadcasts.sms import inbound
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.reports import Inbound
 from hub.core.actor import SYSTEM
 from hub.core.runtime import Runtime

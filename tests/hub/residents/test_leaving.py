@@ -12,11 +12,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from broadcasts.audience.selection import Audience
-from broadcasts.sms import inbound, outbox
-from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.forgetting import GONE, Forgetting
+from broadcasts.sms.letters import inbound
 from broadcasts.sms.models import SmsInbound, SmsMessage
 from broadcasts.sms.reports import Inbound
+from broadcasts.sms.sending import outbox
+from broadcasts.sms.sending.expansion import expand_next
 from broadcasts.sms.settings import SmsSettings
 from broadcasts.sms.states import Lane, Priority
 from hub.audit.models import AuditEntry

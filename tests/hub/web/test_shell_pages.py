@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from hub.accounts.models import Account
+from hub.accounts.models import SignIn as OpenSession
 from hub.core.runtime import Runtime
 from hub.web.guards import CONTENT_POLICY
 from hub.web.ways_back import local_path
@@ -122,6 +123,25 @@ def test_a_form_without_its_token_does_nothing(app: OpenAPI, runtime: Runtime) -
         page = client.post("/language", data={"language": "en"}, headers={"Referer": came}).text
         assert ('href="/speakers?show=offline"' in page, "回去改" in page) == (back, back)
         assert "elsewhere" not in page
+
+
+@pytest.mark.parametrize("token_gone", [False, True])
+def test_whoever_is_signed_out_is_told_that_nothing_was_sent_and_comes_back(
+    app: OpenAPI, runtime: Runtime, sign_in: SignIn, *, token_gone: bool
+) -> None:
+    client = sign_in("clerk")
+    with runtime.sessions.begin() as session:
+        session.execute(delete(OpenSession))
+    app.config["WTF_CSRF_ENABLED"] = token_gone
+    came = {"Referer": "http://localhost/residents/new?x=1"}
+    answer = client.post("/residents/new", data={"name": "王"}, headers=came)
+    assert (answer.status_code, "什么都没播，什么都没改" in answer.text) == (401, True)
+    assert 'href="/sign-in?next=/residents/new?x%3D1"' in answer.text
+    assert 'href="/residents/new?x=1" data-back' in answer.text
+    part = client.post("/residents/new", headers=came | {"X-Requested-With": "fetch"})
+    assert (part.status_code, part.headers["HX-Redirect"]) == (401, "/sign-in")
+    elsewhere = client.post("/residents/new", headers={"Referer": "http://elsewhere.example/"})
+    assert (elsewhere.status_code, elsewhere.headers["Location"]) == (302, "/sign-in")
 
 
 def test_every_form_that_changes_something_carries_its_token(sign_in: SignIn, app: OpenAPI) -> None:

@@ -13,9 +13,9 @@ from roundlab import PEOPLE, Post
 from sqlalchemy import select, update
 
 from broadcasts.delivery.rules import Rules
-from broadcasts.sms.expansion import expand_next
 from broadcasts.sms.models import SmsMessage, SmsRun
 from broadcasts.sms.segments import parts_of, signed
+from broadcasts.sms.sending.expansion import expand_next
 from broadcasts.sms.states import Lane
 from hub.core.errors import HubError, NotAllowed, NotFound, Problems
 from hub.core.runtime import Runtime
