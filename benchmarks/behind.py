@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from math import ceil
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -44,20 +43,22 @@ from uuid6 import uuid7
 
 from benchmarks.databases import running_database
 from benchmarks.texting import ALL_DAY, CONNECTIONS, DELAY_S, carrier, ours_claims, queue
+from broadcasts.pumps import DUE, Pumps
 from broadcasts.sms.gateway import Caps, SmsGateway, Submission, SubmitResult
 from broadcasts.sms.gateways.sections import HttpSettings
 from broadcasts.sms.gateways.sms_http import HttpGateway
 from broadcasts.sms.sending.pump import SmsPump
 from broadcasts.sms.states import Lane, Priority
-from hub.core.background import Loop
 from hub.core.bell import Bell
 from hub.core.clock import utc_now
 from hub.core.db import Sessions, make_engine
+from hub.core.memory import settle_down
+from hub.core.way import RightOfWay
 from hub.core.writing import in_a_hurry
 
 WAITING: Final = 100_000
 EMERGENCIES: Final = 100
-REST_S, BATCH_REST_S = 0.5, 0.1
+REST_S, BATCH_REST_S = 1.0, 0.6
 BATCH_S: Final = 0.15
 BATCHES_AT_ONCE: Final = 8
 
@@ -103,38 +104,41 @@ class Watched(HttpGateway):
         return super().submit(submission)
 
 
-def pump_of(sessions: Sessions, gateway: SmsGateway, lane: Lane) -> SmsPump:
+def pump_of(sessions: Sessions, gateway: SmsGateway, lane: Lane, way: RightOfWay) -> SmsPump:
     """Return the pump of a lane."""
     at_once = CONNECTIONS if gateway.caps.max_per_call == 1 else BATCHES_AT_ONCE
     settings = lab_settings(calls_at_once=at_once, **ALL_DAY)
     routes = lab_routes(gateway, calls_at_once=at_once)
-    return SmsPump(sessions, lab_safe(), routes, utc_now, settings, zone=ZoneInfo("Asia/Shanghai"), lane=lane)
+    zone = ZoneInfo("Asia/Shanghai")
+    return SmsPump(sessions, lab_safe(), routes, utc_now, settings, zone=zone, lane=lane, way=way)
+
+
+def add(pumps: Pumps, sessions: Sessions, gateway: SmsGateway, lane: Lane) -> SmsPump:
+    """Add the pump of a lane as the hub does."""
+    pump = pump_of(sessions, gateway, lane, pumps.way)
+    pumps.add(f"sms-{lane.value}", pump.step, urgent=True, patient=lane is not Lane.EMERGENCY)
+    return pump
 
 
 @contextmanager
-def one_process(sessions: Sessions, address: str) -> Iterator[tuple[Callable[[], object], Calls]]:
-    """Both lanes in this process, as in `cunxiang run`: yield how they are woken, and when calls were made."""
+def one_process(sessions: Sessions, address: str) -> Iterator[tuple[Pumps, Calls]]:
+    """Both lanes in this process, as in `cunxiang run`: yield what wakes them, and when calls were made."""
     calls: Calls = SimpleQueue()
-    gateway = provider(address, lambda run, at: calls.put((run, at)))
-    pressing, ordinary = pumps = [pump_of(sessions, gateway, lane) for lane in (Lane.EMERGENCY, Lane.ORDINARY)]
-    loops = [Loop("pressing", in_a_hurry()(pressing.step)), Loop("ordinary", ordinary.step)]
-    loops.append(Loop("database", lambda: 1.0 if sessions.tidy_up() else 10.0))
-    for loop in loops:
+    gateway, pumps = provider(address, lambda run, at: calls.put((run, at))), Pumps()
+    lanes = [add(pumps, sessions, gateway, lane) for lane in (Lane.EMERGENCY, Lane.ORDINARY)]
+    pumps.add("database", lambda: 1.0 if sessions.tidy_up() else 10.0)
+    settle_down()
+    for loop in pumps.loops:
         loop.start()
-
-    def wake() -> None:
-        for loop in loops[:2]:
-            loop.kick()
-
-    yield wake, calls
-    for loop in loops:
+    yield pumps, calls
+    for loop in pumps.loops:
         loop.stop()
-    for pump in pumps:
+    for pump in lanes:
         pump.close()
 
 
 @contextmanager
-def own_process(url: str, address: str) -> Iterator[tuple[Callable[[], object], Calls]]:
+def own_process(url: str, address: str) -> Iterator[tuple[Pumps, Calls]]:
     """Each lane in a process of its own, as `cunxiang worker --lanes`, woken by PostgreSQL's NOTIFY from this one."""
     calls: Calls = SimpleQueue()
     forks = multiprocessing.get_context("forkserver")
@@ -150,8 +154,8 @@ def own_process(url: str, address: str) -> Iterator[tuple[Callable[[], object], 
 
     threading.Thread(target=listen, daemon=True).start()
     time.sleep(3)
-    bell = Bell(make_engine(url), active=True)
-    yield partial(bell.ring, "send"), calls
+    settle_down()
+    yield Pumps(bell=Bell(make_engine(url), active=True)), calls
     for worker in workers:
         worker.kill()
         worker.join(5)
@@ -160,35 +164,39 @@ def own_process(url: str, address: str) -> Iterator[tuple[Callable[[], object], 
 def work_at(url: str, address: str, lane: Lane, says: Connection) -> None:
     """What a worker process of one lane does."""
     sessions = Sessions(make_engine(url))
-    pump = pump_of(sessions, provider(address, lambda run, at: says.send((run, at))), lane)
-    loop, bell = Loop("bench", pump.step), Bell(sessions.engine, active=True)
-    bell.hear("send", loop.kick)
+    bell = Bell(sessions.engine, active=True)
+    pumps = Pumps(bell=bell)
+    add(pumps, sessions, provider(address, lambda run, at: says.send((run, at))), lane)
+    settle_down()
     bell.start()
-    loop.start()
+    for loop in pumps.loops:
+        loop.start()
     threading.Event().wait()
 
 
-def emergencies(
-    sessions: Sessions, wake: Callable[[], object], calls: Calls, rest_s: float
-) -> tuple[list[float], list[float]]:
+def emergencies(sessions: Sessions, pumps: Pumps, calls: Calls, rest_s: float) -> tuple[list[float], list[float]]:
     """Seconds of ours and of the bare peer, in turns, while 100,000 routine messages go out."""
     queue(sessions, WAITING)
-    wake()
+    pumps.kick()
     time.sleep(2)
     bare = Bare(sessions.engine)
-    both = [(one_emergency(sessions, wake, calls, rest_s), bare.one(rest_s / 2)) for _ in range(EMERGENCIES)]
+    both = [(one_emergency(sessions, pumps, calls, rest_s), bare.one(rest_s / 2)) for _ in range(EMERGENCIES)]
     with sessions.read() as session:
         left = session.scalar(text("SELECT count(*) FROM sms_message WHERE state = 'created'"))
     print(f"  routine messages still waiting at the end: {left:,}")
     return [ours for ours, _ in both], [peer for _, peer in both]
 
 
-def one_emergency(sessions: Sessions, wake: Callable[[], object], calls: Calls, rest_s: float) -> float:
-    """Release one and wait for its first call; the next one comes when its people have been written to."""
+def one_emergency(sessions: Sessions, pumps: Pumps, calls: Calls, rest_s: float) -> float:
+    """Release one and wait for its first call; the next one comes when the routine messages have gone on for a while.
+
+    What is routine makes way from that moment on, and no earlier; in the hub a press or a countdown lies before it.
+    """
     begin = time.perf_counter()
+    pumps.make_way(DUE)
     with in_a_hurry(), sessions.begin() as session:
         run = lab_run(session, priority=Priority.EMERGENCY, now=utc_now())
-    wake()
+    pumps.kick()
     while True:
         try:
             called, at = calls.get(timeout=60)
@@ -275,8 +283,8 @@ def measure(kind: str, part: str, folder: Path, *, batches: bool) -> None:
             session.execute(text("CREATE INDEX bare_waiting ON bare_message (run, state, id)"))
         if part == "worn":
             wear_out(sessions, engine)
-        with own_process(url, address) if part == "apart" else one_process(sessions, address) as (wake, calls):
-            ours, bare = emergencies(sessions, wake, calls, BATCH_REST_S if batches else REST_S)
+        with own_process(url, address) if part == "apart" else one_process(sessions, address) as (pumps, calls):
+            ours, bare = emergencies(sessions, pumps, calls, BATCH_REST_S if batches else REST_S)
         how = "a hundred a call" if batches else "one a call"
         print(f"{kind}, {part}, {how}: ours {said(ours)}; bare {said(bare)}; {len(ours)} rounds", flush=True)
         engine.dispose()

@@ -38,7 +38,7 @@ from broadcasts.loudspeaker.sender import Sender
 from broadcasts.materials import starting
 from broadcasts.numbers import add_gauges
 from broadcasts.pages import install_pages, provide_desks
-from broadcasts.pumps import Pumps
+from broadcasts.pumps import DUE, Pumps
 from broadcasts.reports.rolling import Rolling
 from broadcasts.settings import BroadcastSettings, SpeechSettings
 from broadcasts.shout.desk import LiveDesk
@@ -257,7 +257,7 @@ def start(runtime: Runtime) -> Sequence[Background]:
     texts = texting.add(runtime, rules, pumps)
 
     def fire() -> float:
-        if firing.fire_due(runtime.sessions, rules=rules, now=runtime.now()):
+        if firing.fire_due(runtime.sessions, rules=rules, now=runtime.now(), make_way=partial(pumps.make_way, DUE)):
             pumps.kick()
         return ALERT_TICK_S
 

@@ -1,8 +1,8 @@
 """The threads that send: loudspeakers, emergencies, text messages, and the closing of what is over."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from hub.core.background import Background, Loop, Step
@@ -11,16 +11,21 @@ from hub.core.checks import Finding, Level
 from hub.core.lanes import Engine, LaneWork
 from hub.core.roles import WHOLE, Duties, Post, WorkLane
 from hub.core.turns import Turns, in_turn
+from hub.core.way import RightOfWay
 from hub.core.writing import in_a_hurry
 
 MANY_FAILURES = 3
-
-
 MAKE_WAY_S = 8.0
 """As long as a countdown and the first sound take, and a little more."""
+RELEASE_S = 0.5
+"""As long as a release takes, and its first text messages."""
 LOOK_AGAIN_S = 0.25
 SEND: Final = "send"
 """What is rung for when something waits to be sent."""
+PRESSED: Final = "make-way"
+DUE: Final = "make-way-now"
+MAKE_WAY: Final = {PRESSED: MAKE_WAY_S, DUE: RELEASE_S}
+"""What is rung so that the other processes make way too, and for how long they do."""
 EVERYWHERE: Final[tuple[Post, ...]] = ()
 
 
@@ -67,13 +72,22 @@ class Pumps:
         self._tickets: list[Loop] = []
         """Those that go round by tickets of an engine."""
         self._kicked = threading.Event()
-        self._make_way_until = 0.0
+        self.way = RightOfWay()
         if bell is not None:
             bell.hear(SEND, self._kick_here)
+            for word, seconds in MAKE_WAY.items():
+                bell.hear(word, partial(self.way.ask, seconds), missed=False)
 
-    def make_way(self, seconds: float = MAKE_WAY_S) -> None:
-        """Let what is not pressing stand still for a moment: somebody has called an emergency."""
-        self._make_way_until = max(self._make_way_until, time.monotonic() + seconds)
+    def make_way(self, word: str = PRESSED) -> None:
+        """Let what is not pressing stand still for a moment, here and in the other processes: an emergency comes.
+
+        Whoever calls one does not wait until the others have heard of it.
+        """
+        seconds = MAKE_WAY[word]
+        known = self.way.asked > seconds / 2
+        self.way.ask(seconds)
+        if self._bell is not None and not known:
+            threading.Thread(target=self._bell.ring, args=(word,), name="make-way", daemon=True).start()
 
     def add(
         self,
@@ -130,7 +144,7 @@ class Pumps:
 
     def _in_its_time(self, step: Step) -> Step:
         def step_or_wait() -> float:
-            return step() if time.monotonic() >= self._make_way_until else LOOK_AGAIN_S
+            return min(self.way.asked, LOOK_AGAIN_S) or step()
 
         return step_or_wait
 

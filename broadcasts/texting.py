@@ -48,7 +48,16 @@ def add(runtime: Runtime, rules: Rules, pumps: Pumps) -> Background:
     threads = _Threads()
     posts = {Lane.EMERGENCY: WorkLane.EMERGENCY, Lane.ORDINARY: WorkLane.NORMAL}
     for lane in Lane:
-        pump = SmsPump(runtime.sessions, safe, provider.routes, runtime.clock, rules.sms, zone=rules.zone, lane=lane)
+        pump = SmsPump(
+            runtime.sessions,
+            safe,
+            provider.routes,
+            runtime.clock,
+            rules.sms,
+            zone=rules.zone,
+            lane=lane,
+            way=pumps.way,
+        )
         threads.pumps.append(pump)
         patient = lane is not Lane.EMERGENCY
         pumps.add(f"sms-{lane.value}", pump.step, at=posts[lane], urgent=True, patient=patient)

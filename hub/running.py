@@ -18,7 +18,9 @@ from hub.core.background import Background, Loop
 from hub.core.bell import Bell
 from hub.core.config import HubSettings
 from hub.core.feature import Feature
+from hub.core.memory import settling
 from hub.core.notify import Pulse
+from hub.core.pooling import ADVICE, by_transaction
 from hub.core.reaching import guard_of
 from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
@@ -72,8 +74,10 @@ class Server:
     def serve(self) -> None:
         """Start the background work, serve until told to stop, then end everything in the opposite order.
 
-        Raises RefusedToStart when another hub runs on the same database.
+        Raises RefusedToStart when another hub runs on the same database, or turns would not hold on it.
         """
+        if by_transaction(self._runtime.sessions.engine):
+            raise RefusedToStart(ADVICE)
         turns = self._runtime.get(Turns)
         try:
             with OnlyOne(self._runtime.sessions.engine):
@@ -94,7 +98,8 @@ class Server:
             self._begin(register)
             pulse.start()
             if self._has_its_turn():
-                for part in (*_webhooks(self._runtime), *self._parts(), self._runtime.get(Bell)):
+                quiet = Loop("memory", settling())
+                for part in (*_webhooks(self._runtime), *self._parts(), self._runtime.get(Bell), quiet):
                     self._begin(part)
                 register.on_duty()
             while not self._stopping.wait(LOOK_S):

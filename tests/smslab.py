@@ -42,6 +42,7 @@ from hub.core.clock import Clock
 from hub.core.config import Section
 from hub.core.db import Base, Sessions, make_engine
 from hub.core.secrets import Secrets, first_signing
+from hub.core.way import RightOfWay
 from hub.regions.models import Region
 from hub.regions.tree import level_of, parent_code, path_of
 from hub.residents.models import BlockedNumber, BlockReason, NumberKind, Phone, Resident, ResidentTag
@@ -323,6 +324,7 @@ class Lab:
     others: list[LabGateway] = field(default_factory=list)
     """Further providers, each of the next rank."""
     made_routes: Routes | None = None
+    way: RightOfWay = field(default_factory=RightOfWay)
 
     @property
     def routes(self) -> Routes:
@@ -336,7 +338,14 @@ class Lab:
         """Return the pump of a lane."""
         if lane not in self.pumps:
             self.pumps[lane] = SmsPump(
-                self.sessions, lab_safe(), self.routes, self.clock, self.settings, zone=SHANGHAI, lane=lane
+                self.sessions,
+                lab_safe(),
+                self.routes,
+                self.clock,
+                self.settings,
+                zone=SHANGHAI,
+                lane=lane,
+                way=self.way,
             )
         return self.pumps[lane]
 

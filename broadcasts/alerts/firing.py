@@ -1,5 +1,6 @@
 """Fire what is due: interrupt whatever sounds there, and let it be said until its end."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -24,6 +25,8 @@ from hub.core.db import Sessions
 from hub.regions.tree import outermost
 
 MOST_ROUNDS: Final = 99
+AHEAD: Final = timedelta(seconds=0.3)
+"""So long before its moment what is not pressing makes way for it: work in hand has come to its end then."""
 GRAVE: Final = (Colour.RED, Colour.ORANGE)
 STAND_IN: Final = Sound("0" * 64, 20_000, 1)
 """A recording nobody can fetch: loudspeakers then sound what they keep for this emergency, speak its text, or at least
@@ -31,19 +34,25 @@ the alarm tone. For the night on which not even the tone could be made here."""
 ENDINGS: Final = (Act.CORRECTION, Act.ALL_CLEAR)
 
 
-def fire_due(sessions: Sessions, *, rules: Rules, now: datetime) -> int:
+def nobody_waits() -> None:
+    """Do nothing."""
+
+
+def fire_due(sessions: Sessions, *, rules: Rules, now: datetime, make_way: Callable[[], object] = nobody_waits) -> int:
     """Fire every armed alert whose countdown is over, each in a unit of work of its own; return how many.
 
-    What waited too long for a second person lapses.
+    What waited too long for a second person lapses. Shortly before one is due, and with it, `make_way` is called.
     """
     with sessions.read() as session:
-        due = session.scalars(
-            select(Alert.id)
-            .where(Alert.state.in_([AlertState.ARMED, AlertState.PROPOSED]), Alert.fires_at <= now)
+        found = session.execute(
+            select(Alert.id, Alert.fires_at)
+            .where(Alert.state.in_([AlertState.ARMED, AlertState.PROPOSED]), Alert.fires_at <= now + AHEAD)
             .order_by(Alert.fires_at)
         ).all()
+    if found:
+        make_way()
     fired, trouble = 0, None
-    for alert_id in due:
+    for alert_id in [alert_id for alert_id, at in found if at <= now]:
         try:
             with sessions.begin() as session:
                 fired += _fire(session, alert_id, rules, now)

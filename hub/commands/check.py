@@ -1,12 +1,15 @@
 """`cunxiang check`: what the hub finds about itself, before the first start or at any time."""
 
 import sys
+from collections.abc import Iterable
 
 import click
 
 from hub.app import provide
 from hub.commands.frame import Frame, guarded, pass_frame
-from hub.core.checks import Checks, Level, worst
+from hub.core.checks import Checks, Finding, Level, worst
+from hub.core.pooling import by_transaction
+from hub.core.runtime import Runtime
 from hub.web.words import sentence
 
 MARKS = {Level.GOOD: ("ok  ", "green"), Level.LOOK: ("look", "yellow"), Level.BAD: ("BAD ", "red")}
@@ -23,8 +26,15 @@ def check(frame: Frame, language: str) -> None:
     """
     runtime = frame.runtime()
     provide(runtime, frame.features)
+    runtime.get(Checks).add("pooler", pooler)
     findings = runtime.get(Checks).ask(runtime)
     for finding in findings:
         mark, colour = MARKS[finding.level]
         click.echo(f"{click.style(mark, fg=colour)}  {sentence(finding.code, language, **finding.params)}")
     sys.exit(1 if worst(findings) is Level.BAD else 0)
+
+
+def pooler(runtime: Runtime) -> Iterable[Finding]:
+    """Whether turns hold on the way to the database; a hub that runs has found that out at its start."""
+    if by_transaction(runtime.sessions.engine):
+        yield Finding("check_database_pooled", Level.BAD)

@@ -28,13 +28,19 @@ class Bell:
         self._engine = engine
         self._active = active and engine.dialect.name == "postgresql"
         self._hears: dict[str, list[Callable[[], None]]] = {}
+        self._past: set[str] = set()
         self._me = uuid4().hex
         self._halt = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def hear(self, what: str, callback: Callable[[], None]) -> None:
-        """Call it when somebody else rings for `what`, and after every new connection. It must not take long."""
+    def hear(self, what: str, callback: Callable[[], None], *, missed: bool = True) -> None:
+        """Call it when somebody else rings for `what`, and after every new connection. It must not take long.
+
+        Not `missed`: only when it rings; that it may have rung while nobody listened is no matter.
+        """
         self._hears.setdefault(what, []).append(callback)
+        if not missed:
+            self._past.add(what)
 
     def ring(self, what: str) -> None:
         """Tell the others. It never fails: they look by themselves too."""
@@ -68,7 +74,7 @@ class Bell:
         while not self._halt.is_set():
             with suppress(psycopg.Error, OSError), psycopg.connect(autocommit=True, **settings) as line:
                 line.execute(f"LISTEN {CHANNEL}")
-                for what in self._hears:  # what was rung while nobody listened
+                for what in self._hears.keys() - self._past:  # what was rung while nobody listened
                     self._call(what)
                 while not self._halt.is_set():
                     for note in line.notifies(timeout=1.0):

@@ -11,6 +11,7 @@ import builders
 import pytest
 import requests
 from livehub import live_hub, until
+from poolerlab import a_pooler
 from postgres import Server
 from rabbitlab import running_rabbit, server_program
 from roleslab import HORNS, Call, Place, people, release, several_processes
@@ -19,6 +20,8 @@ from hub.core.clock import utc_now
 
 pytestmark = pytest.mark.slow
 LONG = os.environ.get("CUNXIANG_LONG") == "1"
+ENGINES = ["celery", "local", "pooled"] if LONG else ["celery" if server_program() else "local"]
+"""Who hands out the work; `pooled`: the processes themselves, with PgBouncer by session before PostgreSQL."""
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
 
@@ -74,7 +77,7 @@ def test_in_one_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("engine", ["celery", "local"] if LONG or server_program() is None else ["celery"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_by_a_process_for_each_role_some_of_them_killed(
     tmp_path: Path, engine: str, postgres_server: Server, postgres_pattern: str, prepared: Path
 ) -> None:
@@ -85,8 +88,11 @@ def test_by_a_process_for_each_role_some_of_them_killed(
     with ExitStack() as stack:
         rabbit = stack.enter_context(running_rabbit(tmp_path / "rabbit")) if engine == "celery" else None
         amqp = rabbit.url if rabbit else ""
-        like = (postgres_pattern, prepared)
-        hub = stack.enter_context(several_processes(tmp_path, postgres_server.url, amqp, like=like))
+        url = postgres_server.url
+        if engine == "pooled":
+            options = "ignore_startup_parameters = options", "server_fast_close = 1"
+            url = stack.enter_context(a_pooler(f"{url}/postgres", "session", *options)).rpartition("/")[0]
+        hub = stack.enter_context(several_processes(tmp_path, url, amqp, like=(postgres_pattern, prepared)))
         hub.start("web")
         schedulers = [hub.start("scheduler") for _ in range(2)]
         workers = [hub.start("worker", "--lanes", "emergency,normal")]

@@ -27,6 +27,7 @@ from broadcasts.sms.states import Lane, Priority
 from hub.core.clock import Clock
 from hub.core.db import Sessions
 from hub.core.errors import Unavailable
+from hub.core.way import RightOfWay
 from hub.residents.phones import PhoneSafe
 
 log = logging.getLogger(__name__)
@@ -66,8 +67,10 @@ class SmsPump:
         *,
         zone: ZoneInfo,
         lane: Lane,
+        way: RightOfWay | None = None,
     ) -> None:
         self._sessions, self._safe, self._routes = sessions, safe, routes
+        self._way = way or RightOfWay()
         self._clock, self._settings, self._zone, self._lane = clock, settings, zone, lane
         self._limits = Limits.of(settings, zone)
         self._pool = ThreadPoolExecutor(
@@ -213,6 +216,8 @@ class SmsPump:
 
     def _call(self, call: leasing.Call, submission: Submission) -> None:
         result: SubmitResult = Unknown("gateway_error")
+        if self._lane is not Lane.EMERGENCY:
+            self._way.give()
         try:
             line = self._routes.line(call.provider)
             result = line.gateway.submit(submission) if line else Unknown("gateway_gone")

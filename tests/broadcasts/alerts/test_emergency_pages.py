@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -608,3 +609,17 @@ def test_an_officer_of_two_villages_may_stop_what_they_started_in_both(
     fire(runtime, clock)
     with runtime.sessions.begin() as session:
         assert service.stop(session, officer, alert.id, now=clock()).state is AlertState.STOPPED
+
+
+def test_what_is_not_pressing_makes_way_shortly_before_a_countdown_is_over(
+    runtime: Runtime, clock: SetClock, sign_in: SignIn
+) -> None:
+    armed(sign_in("duty"))
+    began = the_alert(runtime).fires_at - timedelta(seconds=3)
+    made_way: list[float] = []
+    for seconds in (2.0, 2.6, 2.8, 3.0, 3.2):
+        clock.now = began + timedelta(seconds=seconds)
+        way = partial(made_way.append, seconds)
+        fired = firing.fire_due(runtime.sessions, rules=runtime.get(Rules), now=clock(), make_way=way)
+        assert fired == (seconds == 3.0)
+    assert made_way == [2.8, 3.0]
