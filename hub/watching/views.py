@@ -16,6 +16,7 @@ from hub.core.runtime import Runtime, runtime
 from hub.watching import processes
 from hub.watching.metrics import Metrics
 from hub.watching.settings import WatchSettings
+from hub.web.ending import Ending, to_the_end
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu, Part
@@ -74,14 +75,18 @@ def _words(finding: Finding) -> str:
 
 
 @bp.get("/readyz")
+@to_the_end
 def ready() -> ResponseReturnValue:
     """Say whether this process can do its work; 503 while something that people count on does not work."""
     hub = runtime()
+    if hub.get(Ending).begun:
+        return jsonify(status="ending", bad=["hub_ending"]), 503
     bad = [f.code for f in hub.get(Checks).ask(hub) if f.level is Level.BAD]
     return jsonify(status="bad" if bad else "ok", bad=bad), 503 if bad else 200
 
 
 @bp.get("/metrics")
+@to_the_end
 def metrics() -> ResponseReturnValue:
     """Show the numbers to this machine, or to whoever has the token."""
     if not _may_read():

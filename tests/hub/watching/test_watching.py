@@ -22,7 +22,7 @@ from hub.core.gauges import Gauge, Gauges
 from hub.core.runtime import Runtime
 from hub.speakers.broker import authority
 from hub.speakers.models import Speaker
-from hub.watching import questions
+from hub.watching import certificates
 from hub.watching.settings import WatchSettings
 
 SignIn = Callable[[str], FlaskClient]
@@ -118,7 +118,7 @@ def test_a_certificate_is_spoken_of_before_it_ends(
     configured(runtime, monkeypatch, section, tls_cert=files.cert)
     for later, level in ((0, Level.GOOD), (800, Level.LOOK), (900, Level.BAD)):
         monkeypatch.setattr(runtime, "clock", lambda later=later: NOON + timedelta(days=later))
-        [finding] = questions.certificate(runtime)
+        [finding] = certificates.certificate(runtime)
         assert finding.level is level, later
 
 
