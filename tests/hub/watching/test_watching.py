@@ -184,7 +184,7 @@ def test_a_loop_that_fails_or_has_ended_is_spoken_of() -> None:
     for loop in pumps.loops:
         loop.start()
     try:
-        assert calls.wait(5)
+        assert calls.wait(30)
         failing.failures = 3
         assert [(f.code, f.params["name"]) for f in pumps.look()] == [("check_loop_fails", "failing")]
         failing.stop(5)
