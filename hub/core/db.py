@@ -114,9 +114,10 @@ LINE: Final = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
+    "client_encoding": "utf8",
 }
 """A cable that is cut says nothing. By itself the driver would wait two minutes for a connection and a quarter of an
-hour for an answer, and every page with it."""
+hour for an answer, and every page with it. And words travel as UTF-8, whatever the machine is set to."""
 
 
 SERVER_LINE: Final = " ".join(

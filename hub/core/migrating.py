@@ -39,8 +39,10 @@ class WrongTables(Exception):
 def upgrade(engine: Engine, metadata: MetaData, *, to: str = "head") -> None:
     """Apply every migration that is missing. One process does it, others wait.
 
-    Raises StillMigrating, and WrongTables when a newer version has made the tables.
+    Raises StillMigrating, and WrongTables when a newer version has made the tables or the database has no room for
+    all characters.
     """
+    refuse_few_characters(engine)
     if not _is_new(engine) and current(engine) == _head():
         return
     with _alone(engine):
@@ -62,6 +64,20 @@ def downgrade(engine: Engine, metadata: MetaData, to: str) -> None:
         raise WrongTables(f"The tables are at revision {found or 'none'}; {to} is not one before it. {range_}")
     with _alone(engine), _transaction(engine) as connection:
         command.downgrade(_config(connection, metadata), to)
+
+
+def refuse_few_characters(engine: Engine) -> None:
+    """Raise WrongTables when PostgreSQL keeps words in another encoding, as it does where a machine has no language."""
+    if engine.dialect.name != "postgresql":
+        return
+    with engine.connect() as connection:
+        found = connection.scalar(text("SHOW server_encoding"))
+        name = connection.scalar(text("SELECT current_database()"))
+    if found != "UTF8":
+        raise WrongTables(
+            f"The database {name} keeps words in {found}; names and texts need UTF8. Make it anew while it is empty: "
+            f"dropdb {name}, then createdb --encoding=UTF8 --locale=C.UTF-8 --template=template0 --owner=ROLE {name}."
+        )
 
 
 def refuse_newer(revision: str | None) -> None:

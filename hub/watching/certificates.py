@@ -74,7 +74,7 @@ def seen_at(url: str, *, wait_s: float = WAIT_S) -> Seen:
         ):
             der = talk.getpeercert(binary_form=True)
     except (OSError, ValueError) as error:
-        log.warning("public_address_silent", extra={"why": type(error).__name__})
+        log.info("public_address_silent", extra={"why": type(error).__name__})
         return Seen(why=type(error).__name__)
     return Seen(x509.load_der_x509_certificate(der).not_valid_after_utc.astimezone(UTC)) if der else Seen(why="empty")
 

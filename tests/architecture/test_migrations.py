@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, NullPool, create_engine, inspect, text
 
 import cunxiang
 from hub.core.db import Base, make_engine
-from hub.core.migrating import SCRIPTS, drift, is_current, upgrade
+from hub.core.migrating import SCRIPTS, WrongTables, drift, is_current, upgrade
 
 assert cunxiang.FEATURES  # importing the roof has loaded every model
 
@@ -32,6 +32,18 @@ def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
 def test_postgresql_gets_the_same_tables(postgres_engine: Engine) -> None:
     upgrade(postgres_engine, Base.metadata)
     assert drift(postgres_engine, Base.metadata) == []
+
+
+@pytest.mark.postgres
+def test_a_database_without_room_for_all_characters_is_refused_in_words(postgres_url: str) -> None:
+    asking = create_engine(f"{postgres_url}/postgres", isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with asking.connect() as connection:
+        connection.execute(text("CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"))
+    engine = make_engine(f"{postgres_url}/ascii")
+    with pytest.raises(WrongTables, match="SQL_ASCII; names and texts need UTF8"):
+        upgrade(engine, Base.metadata)
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
 
 
 def test_migrations_are_numbered_in_order() -> None:
