@@ -63,10 +63,12 @@ from hub.speakers.joining import views as joining_pages
 from hub.speakers.ledger import views as ledger_pages
 from hub.speakers.numbers import add_gauges
 from hub.watching import views as watching_pages
+from hub.watching.certificates import PublicCertificate, certificate_days
 from hub.watching.metrics import Metrics
 from hub.watching.processes import Troubles, running
 from hub.watching.questions import add_questions
-from hub.web import api, errors, guards, i18n, openapi, requests, shell
+from hub.web import api, ending, errors, guards, i18n, openapi, requests, shell
+from hub.web.ending import Ending
 from hub.web.idempotency import KeyStore
 from hub.web.limits import JoinsPerMinute
 from hub.web.menu import Menu
@@ -136,6 +138,7 @@ def open_runtime(config: Config, *, clock: Clock = utc_now, duties: Duties = WHO
 def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     """Give a runtime the services of every room."""
     runtime.provide(Menu, Menu())
+    runtime.provide(Ending, Ending())
     runtime.provide(Identity, IDENTITY)
     runtime.provide(KeyStore, key_store(runtime.secrets))
     runtime.provide(Vault, Vault(runtime.secrets))
@@ -146,7 +149,9 @@ def provide(runtime: Runtime, features: Sequence[Feature]) -> None:
     runtime.provide(Uploads, Uploads(runtime.config.data_dir / "uploads"))
     add_questions(runtime.provide(Checks, Checks()))
     add_gauges(runtime.provide(Gauges, Gauges()))
-    runtime.get(Gauges).add(running(runtime.clock))
+    runtime.provide(PublicCertificate, PublicCertificate(runtime))
+    for gauge in (running(runtime.clock), certificate_days(runtime)):
+        runtime.get(Gauges).add(gauge)
     runtime.provide(Keeping, Keeping()).after_restore(registry.go_on_after)
     # Rooms further down are told what they cannot look up themselves.
     runtime.provide(PlaceNames, PlaceNames(regions.names))
@@ -195,8 +200,9 @@ def build_pages(runtime: Runtime, features: Sequence[Feature]) -> OpenAPI:
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     i18n.install(app)
-    guards.install(app)
     requests.install(app)
+    ending.install(app)
+    guards.install(app)
     watching_pages.observe(app, runtime)
     errors.install(app)
     shell.install(app)

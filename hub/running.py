@@ -1,6 +1,5 @@
 """Run a hub, or one role of it: web server in front, background work behind, everything ended in order."""
 
-import errno
 import logging
 import os
 import signal
@@ -11,7 +10,6 @@ from types import FrameType
 from typing import Final
 
 from flask import Flask
-from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from hub.app import RefusedToStart
 from hub.core.background import Background, Loop
@@ -26,21 +24,30 @@ from hub.core.roles import Role, WorkLane
 from hub.core.runtime import Runtime
 from hub.core.single import AlreadyRunning, OnlyOne
 from hub.core.turns import HOUSE, Turns
+from hub.watching.certificates import PublicCertificate
 from hub.watching.processes import Register
+from hub.web.ending import Ending
+from hub.web.port import Port, PortTaken
 from hub.webhooks.secrets import SecretSafe
 from hub.webhooks.sender import WebhookSender
 
 log = logging.getLogger(__name__)
-CONNECTIONS: Final = 1000
-CHANNEL_TIMEOUT_S: Final = 30
 DRAIN_S: Final = 8.0
 """How long work in progress may take when the hub is asked to end."""
+HANG_UP_S: Final = 2.0
+"""How much of that is left, at the latest, when the last request in hand has to be answered."""
 MOST_S: Final = 10.0
 """After so long it ends with whatever is still going on: a hub may be killed at any moment, so this loses nothing."""
 LOOK_S: Final = 0.5
 LOST_ITS_TURN: Final = 75
 """Exit status (EX_TEMPFAIL): whoever started it starts it again, and it waits for its turn."""
 ENDED_HARD: Final = 70
+
+
+def _of_the_house(runtime: Runtime) -> Iterator[Background]:
+    if runtime.duties.has(Role.WEB):
+        yield Loop("public_certificate", runtime.get(PublicCertificate).step)
+    yield from _webhooks(runtime)
 
 
 def _webhooks(runtime: Runtime) -> Iterator[Background]:
@@ -60,16 +67,13 @@ class Server:
         self.status = 0
         """What the process should say when it ends."""
         # Only whoever shows pages opens a port.
-        self._server = _open_port(app, runtime.config.section(HubSettings)) if app is not None else None
+        self._port = _open_port(app, runtime) if app is not None else None
         runtime.port = self.port
 
     @property
     def port(self) -> int:
         """The port it listens on; 0 without pages."""
-        if self._server is None:
-            return 0
-        first = getattr(self._server, "effective_listen", None)  # several sockets, e.g. IPv4 and IPv6 of one name
-        return int(first[0][1] if first else self._server.effective_port)  # type: ignore[union-attr]
+        return self._port.number if self._port is not None else 0
 
     def serve(self) -> None:
         """Start the background work, serve until told to stop, then end everything in the opposite order.
@@ -92,14 +96,14 @@ class Server:
 
     def _serve(self) -> None:
         pulse, register = self._runtime.get(Pulse), Register(self._runtime)
-        if self._server is not None:
-            threading.Thread(target=self._answer, args=(self._server,), name="web", daemon=True).start()
+        if self._port is not None:
+            threading.Thread(target=self._port.serve, name="web", daemon=True).start()
         try:
             self._begin(register)
             pulse.start()
             if self._has_its_turn():
                 quiet = Loop("memory", settling())
-                for part in (*_webhooks(self._runtime), *self._parts(), self._runtime.get(Bell), quiet):
+                for part in (*_of_the_house(self._runtime), *self._parts(), self._runtime.get(Bell), quiet):
                     self._begin(part)
                 register.on_duty()
             while not self._stopping.wait(LOOK_S):
@@ -107,14 +111,6 @@ class Server:
         finally:
             pulse.stop()
             self._end()
-
-    def _answer(self, server: BaseWSGIServer | MultiSocketServer) -> None:
-        """Serve pages until the end; that closing takes the socket away from under who waits at it is no fault."""
-        try:
-            server.run()
-        except OSError:
-            if not self._stopping.is_set():
-                raise
 
     def _begin(self, part: Background) -> None:
         part.start()
@@ -170,37 +166,27 @@ class Server:
 
     def _end(self) -> None:
         end = time.monotonic() + DRAIN_S
-        # Waitress would drop requests in progress; closing first lets them finish while nothing new comes in.
-        if self._server is not None:
-            self._server.close()
-        for part in self._background:
-            if isinstance(part, Loop):
-                part.halt()  # all at once: what each of them has in hand may take seconds
+        self._runtime.get(
+            Ending
+        ).begin()  # open pages that ask again and again are put off; a form is served to the last
+        loops = [part for part in self._background if isinstance(part, Loop)]
+        for loop in loops:
+            loop.halt()  # all at once: what each of them has in hand may take seconds
+        for loop in reversed(loops):
+            loop.stop(max(0.2, end - time.monotonic()))
+        if self._port is not None:
+            self._port.close(max(0.2, end - HANG_UP_S - time.monotonic()))
+        # Last, what the loops and the pages stood on: the line to the loudspeakers, voices, the broker.
         for part in reversed(self._background):
-            if isinstance(part, Loop):
-                part.stop(max(0.2, end - time.monotonic()))
-            else:
+            if not isinstance(part, Loop):
                 part.stop()
-        if self._server is not None:
-            self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=max(1, round(end - time.monotonic())))
 
 
-def _open_port(app: Flask, settings: HubSettings) -> MultiSocketServer | BaseWSGIServer:
+def _open_port(app: Flask, runtime: Runtime) -> Port:
+    settings = runtime.config.section(HubSettings)
     try:
-        # Idle keep-alive sockets of polling pages count as connections; the default of 100 makes page 101 wait.
-        return create_server(
-            app,
-            host=settings.host,
-            port=settings.port,
-            threads=settings.threads,
-            connection_limit=CONNECTIONS,
-            channel_timeout=CHANNEL_TIMEOUT_S,
-            ident="cunxiang",
-            clear_untrusted_proxy_headers=True,
-        )
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
+        return Port(app, settings, runtime.get(Ending))
+    except PortTaken:
         raise RefusedToStart(
             f"Port {settings.port} on {settings.host} is taken by another program. Stop it, or set another port: "
             "[hub] port in config.toml, or --port."

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -17,11 +17,12 @@ from flask_openapi3.openapi import OpenAPI
 from formlab import Form
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from playwright.sync_api import Error as BrowserError
-from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
 
 from hub.core.runtime import Runtime
+from hub.web.ending import Ending
+from hub.web.port import Port
 
 LONG = os.environ.get("CUNXIANG_LONG", "") == "1"
 
@@ -186,13 +187,11 @@ def leave(context: BrowserContext) -> None:
 @contextmanager
 def serving(app: OpenAPI, runtime: Runtime, password: str) -> Iterator[Served]:
     """Answer browsers until the block ends; nothing is sent anywhere."""
-    server: Any = create_server(app, host="127.0.0.1", port=0, threads=4)
-    runtime.port = server.effective_port
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield Served(f"http://127.0.0.1:{server.effective_port}", app, runtime, password)
-    server.close()
-    server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
+    port = Port(app, runtime.settings.model_copy(update={"host": "127.0.0.1", "port": 0, "threads": 4}), Ending())
+    runtime.port = port.number
+    threading.Thread(target=port.serve, daemon=True).start()
+    yield Served(f"http://127.0.0.1:{port.number}", app, runtime, password)
+    port.close(5)
     runtime.sessions.engine.dispose()
 
 

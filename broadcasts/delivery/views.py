@@ -31,6 +31,7 @@ from hub.core.actor import Permission
 from hub.core.errors import WrongState
 from hub.core.runtime import Runtime, runtime
 from hub.speakers.station import Station
+from hub.web.ending import to_the_end
 from hub.web.guards import permission_required
 from hub.web.i18n import language
 from hub.web.menu import Entry, Menu
@@ -150,6 +151,7 @@ def broadcast_audio(broadcast_id: UUID) -> ResponseReturnValue:
 
 
 @bp.get("/a/<string(length=64):digest>.mp3")
+@to_the_end
 def sound(digest: str) -> ResponseReturnValue:
     """Hand out a released recording to anybody who knows its hash: it is what everybody hears anyway."""
     path = runtime().get(ReleasedSound).path(digest)

@@ -10,6 +10,7 @@ from hub.commands.frame import Frame, guarded, pass_frame
 from hub.core.checks import Checks, Finding, Level, worst
 from hub.core.pooling import by_transaction
 from hub.core.runtime import Runtime
+from hub.watching.certificates import PublicCertificate
 from hub.web.words import sentence
 
 MARKS = {Level.GOOD: ("ok  ", "green"), Level.LOOK: ("look", "yellow"), Level.BAD: ("BAD ", "red")}
@@ -26,6 +27,7 @@ def check(frame: Frame, language: str) -> None:
     """
     runtime = frame.runtime()
     provide(runtime, frame.features)
+    runtime.get(PublicCertificate).step()
     runtime.get(Checks).add("pooler", pooler)
     findings = runtime.get(Checks).ask(runtime)
     for finding in findings:

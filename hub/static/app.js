@@ -380,7 +380,9 @@
     var element = event.detail.elt;
     if (!polls(element)) return;
     var count = (trouble[element.id] ? trouble[element.id].count : 0) + 1;
-    trouble[element.id] = { count: count, until: Date.now() + Math.min(30000, 2500 * Math.pow(2, count)) };
+    /* A hub that is being restarted says when to ask again; the page keeps what it shows, and its age tells the rest. */
+    var wait = parseInt((event.detail.xhr && event.detail.xhr.getResponseHeader('Retry-After')) || '', 10) * 1000;
+    trouble[element.id] = { count: count, until: Date.now() + Math.min(30000, wait || 2500 * Math.pow(2, count)) };
   }
   document.addEventListener('htmx:configRequest', function (event) {
     if (event.detail.verb !== 'get') event.detail.headers['X-CSRFToken'] = token();

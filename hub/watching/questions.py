@@ -6,12 +6,10 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from cryptography import x509
 from sqlalchemy import select, text
 
 from hub.core import migrating
@@ -24,6 +22,7 @@ from hub.speakers.models import Speaker
 from hub.speakers.probing import Found
 from hub.speakers.settings import MqttSettings
 from hub.speakers.station import Station
+from hub.watching.certificates import certificate, public_certificate
 from hub.watching.processes import processes
 from hub.watching.settings import WatchSettings
 
@@ -44,6 +43,7 @@ def add_questions(checks: Checks) -> None:
         "broker_abilities": broker_abilities,
         "brokers_of_places": brokers_of_places,
         "certificate": certificate,
+        "public_certificate": public_certificate,
         "address": address,
         "backup": backup,
         "processes": processes,
@@ -126,7 +126,7 @@ def _of_broker(found: Found) -> Iterable[Finding]:
     if not found.reached:
         yield Finding("check_broker_away", Level.BAD, {"engine": "external"})
     if found.strangers:
-        yield Finding("check_broker_anybody", Level.BAD)
+        yield Finding("check_broker_anybody", Level.BAD, in_part=True)
     if not found.asked:
         return
     size = MAX_MESSAGE // 1024
@@ -148,23 +148,8 @@ def brokers_of_places(runtime: Runtime) -> Iterable[Finding]:
         names = regions.names(session, {place for place in away if place})
     for place in away:
         found = {"place": names.get(place, place)} if place else {}
-        yield Finding("check_broker_of_place_away" if place else "check_broker_of_others_away", Level.BAD, dict(found))
-
-
-def certificate(runtime: Runtime) -> Iterable[Finding]:
-    """How long the broker's certificate still holds."""
-    path = runtime.config.section(MqttSettings).tls_cert
-    if path is None:
-        return
-    until = _ends(path)
-    days = (until - runtime.now()).days
-    warn = runtime.config.section(WatchSettings).certificate_days
-    level = Level.BAD if days < 0 else Level.LOOK if days < warn else Level.GOOD
-    yield Finding("check_certificate_ends" if level else "check_certificate", level, {"days": days})
-
-
-def _ends(path: Path) -> datetime:
-    return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc.astimezone(UTC)
+        code = "check_broker_of_place_away" if place else "check_broker_of_others_away"
+        yield Finding(code, Level.BAD, dict(found), in_part=True)
 
 
 def address(runtime: Runtime) -> Iterable[Finding]:

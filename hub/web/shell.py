@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from hub.core.runtime import runtime
 from hub.web import help_views
+from hub.web.ending import to_the_end
 from hub.web.guards import never_held
 from hub.web.i18n import COOKIE, day, language
 from hub.web.menu import SETTINGS, Line, Menu
@@ -39,6 +40,7 @@ def install(app: Flask) -> None:
 
 @bp.get("/healthz")
 @never_held
+@to_the_end
 def health() -> ResponseReturnValue:
     """Say whether the database answers."""
     with reading() as session:

@@ -12,6 +12,7 @@ from hub.core.migrating import SCRIPTS, drift, is_current, upgrade
 assert cunxiang.FEATURES  # importing the roof has loaded every model
 
 
+@pytest.mark.slow
 def test_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'fresh.db'}")
     upgrade(engine, Base.metadata)

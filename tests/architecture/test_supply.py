@@ -36,6 +36,7 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in listed.stdout.decode().split("\0") if name]
 
 
+@pytest.mark.slow
 def test_no_tracked_file_holds_a_secret() -> None:
     found = []
     for path in tracked():

@@ -49,6 +49,11 @@ BUSY = (
     "/sms/inbox",
     "/settings",
 )
+NOT_COVERED = """part => {
+  const place = part.getBoundingClientRect(), found = document.elementFromPoint(place.left + 8, place.bottom - 4);
+  return part === found || part.contains(found);
+}"""
+"""Whether the foot of a part can be seen: a bar at the foot of a telephone lies over what is behind it."""
 THOROUGH = "CUNXIANG_LONG=1 looks at everything everywhere"
 NOT_BY_LINKS = {
     "accounts.sign_in",  # one is sent there
@@ -213,6 +218,7 @@ def test_text_reach_and_button_share_a_screen_and_a_wrong_number_leaves_the_butt
     button = page.locator("#check .confirm button")
     for what in (page.locator("#check .script").first, page.locator("#check .reach b").first, button):
         expect(what).to_be_in_viewport(ratio=0.9)
+        assert what.evaluate(NOT_COVERED), f"something lies over {what}"
     field = page.locator("input[name=speakers]")
     expect(field).to_be_focused()
     wanted = int(re.sub(r"\D", "", page.locator("#check .confirm label b").inner_text()))

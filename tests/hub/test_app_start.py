@@ -37,6 +37,7 @@ def add_demo_account(runtime: Runtime, login: str = "show") -> None:
         )
 
 
+@pytest.mark.slow
 def test_production_refuses_accounts_whose_passwords_everybody_knows(tmp_path: Path) -> None:
     runtime = open_hub(tmp_path, "production")
     add_demo_account(runtime)
@@ -45,6 +46,7 @@ def test_production_refuses_accounts_whose_passwords_everybody_knows(tmp_path: P
         open_hub(tmp_path, "production")
 
 
+@pytest.mark.slow
 def test_production_starts_again_when_they_are_switched_off(tmp_path: Path) -> None:
     runtime = open_hub(tmp_path, "production")
     add_demo_account(runtime)
@@ -54,12 +56,14 @@ def test_production_starts_again_when_they_are_switched_off(tmp_path: Path) -> N
     open_hub(tmp_path, "production").sessions.engine.dispose()
 
 
+@pytest.mark.slow
 def test_production_refuses_the_data_folder_of_a_demo(tmp_path: Path) -> None:
     open_hub(tmp_path, "demo").sessions.engine.dispose()
     with pytest.raises(SecretsError, match="made by a demo"):
         open_hub(tmp_path, "production")
 
 
+@pytest.mark.slow
 def test_a_demo_offers_its_accounts_and_one_press_signs_in(tmp_path: Path) -> None:
     runtime = open_hub(tmp_path, "demo")
     add_demo_account(runtime)

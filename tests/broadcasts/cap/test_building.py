@@ -113,6 +113,7 @@ def alerts(draw: st.DrawFn) -> CapAlert:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=ROUNDS, deadline=None, derandomize=True, phases=QUICK, suppress_health_check=list(HealthCheck))
 @given(alerts())
 def test_what_is_built_is_sound_and_read_again_as_it_was(alert: CapAlert) -> None:

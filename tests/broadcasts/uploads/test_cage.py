@@ -90,6 +90,7 @@ def test_a_worker_that_is_late_is_killed_and_leaves_nothing(tmp_path: Path) -> N
     assert workers() == 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_works_too_much_is_ended_by_the_system(tmp_path: Path) -> None:
     stingy = Workshop(tmp_path, UploadSettings(), pace=Pace(cpu_s=1, cpu_s_a_minute=0, wall_factor=60))
     with pytest.raises(BadInput) as refused:

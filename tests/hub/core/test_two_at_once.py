@@ -18,6 +18,7 @@ assert cunxiang.FEATURES
 PROGRAM = [sys.executable, "-m", "cunxiang"]
 
 
+@pytest.mark.slow
 def test_commands_on_an_empty_folder_all_come_through(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     folder = tmp_path / "var"
@@ -29,7 +30,9 @@ def test_commands_on_an_empty_folder_all_come_through(tmp_path: Path) -> None:
         for _ in range(3)
     ]
     ended = [(*process.communicate(timeout=90), process.returncode) for process in running]
-    assert [(code, error) for _, error, code in ended] == [(0, b"")] * 3
+    assert [code for _, _, code in ended] == [0] * 3, ended
+    complaints = [line for _, error, _ in ended for line in error.splitlines() if b"waiting for it" not in line]
+    assert complaints == [], "on a slow machine somebody says that he waits, and nothing else"
     assert len({said for said, _, _ in ended}) == 1, "all read the same secrets"
     assert not list(folder.glob("*.migrating"))
     assert not list(folder.glob("secrets.toml.*"))

@@ -38,6 +38,7 @@ def sheet() -> list[bytes]:
     ]
 
 
+@pytest.mark.slow
 def test_forty_waiting_plays_cost_a_device_little() -> None:
     crowd, messages = a_crowd(), sheet()
     for message in messages:
@@ -56,6 +57,7 @@ def test_forty_waiting_plays_cost_a_device_little() -> None:
     assert held / (DEVICES - 1) < 30_000
 
 
+@pytest.mark.slow
 def test_a_crowd_that_is_started_again_holds_each_play_once(memories: Memories) -> None:
     crowd = a_crowd()[:2]
     for core in crowd:
