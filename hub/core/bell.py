@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.core.db import line_settings
+from hub.core.server_line import line_settings
 
 log = logging.getLogger(__name__)
 CHANNEL: Final = "cunxiang"

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
-from hub.core.db import line_settings
+from hub.core.server_line import line_settings
 
 TRIES: Final = 4
 ADVICE: Final = (

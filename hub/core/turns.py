@@ -1,8 +1,8 @@
 """Whose turn it is: of several processes on one PostgreSQL database, one at a time does what has no claims of its own.
 
 A turn is an advisory lock on a connection of its own. The database lets go of it at the moment the process dies, and
-after ten seconds when the cable to its machine is cut (`db.SERVER_LINE`), so that another process, which waits for
-nothing else, goes on.
+after ten seconds when the cable to its machine is cut (`server_line.SERVER_LINE`), so that another process, which waits
+for nothing else, goes on.
 On SQLite there is one process, and every turn is its own.
 """
 
@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.core.db import line_settings
+from hub.core.server_line import line_settings
 
 log = logging.getLogger(__name__)
 SPACE: Final = 0x43584E54
