@@ -28,7 +28,7 @@ class CutLine:
         self._ports: list[int] = []
         self._thread = threading.Thread(target=self._run, name="cut-line", daemon=True)
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(30)
 
     @property
     def port(self) -> int:
@@ -151,7 +151,7 @@ def children() -> Iterator[list[Child]]:
             child.kill()
 
 
-def wait_for_port(port: int, within_s: float = 10) -> None:
+def wait_for_port(port: int, within_s: float = 30) -> None:
     """Until somebody listens there."""
     deadline = threading.Event()
     for _ in range(int(within_s / 0.05)):

@@ -13,6 +13,7 @@ from chaosground import BEAT_S, BEGIN, KEY, Asking, HubKilledError, Luck, Mortal
 from sqlalchemy import StaticPool, create_engine, select
 from uuid6 import uuid7
 
+from broadcasts.delivery.service import GRACE
 from broadcasts.loudspeaker import orders
 from broadcasts.loudspeaker.intake import Intake
 from broadcasts.loudspeaker.models import PlayOrder, SpeakerDelivery
@@ -154,7 +155,11 @@ class Released:
     priority: Priority
     expires_at: datetime
     meant: frozenset[str]
-    stopped: bool = False
+    stopped_at: datetime | None = None
+
+    @property
+    def stopped(self) -> bool:
+        return self.stopped_at is not None
 
 
 class Wire:
@@ -234,8 +239,15 @@ class World:
     def stop(self, released: Released) -> None:
         with Sessions.begin(self.sessions) as session:
             orders.call_off(session, released.id, now=self.now)
-        released.stopped = True
+        released.stopped_at = self.now
         self.next_step = self.ms
+
+    def close_books(self) -> None:
+        """What was stopped is over after a while: whoever has said nothing is written down as silent, or as offline."""
+        with Sessions.begin(self.sessions) as session:
+            for released in self.released:
+                if released.stopped_at is not None and self.now > released.stopped_at + GRACE:
+                    orders.close(session, released.id, now=self.now)
 
     def kill_hub(self) -> None:
         self.hub_up = False

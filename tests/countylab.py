@@ -195,7 +195,7 @@ class County:
         with self.runtime.sessions.read() as session:
             return set(session.scalars(select(Speaker.id).where(Speaker.online.is_(True))))
 
-    def everyone_online(self, within_s: float = 30) -> bool:
+    def everyone_online(self, within_s: float = 60) -> bool:
         """Whether all five come up in time, by the tables and by their own word."""
         return soon(
             lambda: self.online() >= set(HOMES) and all(each.connected for each in self.speakers.values()), within_s

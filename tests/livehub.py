@@ -37,7 +37,7 @@ TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
 STAMP = "%Y%m%dT%H%M%S.%f"
 
 
-def until(found: Callable[[], T], within_s: float = 20.0, *, what: str = "it") -> T:
+def until(found: Callable[[], T], within_s: float = 60.0, *, what: str = "it") -> T:
     """Return what `found` finds, as soon as that is something."""
     deadline = time.monotonic() + within_s
     while True:

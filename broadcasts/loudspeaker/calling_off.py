@@ -101,21 +101,25 @@ def note_sent(session: Session, order: PlayOrder, found: Owing | None, *, now: d
 
 def missed(session: Session, back: Collection[str], *, now: datetime) -> list[tuple[PlayOrder, str]]:
     """Return of what some who come back may still have the play: it is over by their word alone, not by the hub's."""
+    told = session.scalars(
+        select(PlayOrder).where(PlayOrder.stop_sent_at.is_not(None), PlayOrder.expires_at > now - STOP_FOR)
+    )
+    orders = {order.broadcast_id: order for order in told}
+    if not orders:  # nearly always: years of deliveries are not looked through for it
+        return []
     rows = session.execute(
-        select(PlayOrder, SpeakerDelivery.speaker_id, SpeakerDelivery.state)
-        .join(SpeakerDelivery, SpeakerDelivery.broadcast_id == PlayOrder.broadcast_id)
-        .where(
+        select(SpeakerDelivery.broadcast_id, SpeakerDelivery.speaker_id, SpeakerDelivery.state).where(
+            SpeakerDelivery.broadcast_id.in_(orders),
             SpeakerDelivery.speaker_id.in_(back),
             or_(SpeakerDelivery.state.in_(_OPEN), SpeakerDelivery.reason.in_(_UNHEARD)),
-            PlayOrder.stop_sent_at.is_not(None),
-            PlayOrder.expires_at > now - STOP_FOR,
         )
     ).all()
-    heard = stopping.heard_by(session, {stop_id(order) for order, _, _ in rows}, back)
+    stops = {name: stop_id(order) for name, order in orders.items()}
+    heard = stopping.heard_by(session, stops.values(), {row.speaker_id for row in rows})
     return [
-        (order, speaker_id)
-        for order, speaker_id, state in rows
-        if state in _OPEN or (speaker_id, stop_id(order)) not in heard
+        (orders[row.broadcast_id], row.speaker_id)
+        for row in rows
+        if row.state in _OPEN or (row.speaker_id, stops[row.broadcast_id]) not in heard
     ]
 
 

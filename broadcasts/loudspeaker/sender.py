@@ -272,6 +272,7 @@ class Sender:
             try:
                 with self._sessions.begin() as session:
                     calling_off.look_at_all(session, now=now)
+                    stopping.look_soon(session, now=now)
                     _resend_soon(session, now)
             except Exception:
                 self._line_is_new = True
@@ -321,15 +322,15 @@ class Sender:
         now = self._clock()
         with self._sessions.read() as session:
             silenced = Silenced.now(session, now)
+            going = (PlayOrder.state == OrderState.SENT, PlayOrder.expires_at > now, PlayOrder.stop_seq.is_(None))
+            ids = session.scalars(select(PlayOrder.broadcast_id).where(*going)).all()
             rows = session.execute(
                 select(PlayOrder, SpeakerDelivery)
                 .join(SpeakerDelivery, SpeakerDelivery.broadcast_id == PlayOrder.broadcast_id)
                 .where(
+                    SpeakerDelivery.broadcast_id.in_(ids),  # years of deliveries are not looked through for it
                     SpeakerDelivery.speaker_id.in_(back),
                     SpeakerDelivery.state.in_(_SILENT),
-                    PlayOrder.state == OrderState.SENT,
-                    PlayOrder.expires_at > now,
-                    PlayOrder.stop_seq.is_(None),
                 )
                 .order_by(PlayOrder.priority.desc())
             ).all()

@@ -31,6 +31,8 @@ class Finding:
     code: str
     level: Level
     params: dict[str, object] = field(default_factory=dict)
+    in_part: bool = False
+    """Bad, but the rest goes on and no other process would do better: no reason to send people elsewhere."""
 
 
 Question = Callable[[Runtime], Iterable[Finding]]
@@ -57,6 +59,11 @@ class Checks:
                 log.exception("check_failed", exc_info=not may_pass(error), extra={"check": name})
                 found.append(Finding("check_failed", Level.BAD, {"name": name, "why": type(error).__name__}))
         return sorted(found, key=lambda finding: -finding.level)
+
+
+def unready(findings: Iterable[Finding]) -> bool:
+    """Whether something is so bad that this process should not be asked."""
+    return any(finding.level is Level.BAD and not finding.in_part for finding in findings)
 
 
 def worst(findings: Iterable[Finding]) -> Level:

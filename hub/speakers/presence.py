@@ -22,11 +22,36 @@ LARGEST_BIG: Final = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Who has just come, who has just gone, and who of all that were named is in service."""
+    """Who has just come, who has just gone, and who of all that were named is in service.
+
+    `anew` are those who have a new connection and whose old one nobody saw go.
+    """
 
     came: list[str] = field(default_factory=list)
     went: list[str] = field(default_factory=list)
     known: frozenset[str] = frozenset()
+    anew: list[str] = field(default_factory=list)
+
+
+class Connections:
+    """The connection each loudspeaker has, by the moment at which it says it was made.
+
+    When a broker falls nobody says farewell: whoever is back before it was missed has been online all the time by the
+    tables, and yet heard nothing of what was said meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, int] = {}
+
+    def anew(self, presences: Sequence[Presence]) -> list[str]:
+        """Return who has another connection than before; a presence that the broker repeats is none."""
+        found = []
+        for said in presences:
+            if said.up and said.ts is not None:
+                if self._made.get(said.dev, said.ts) != said.ts:
+                    found.append(said.dev)
+                self._made[said.dev] = said.ts
+        return list(dict.fromkeys(found))
 
 
 def note_presences(session: Session, presences: Sequence[Presence], *, now: datetime) -> Changes:

@@ -5,6 +5,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -87,6 +88,7 @@ class Station:
         self._untold: deque[Changes] = deque()
         self._telling = threading.Lock()
         self._known: frozenset[str] = frozenset()
+        self._connections = presence.Connections()
         self._listens_since: dict[str, datetime] = {}
         """By the place a line is for, since when it is up."""
         self.ignored = 0
@@ -103,7 +105,7 @@ class Station:
         self._on_beats.append(callback)
 
     def on_came(self, callback: Came) -> None:
-        """Register for loudspeakers that have just connected."""
+        """Register for loudspeakers that have just connected, also those of whom nobody saw that they were away."""
         self._on_came.append(callback)
 
     def on_faults(self, callback: Faults) -> None:
@@ -290,7 +292,8 @@ class Station:
     def _note_presences(self, presences: list[Presence]) -> None:
         with self._runtime.sessions.begin() as session:
             changes = presence.note_presences(session, presences, now=self._runtime.now())
-        self._tell(changes)
+        anew = [name for name in self._connections.anew(presences) if name in changes.known]
+        self._tell(replace(changes, anew=[name for name in anew if name not in changes.came]))
 
     def _note_beats(self, beats: list[Beat]) -> None:
         now = self._runtime.now()
@@ -321,7 +324,7 @@ class Station:
     def _tell(self, changes: Changes) -> None:
         """Tell everybody, also of what could not be told before: a change is noticed only once."""
         with self._telling:
-            if changes.came or changes.went:
+            if changes.came or changes.went or changes.anew:
                 self._untold.append(changes)
             while self._untold:
                 try:
@@ -333,9 +336,10 @@ class Station:
                 self._untold.popleft()
 
     def _tell_all(self, changes: Changes) -> None:
-        for on_came in self._on_came if changes.came else ():
-            on_came(changes.came)
-        for on_changes in self._on_changes:
+        there = [*changes.came, *changes.anew]
+        for on_came in self._on_came if there else ():
+            on_came(there)
+        for on_changes in self._on_changes if changes.came or changes.went else ():
             on_changes(changes.came, changes.went)
 
     def _answer(self, beats: Sequence[Beat], now: datetime) -> None:

@@ -84,7 +84,7 @@ def certificate(runtime: Runtime) -> Iterable[Finding]:
     until = _of_broker(runtime)
     if until is not None:
         level, days = _level(runtime, until), _days(runtime, until)
-        yield Finding("check_certificate_ends" if level else "check_certificate", level, {"days": days})
+        yield Finding("check_certificate_ends" if level else "check_certificate", level, {"days": days}, in_part=True)
 
 
 def public_certificate(runtime: Runtime) -> Iterable[Finding]:
@@ -99,7 +99,7 @@ def public_certificate(runtime: Runtime) -> Iterable[Finding]:
         return
     level, days = _level(runtime, until), _days(runtime, until)
     if level is Level.BAD:
-        yield Finding("check_public_certificate_over", level, {"url": url, "days": -days})
+        yield Finding("check_public_certificate_over", level, {"url": url, "days": -days}, in_part=True)
     else:
         code = "check_public_certificate_ends" if level else "check_public_certificate"
         yield Finding(code, level, {"url": url, "days": days})

@@ -132,12 +132,12 @@ def processes(runtime: Runtime) -> Iterable[Finding]:
     lanes = {lane for each in alive if each.on_duty for lane in each.lanes.split(",")}
     missing = [role.value for role in Role if role.value not in played and role is not Role.WORKER]
     missing += [f"worker {lane.value}" for lane in WorkLane if lane.value not in lanes]
-    yield from (Finding("check_role_missing", Level.BAD, {"name": name}) for name in missing)
+    yield from (Finding("check_role_missing", Level.BAD, {"name": name}, in_part=True) for name in missing)
     for each in known:
         where = {"name": each.role, "machine": each.machine, "pid": each.pid}
         if is_gone(each, now):
             yield Finding("check_process_gone", Level.LOOK, where)
         elif each.trouble:
-            yield Finding("check_process_trouble", Level.BAD, {**where, "loops": ", ".join(each.trouble)})
+            yield Finding("check_process_trouble", Level.BAD, {**where, "loops": ", ".join(each.trouble)}, in_part=True)
     if not missing:
         yield Finding("check_roles", Level.GOOD, {"count": len(alive)})

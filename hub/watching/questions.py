@@ -126,7 +126,7 @@ def _of_broker(found: Found) -> Iterable[Finding]:
     if not found.reached:
         yield Finding("check_broker_away", Level.BAD, {"engine": "external"})
     if found.strangers:
-        yield Finding("check_broker_anybody", Level.BAD)
+        yield Finding("check_broker_anybody", Level.BAD, in_part=True)
     if not found.asked:
         return
     size = MAX_MESSAGE // 1024
@@ -148,7 +148,8 @@ def brokers_of_places(runtime: Runtime) -> Iterable[Finding]:
         names = regions.names(session, {place for place in away if place})
     for place in away:
         found = {"place": names.get(place, place)} if place else {}
-        yield Finding("check_broker_of_place_away" if place else "check_broker_of_others_away", Level.BAD, dict(found))
+        code = "check_broker_of_place_away" if place else "check_broker_of_others_away"
+        yield Finding(code, Level.BAD, dict(found), in_part=True)
 
 
 def address(runtime: Runtime) -> Iterable[Finding]:

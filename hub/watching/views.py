@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from hub.core.actor import Permission
-from hub.core.checks import Checks, Finding, Level, worst
+from hub.core.checks import Checks, Finding, Level, unready, worst
 from hub.core.db import moment
 from hub.core.errors import NotAllowed
 from hub.core.gauges import Gauges
@@ -77,12 +77,16 @@ def _words(finding: Finding) -> str:
 @bp.get("/readyz")
 @to_the_end
 def ready() -> ResponseReturnValue:
-    """Say whether this process can do its work; 503 while something that people count on does not work."""
+    """Say whether this process can do its work; 503 while it cannot.
+
+    What is bad in part, as the broker of one place, is named and no reason to send people elsewhere.
+    """
     hub = runtime()
     if hub.get(Ending).begun:
         return jsonify(status="ending", bad=["hub_ending"]), 503
-    bad = [f.code for f in hub.get(Checks).ask(hub) if f.level is Level.BAD]
-    return jsonify(status="bad" if bad else "ok", bad=bad), 503 if bad else 200
+    findings = hub.get(Checks).ask(hub)
+    bad, lost = [found.code for found in findings if found.level is Level.BAD], unready(findings)
+    return jsonify(status="bad" if lost else "degraded" if bad else "ok", bad=bad), 503 if lost else 200
 
 
 @bp.get("/metrics")

@@ -11,6 +11,7 @@ from flask_wtf.csrf import CSRFProtect
 from hub.core import trial
 from hub.core.actor import Permission
 from hub.core.errors import NotAllowed
+from hub.core.runtime import runtime
 from hub.web.work import actor, is_api, visitor
 
 P = ParamSpec("P")
@@ -20,6 +21,8 @@ CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
 )
+HSTS = "max-age=31536000"
+"""A browser that has once come by https does so for a year, whatever a link says; other hosts are not meant."""
 csrf = CSRFProtect()
 V = TypeVar("V", bound=Callable[..., Any])
 _URGENT: set[str] = set()
@@ -96,6 +99,8 @@ def _headers(response: Response) -> Response:
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if runtime().settings.public_url.startswith("https://"):
+        headers.setdefault("Strict-Transport-Security", HSTS)
     if request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
     return response

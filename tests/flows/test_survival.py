@@ -94,7 +94,7 @@ def test_killed_while_loudspeakers_play_nothing_is_played_twice_and_the_record_i
     demo.wait(lambda: states(demo).get("started", 0) > 60)
     demo.kill()
 
-    assert demo.start(within_s=20) < 20, "alone 2.4 s; with eleven programs on two cores it took 15"
+    assert demo.start(within_s=60) < 40, "alone 2.4 s; with eleven programs on two cores it took 15"
     demo.wait(lambda: demo.online() == 120)
     demo.wait(lambda: finals(demo) == 120, within_s=90)
     assert twice(demo) == []
@@ -123,7 +123,7 @@ def test_killed_before_its_minute_a_programme_still_goes_out_once(demo: RunningD
 def test_told_to_stop_it_ends_in_order_and_a_second_start_is_quick(demo: RunningDemo) -> None:
     demo.start()
     assert demo.stop() == 0
-    assert demo.start() < 20, "alone 2.4 s; with eleven programs on two cores it took 15"
+    assert demo.start() < 40, "alone 2.4 s; with eleven programs on two cores it took 15"
     assert demo.ask("SELECT count(*) FROM resident") == [(5000,)]
     assert demo.stop() == 0
     assert "Traceback" not in demo.log.read_text(encoding="utf-8")

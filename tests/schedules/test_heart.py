@@ -13,7 +13,7 @@ def test_the_clock_beats_every_second_and_stops_with_it(runtime: Runtime, app: o
     assert pulse._beaten is None
     runner.start()
     try:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while pulse._beaten is None and time.monotonic() < deadline:
             time.sleep(0.05)
         assert pulse.alive(2.5)

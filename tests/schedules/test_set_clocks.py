@@ -77,7 +77,7 @@ def rows(hub: Runtime) -> dict[str, Row]:
     return dict(found)
 
 
-def until_settled(hub: Runtime, titles: set[str], seconds: float = 20) -> dict[str, Row]:
+def until_settled(hub: Runtime, titles: set[str], seconds: float = 60) -> dict[str, Row]:
     deadline = time.monotonic() + seconds
     while True:
         found = rows(hub)

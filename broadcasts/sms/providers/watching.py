@@ -14,7 +14,8 @@ def examine(provider: SmsProvider) -> Iterable[Finding]:
         return
     sending = [line for line in real if not line.out]
     if not sending:
-        yield Finding("check_sms_nobody", Level.BAD, {"codes": ", ".join(f"{each.name} {each.out}" for each in real)})
+        codes = ", ".join(f"{each.name} {each.out}" for each in real)
+        yield Finding("check_sms_nobody", Level.BAD, {"codes": codes}, in_part=True)
         return
     yield from (found for line in real if (found := _of(line)))
     if all(not line.troubled for line in sending):

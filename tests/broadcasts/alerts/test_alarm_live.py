@@ -175,7 +175,7 @@ def test_hanging_voice_and_provider_hold_nothing_back_and_a_correction_reaches_o
     begin = pressed(duty, "emergency", 2)
     until(lambda: ground.sounded(HORN) == 1, what="the alarm")
     took = time.monotonic() - begin
-    assert took < 1 + 3 + 3, f"{took:.1f} s with a countdown of one second; the machine runs other tests too"
+    assert took < 9.5, f"{took:.1f} s with a countdown of one second; the provider alone is waited for ten"
     alert = ground.latest()
     assert alert.state is AlertState.FIRED
     assert alert.engine not in ("", "cloud"), "another voice than the one that never answers"
@@ -185,7 +185,7 @@ def test_hanging_voice_and_provider_hold_nothing_back_and_a_correction_reaches_o
     begin = time.monotonic()
     duty.post(f"/emergency/{alert.id}/take-back")
     until(lambda: ground.sounded(HORN) == 2, what="the correction")
-    assert time.monotonic() - begin < 5 + 3
+    assert time.monotonic() - begin < 9.5
     assert ground.latest().act is Act.CORRECTION
     # It was away all the time: it has heard nothing, and there is nothing to correct.
     station = ground.hub.runtime.get(Station)

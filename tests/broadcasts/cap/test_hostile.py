@@ -53,9 +53,9 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 def test_a_billion_laughs_are_not_laughed() -> None:
     entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
     data = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{entities}]><x>&l11;</x>'.encode()
-    begun = time.monotonic()
+    begun = time.process_time()
     assert only(examine(data)) == "xml_doctype"
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_an_entity_without_a_dtd_is_a_mistake_in_the_xml() -> None:
 
 def test_depth_is_counted_before_a_tree_is_built() -> None:
     data = b"<a>" * 50_000
-    begun = time.monotonic()
+    begun = time.process_time()
     assert only(examine(data)) == "xml_too_deep"
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize(

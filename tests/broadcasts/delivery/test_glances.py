@@ -52,12 +52,12 @@ def test_who_comes_meanwhile_waits_for_the_same_answer() -> None:
 
     def slow() -> str:
         begun.set()
-        go.wait(5)
+        go.wait(30)
         return "slow"
 
     first = threading.Thread(target=lambda: told.append(glances.of("a", slow, now=NOON)))
     first.start()
-    begun.wait(5)
+    begun.wait(30)
     second = threading.Thread(target=lambda: told.append(asked(glances, "a", NOON, made)))
     second.start()
     go.set()

@@ -243,7 +243,7 @@ def test_a_telephone_that_falls_silent_ends_it(hub: LiveHub) -> None:
     spoken(person, started, pieces[:2], pace_s=0.2)
     began = time.monotonic()
     shout = over(hub, started)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
     assert shout.ended == Ended.LOST
     answer = person.post(f"{started['chunks']}2", data=pieces[2])
     assert answer.status_code == 409

@@ -54,7 +54,7 @@ def test_a_hanging_one_is_killed_in_time_and_the_next_question_gets_another(work
     began = time.monotonic()
     with pytest.raises(SpeechFailed, match="时间太长") as caught:
         worker.ask({"do": "hang"}, soon(0.3))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert caught.value.retryable
     assert gone(stuck)
     assert worker.ask({}, soon())["pid"] != stuck
@@ -83,13 +83,14 @@ def test_whoever_waits_for_the_one_process_does_not_wait_for_ever(worker: WarmWo
 
     def hold() -> None:
         try:
-            worker.ask({"do": "hang"}, soon(1.0))
+            worker.ask({"do": "hang"}, soon(2.0))
         except SpeechFailed as failure:
             failures.append(failure.detail)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    time.sleep(0.2)
+    while not worker._lock.locked():
+        time.sleep(0.01)
     with pytest.raises(SpeechFailed) as caught:
         worker.ask({}, soon(0.2))
     holder.join(10)
@@ -119,11 +120,10 @@ def test_a_program_that_is_not_there_is_a_failure() -> None:
 
 def test_a_program_that_is_late_is_killed_with_all_it_started(tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    child = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    code = f"(echo $$ > /dev/null; sleep 600) & echo $! > {note}; wait"
     with pytest.raises(SpeechFailed, match="时间太长"):
-        run_once([sys.executable, "-c", code], b"", soon(3.0))
-    deadline = soon(5)
+        run_once(["/bin/sh", "-c", code], b"", soon(3.0))
+    deadline = soon(30)
     while not gone(int(note.read_text())) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert gone(int(note.read_text()))

@@ -140,11 +140,11 @@ def test_what_is_no_sound_is_refused(service: Service, tmp_path: Path, body: byt
 
 
 def test_a_slow_service_is_not_waited_for(service: Service, tmp_path: Path) -> None:
-    service.delay_s = 3.0
+    service.delay_s = 30.0
     began = time.monotonic()
     with pytest.raises(SpeechFailed, match=r"连不上|太慢"):
         an_engine(service.url).synthesize(SCRIPT, VoiceSpec(), tmp_path / "out.wav", timeout_s=0.4)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
 
 
 def test_nobody_there_is_a_failure(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_network_that_hangs_is_killed_and_nothing_is_left(stand_in: KokoroEngi
     began = time.monotonic()
     with pytest.raises(SpeechFailed, match="时间太长"):
         stand_in.synthesize(hanging, VoiceSpec(engine="kokoro"), tmp_path / "out.wav", timeout_s=0.5)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert stand_in.worker.pid is None
     assert not (tmp_path / "out.wav").exists()
     stand_in.synthesize(SENTENCE, VoiceSpec(engine="kokoro"), tmp_path / "again.wav", timeout_s=20)

@@ -59,7 +59,7 @@ def test_who_stops_listening_ends_the_process_while_somebody_still_speaks() -> N
     next(samples for samples in decoding.samples() if samples is not None)
     began = time.monotonic()
     decoding.close()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert not is_there(decoding.pid)
 
 

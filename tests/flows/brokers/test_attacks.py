@@ -85,19 +85,19 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taken]:
     with a_county(folder, hosting) as county:
         assert county.everyone_online()
         with a_rogue(("127.0.0.1", hosting.port), EVIL, EVIL_SECRET) as evil:
-            assert evil.let_in.wait(5)
+            assert evil.let_in.wait(30)
             evil.listen("cx/1/#")
             yield Taken(county, evil)
 
 
 def test_a_captured_command_played_again_sounds_never_again(taken: Taken) -> None:
     county = taken.county
-    broadcast = county.release(BRIDGE, valid_s=3)
-    assert soon(lambda: county.all_are(broadcast, PlayState.FINISHED), 15), county.states(broadcast)
+    broadcast = county.release(BRIDGE, valid_s=6)
+    assert soon(lambda: county.all_are(broadcast, PlayState.FINISHED)), county.states(broadcast)
     captured = [data for topic, data in taken.evil.heard if topic == region_command(BRIDGE)][-1]
     for _ in range(3):
         taken.say_everywhere(captured)
-    time.sleep(max(0.0, 3 - (time.time() - stamp_of(captured))))
+    time.sleep(max(0.0, 6 - (time.time() - stamp_of(captured))))
     taken.say_everywhere(captured)  # now it has run out as well
     time.sleep(0.7)
     assert {name: len(found) for name, found in county.sounded(broadcast).items()} == dict.fromkeys(
@@ -110,7 +110,7 @@ def test_a_command_held_back_until_it_has_run_out_is_not_played_late(taken: Take
     message = taken.by_hub(play)
     time.sleep(1.2)
     taken.say_everywhere(message)
-    assert soon(lambda: all("expired" in said_of(taken, play, name) for name in HOMES), 5)
+    assert soon(lambda: all("expired" in said_of(taken, play, name) for name in HOMES))
     assert taken.sounds(play) == {}
 
 
@@ -137,7 +137,7 @@ def test_no_altered_byte_gets_through_and_every_one_is_counted(taken: Taken) -> 
     assert taken.sounds(play) == {}
     assert {"malformed", "bad_signature"} <= taken.refusals("bridge-1")
     taken.evil.say(region_command(BRIDGE), honest)
-    assert soon(lambda: len(taken.sounds(play)) == 3, 5), "and unaltered it would have sounded"
+    assert soon(lambda: len(taken.sounds(play)) == 3), "and unaltered it would have sounded"
 
 
 def test_a_command_for_one_does_not_sound_on_another(taken: Taken) -> None:
@@ -151,13 +151,13 @@ def test_a_command_for_one_does_not_sound_on_another(taken: Taken) -> None:
     time.sleep(1)
     assert (taken.sounds(play), taken.sounds(village)) == ({}, {})
     taken.evil.say(device_topic("bridge-1", Kind.COMMAND), message)
-    assert soon(lambda: taken.sounds(play) == {"bridge-1": 1}, 5), "and in its own place it would have"
+    assert soon(lambda: taken.sounds(play) == {"bridge-1": 1}), "and in its own place it would have"
 
 
 def test_who_was_enrolled_later_is_not_meant_by_an_older_command(taken: Taken) -> None:
     play = taken.a_play(ToRegion(region=TOWN, upto=1))
     taken.say_everywhere(taken.by_hub(play))
-    assert soon(lambda: taken.sounds(play) == {"bridge-1": 1}, 5)
+    assert soon(lambda: taken.sounds(play) == {"bridge-1": 1})
     time.sleep(0.5)
     assert taken.sounds(play) == {"bridge-1": 1}
 
@@ -169,17 +169,17 @@ def test_a_key_that_is_not_the_hubs_never_makes_a_sound(taken: Taken) -> None:
         play = taken.a_play(ToRegion(region=TOWN, upto=1000))
         plays.append(play)
         taken.say_everywhere(seal_command(play, key))
-    assert soon(lambda: {"unknown_key", "bad_signature"} <= taken.refusals("hill-1"), 15)
+    assert soon(lambda: {"unknown_key", "bad_signature"} <= taken.refusals("hill-1"))
     assert [taken.sounds(play) for play in plays] == [{}, {}]
 
 
 def test_a_stolen_account_cannot_even_repeat_what_it_heard(taken: Taken) -> None:
     county = taken.county
     broadcast = county.release(HILL)
-    assert soon(lambda: county.all_are(broadcast, PlayState.FINISHED), 15), county.states(broadcast)
+    assert soon(lambda: county.all_are(broadcast, PlayState.FINISHED)), county.states(broadcast)
     captured = [data for topic, data in taken.evil.heard if topic == region_command(HILL)][-1]
     with a_rogue(county.hosting.addresses(county.station)[0], STOLEN, county.secrets[STOLEN]) as thief:
-        assert thief.let_in.wait(5)
+        assert thief.let_in.wait(30)
         taken.evil.heard.clear()
         thief.say(region_command(HILL), captured)
         thief.say(device_topic("hill-1", Kind.COMMAND), captured)
@@ -192,7 +192,7 @@ def test_any_bytes_on_any_topic_stop_neither_hub_nor_loudspeaker(
 ) -> None:
     county, chance = taken.county, random.Random(2026)
     broadcast = county.release(TOWN, seconds=4)
-    assert soon(lambda: county.all_are(broadcast, PlayState.STARTED), 10), county.states(broadcast)
+    assert soon(lambda: county.all_are(broadcast, PlayState.STARTED)), county.states(broadcast)
     for _ in range(GARBAGE):
         topic, payload = chance.choice(topics(chance)), garbage(chance)
         taken.evil.paho.publish(topic, payload, chance.choice((0, 1)))
@@ -200,7 +200,7 @@ def test_any_bytes_on_any_topic_stop_neither_hub_nor_loudspeaker(
     assert county.station.link is not None
     assert county.station.link.healthy()
     again = county.release(TOWN)
-    assert soon(lambda: county.all_are(again, PlayState.FINISHED), 15), county.states(again)
+    assert soon(lambda: county.all_are(again, PlayState.FINISHED)), county.states(again)
     assert county.everyone_online()
     broken = [record.message for record in caplog.records if record.exc_info]
     assert broken == [], "no garbage may cost an exception that nobody expected"

@@ -45,7 +45,7 @@ def test_the_death_of_the_hubs_node_costs_less_than_a_minute_and_no_emergency(co
     assert on_it, "some loudspeakers must be on it, or nothing is proved"
     cluster.kill(dead)
     began = time.monotonic()
-    assert soon(lambda: not county.station.connected, 10)
+    assert soon(lambda: not county.station.connected)
     during = county.release(TOWN, priority=Priority.EMERGENCY, valid_s=300)
     assert soon(lambda: county.station.connected, MOST_S), "the hub found no other node"
     hub_back = time.monotonic() - began

@@ -38,7 +38,7 @@ def test_each_is_told_its_own_and_hears_once(county: County) -> None:
     assert county.device("hill-1").broker_port == hosting.other.port != county.device("bridge-1").broker_port
     first, second = county.release(BRIDGE), county.release(HILL)
     for broadcast, names in ((first, ON_THE_BRIDGE), (second, ON_THE_HILL)):
-        assert soon(partial(county.all_are, broadcast, PlayState.FINISHED), 15), county.states(broadcast)
+        assert soon(partial(county.all_are, broadcast, PlayState.FINISHED)), county.states(broadcast)
         assert {name: len(files) for name, files in county.sounded(broadcast).items()} == dict.fromkeys(names, 1)
         for name in names:
             assert county.receipts(broadcast, name) == ["received", "fetched", "started", "finished"]
@@ -47,12 +47,12 @@ def test_each_is_told_its_own_and_hears_once(county: County) -> None:
 @pytest.mark.slow
 def test_an_emergency_interrupts_on_both_and_a_stop_wins(county: County) -> None:
     market = county.release(TOWN, seconds=20)
-    assert soon(lambda: county.all_are(market, PlayState.STARTED), 15), county.states(market)
+    assert soon(lambda: county.all_are(market, PlayState.STARTED)), county.states(market)
     flood = county.release(TOWN, priority=Priority.EMERGENCY)
-    assert soon(lambda: county.all_are(flood, PlayState.FINISHED), 15), county.states(flood)
+    assert soon(lambda: county.all_are(flood, PlayState.FINISHED)), county.states(flood)
     assert {name: len(files) for name, files in county.sounded(flood).items()} == dict.fromkeys(HOMES, 1)
     county.stop(market)
-    assert soon(lambda: county.all_are(market, PlayState.STOPPED), 5), county.states(market)
+    assert soon(lambda: county.all_are(market, PlayState.STOPPED)), county.states(market)
 
 
 @pytest.mark.slow
@@ -61,12 +61,12 @@ def test_one_dies_the_other_goes_on_and_what_was_missed_is_heard_once(county: Co
     hosting.crash(station)
     assert station.shards is not None
     shards = station.shards
-    assert soon(lambda: shards.away == [HILL], 10)
+    assert soon(lambda: shards.away == [HILL])
     assert station.connected
     assert [finding.code for finding in brokers_of_places(county.runtime)] == ["check_broker_of_place_away"]
     flood = county.release(TOWN, priority=Priority.EMERGENCY)
     heard = dict.fromkeys(ON_THE_BRIDGE, PlayState.FINISHED)
-    assert soon(lambda: county.states(flood).items() >= heard.items(), 15), county.states(flood)
+    assert soon(lambda: county.states(flood).items() >= heard.items()), county.states(flood)
     assert set(county.sounded(flood)) == ON_THE_BRIDGE
     hosting.mend()
     assert soon(lambda: county.all_are(flood, PlayState.FINISHED), 60), county.states(flood)

@@ -60,6 +60,7 @@ def test_each_hears_its_own_though_a_bridge_and_a_broker_die(
         until(lambda: reported(hub) == (2, 2), 30, what=hub.said())
         until(lambda: history(hub, OTHER_HORN) == ["hub_was_away"], 30, what="its silence")
         until(lambda: AWAY in requests.get(f"{hub.address}/readyz", timeout=10).text, 20, what="the broker's place")
+        assert requests.get(f"{hub.address}/readyz", timeout=10).status_code == 200, "the other place goes on"
 
         there.mend()
         until(lambda: reported(hub) == (2, 3), 60, what=hub.said())

@@ -35,7 +35,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
 
 def test_what_is_released_goes_through_tls(county: County) -> None:
     broadcast = county.release(TOWN)
-    assert soon(lambda: county.all_are(broadcast, PlayState.FINISHED), 15), county.states(broadcast)
+    assert soon(lambda: county.all_are(broadcast, PlayState.FINISHED)), county.states(broadcast)
 
 
 def test_a_device_with_another_authority_does_not_give_its_secret_away(
@@ -71,9 +71,9 @@ def a_simulation(county: County, name: str, folder: Path, ca: Path | None) -> It
 def test_a_simulated_device_speaks_through_tls(county: County, tmp_path: Path) -> None:
     county.speakers.pop("bridge-3").stop()
     with a_simulation(county, "bridge-3", tmp_path, county.hosting.ca) as simulation:
-        assert soon(lambda: simulation.crowd().up == 1, 15)
+        assert soon(lambda: simulation.crowd().up == 1)
         broadcast = county.release(TOWN)
-        assert soon(lambda: county.states(broadcast)["bridge-3"] is PlayState.FINISHED, 15), county.states(broadcast)
+        assert soon(lambda: county.states(broadcast)["bridge-3"] is PlayState.FINISHED), county.states(broadcast)
 
 
 def test_a_simulated_device_with_another_authority_is_not_let_in_and_says_why(

@@ -162,8 +162,11 @@ def test_a_server_that_cut_every_connection_spoils_nobodys_work(postgres_engine:
         pids = {one.scalar(text("SELECT pg_backend_pid()")) for one in (first, second)}
     assert len(pids) == 2
     with sessions.begin() as session:
-        own = session.scalar(text("SELECT pg_backend_pid()"))
-        session.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> :own"), {"own": own})
+        # Waited for: a server with much to do ends them a moment later, and nobody can know before it says so.
+        cut = "pg_terminate_backend(pid, 30000)"
+        mine = "datname = current_database() AND pid <> pg_backend_pid()"
+        ended = session.scalars(text(f"SELECT {cut} FROM pg_stat_activity WHERE {mine}")).all()  # noqa: S608 - as above
+        assert ended == [True]
     cutter = postgres_engine.raw_connection()
     cutter.close()
     with sessions.read() as first, sessions.begin() as second, sessions.glance() as third:

@@ -5,6 +5,7 @@ import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -51,19 +52,28 @@ def test_a_database_server_takes_many() -> None:
 def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
     ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     ear.bind(str(tmp_path / "notify"))
-    ear.settimeout(5)
+    ear.settimeout(30)
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     return ear
 
 
 def test_systemd_hears_ready_life_and_end(systemd: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "300000")
-    pulse = Pulse()
+    pulse, over = Pulse(), threading.Event()
+
+    def tick() -> None:
+        while not over.wait(0.01):
+            pulse.beat()
+
+    clock = threading.Thread(target=tick)
     with systemd:
         pulse.beat()
+        clock.start()
         pulse.start()
         assert systemd.recv(100) == b"READY=1"
         assert systemd.recv(100) == b"WATCHDOG=1"
+        over.set()
+        clock.join()
         time.sleep(0.3)  # the clock stands still now: no life is claimed any more
         while select.select([systemd], [], [], 0)[0]:
             systemd.recv(100)

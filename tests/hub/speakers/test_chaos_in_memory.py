@@ -7,7 +7,7 @@ from chaosground import BRIDGE, HILL, TOWN, Luck
 from chaosworld import Released, World
 
 from broadcasts.loudspeaker.states import FINAL, PlayState
-from hub.speakers.protocol import Priority
+from hub.speakers.protocol import ENDED, Priority
 
 ROUNDS = 12
 QUICK, STORIES = 9, 50
@@ -54,6 +54,8 @@ def check(world: World, released: Released, had_time: bool) -> None:
             assert horn.sounding is None or horn.sounding[0] != str(world.delivery(released.id, name).command_id)
         assert horn.core is not None
         seen = horn.core.memory.seen.get(str(world.delivery(released.id, name).command_id))
+        if released.stopped and had_time and (seen is None or seen.state not in ENDED):
+            assert str(released.id) in horn.core.memory.stopped, f"nobody told {name} of the stop: {state}"
         if had_time:
             assert state in FINAL, f"{name} never came to an end with it: {state}"
         if seen is not None and had_time:
@@ -100,6 +102,11 @@ def stop_one(world: World) -> None:
         world.stop(world.luck.chance.choice(open_))
 
 
+def books_are_closed(world: World) -> None:
+    world.pass_time(world.luck.chance.choice((1, 40)), step_s=2)
+    world.close_books()
+
+
 def hub_dies_or_comes(world: World) -> None:
     world.start_hub() if not world.hub_up else world.kill_hub()
 
@@ -125,7 +132,7 @@ def hubs_line_breaks_or_heals(world: World) -> None:
 
 
 STEPS: list[Callable[[World], None]] = [
-    emergency, emergency, routine, stop_one, stop_one, hub_dies_or_comes, horn_loses_or_gets_power,
+    emergency, emergency, routine, stop_one, stop_one, books_are_closed, hub_dies_or_comes, horn_loses_or_gets_power,
     line_breaks_or_heals, hubs_line_breaks_or_heals, everybody_up, everybody_up,
 ]  # fmt: skip
 

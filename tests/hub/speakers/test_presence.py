@@ -14,6 +14,7 @@ from hub.core.runtime import Runtime
 from hub.speakers import presence, registry
 from hub.speakers.models import Speaker
 from hub.speakers.protocol import Beat, Doing, Presence
+from hub.speakers.station import Station
 
 ID = "s1001-1"
 LATER = NOON + timedelta(minutes=1)
@@ -157,3 +158,24 @@ def test_a_device_with_another_volume_than_was_set_is_found(county: Session, spe
     registry.retire(county, SYSTEM, ID, now=NOON)
     county.flush()
     assert presence.wrong_volumes(county, [a_beat(vol=30)]) == {}
+
+
+def test_who_has_a_new_connection_is_noticed_although_nobody_saw_the_old_one_go() -> None:
+    connections = presence.Connections()
+    first, second = (Presence(dev=ID, up=True, ts=ts) for ts in (1_000, 2_000))
+    assert connections.anew([first]) == [], "for a hub that has just started it is the only one"
+    assert connections.anew([first]) == [], "the broker repeats what it has kept"
+    assert connections.anew([second, second]) == [ID]
+    assert connections.anew([Presence(dev=ID, up=False), second]) == []
+    assert connections.anew([Presence(dev=ID, up=True)]) == [], "one that does not say since when"
+
+
+def test_the_station_tells_of_a_new_connection_but_calls_nobody_come_who_was_there(runtime: Runtime) -> None:
+    station, came, changed = Station(runtime), list[str](), list[tuple[list[str], list[str]]]()
+    station.on_came(came.extend)
+    station.on_changes(lambda *each: changed.append(each))
+    with runtime.sessions.begin() as session:
+        session.execute(update(Speaker).values(online=True))
+    for ts in (1_000, 1_000, 2_000):
+        station._note_presences([Presence(dev=ID, up=True, ts=ts), Presence(dev="nobody", up=True, ts=ts)])
+    assert (came, changed) == ([ID], [])

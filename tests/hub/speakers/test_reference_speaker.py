@@ -81,16 +81,18 @@ def test_an_address_in_the_payload_binds_whatever_the_topic(village: Village, re
 def test_a_stop_cuts_the_sound_and_the_file(village: Village, recordings: Recordings) -> None:
     play = a_play_now(audio=recordings.tone("a.mp3", 8))
     with a_speaker(village):
+        began = time.monotonic()
         send(village, play)
         assert soon(lambda: Reached.STARTED in village.states(play))
         time.sleep(0.6)
         send(village, a_stop(iat=now_ms(), broadcasts=(play.broadcast,)))
         assert soon(lambda: Reached.STOPPED in village.states(play))
+        took = time.monotonic() - began
     (length,) = sounded(village)
     (played,) = [r.played_ms for r in village.receipts if r.st is Reached.STOPPED]
-    assert 0.4 <= length <= 1.2
+    assert 0.4 <= length <= took + 0.3 < 8
     assert played is not None
-    assert played / 1000 == pytest.approx(length, abs=0.25)
+    assert played / 1000 == pytest.approx(length, abs=0.6)
 
 
 def test_an_emergency_breaks_in(village: Village, recordings: Recordings) -> None:
@@ -174,7 +176,7 @@ def test_a_device_whose_power_is_cut_in_the_middle_does_not_play_it_again(
         send(village, play)
         assert soon(lambda: village.states(play)[-1] is Reached.DUPLICATE)
     (length,) = sounded(village)
-    assert 0.3 <= length < 3
+    assert 0.3 <= length < 7
 
 
 def test_a_recording_with_another_hash_never_sounds(village: Village, recordings: Recordings) -> None:

@@ -247,8 +247,8 @@ def test_a_host_that_does_not_answer_holds_up_nobody_else(tmp_path: Path) -> Non
         began = time.monotonic()
         thread.start()
         try:
-            assert soon(lambda: village.is_up(FEW[1]), within_s=3)
-            assert time.monotonic() - began < 3
+            assert soon(lambda: village.is_up(FEW[1]), within_s=4.5)
+            assert time.monotonic() - began < 4.5, "a connection that hangs takes five"
             assert simulation.crowd().up == 1
         finally:
             simulation.halt()

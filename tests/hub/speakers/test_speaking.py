@@ -68,7 +68,7 @@ def test_a_voice_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Monk
     began = time.monotonic()
     with pytest.raises(SoundFailed):
         list(Spoken(a_voice(tmp_path, "exec sleep 30"), "水").blocks())
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")

@@ -119,9 +119,9 @@ def test_a_programme_that_runs_faster_is_not_gathered(sound: bytes) -> None:
         blocks = relay.blocks()
         for _ in range(3):
             next(blocks)
-        time.sleep(0.7)
+        assert soon(lambda: relay.kept_ms > streaming.KEPT_MS - 1000)
+        time.sleep(0.3)
         assert relay.kept_ms <= streaming.KEPT_MS
-        assert relay.kept_ms > streaming.KEPT_MS - 1000
         relay.close()
         assert list(blocks) == []
 
@@ -178,7 +178,7 @@ def test_a_server_that_accepts_and_says_nothing_is_no_radio(monkeypatch: pytest.
         began = time.monotonic()
         with pytest.raises((OSError, av.FFmpegError)):
             open_programme(f"http://127.0.0.1:{server.getsockname()[1]}/")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15
 
 
 def test_a_stop_ends_a_stream_that_never_came(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_stop_ends_a_stream_that_never_came(tmp_path: Path) -> None:
         time.sleep(0.2)
         began = time.monotonic()
         playback.stop()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
         assert playback.ended() is not None
 
 
@@ -209,7 +209,7 @@ def test_what_breaks_after_the_end_is_not_spoken_of(caplog: pytest.LogCaptureFix
     relay = Relay("line:hw:1,0", 60_000, stubborn)
     ear = threading.Thread(target=lambda: list(relay.blocks()))
     ear.start()
-    assert opened.wait(5)
+    assert opened.wait(30)
     relay.close()
     ear.join()
     fall.set()

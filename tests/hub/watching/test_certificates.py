@@ -81,7 +81,7 @@ def test_it_is_spoken_of(
     with proxy(tmp_path / "tls", made_days_ago=made_days_ago) as url:
         shown_at(runtime, monkeypatch, url)
         assert watched.step() == (ASKED_EVERY_S if level is Level.GOOD else ASKED_AGAIN_S)
-    assert said(runtime) == [Finding(code, level, {"url": url, "days": days})]
+    assert said(runtime) == [Finding(code, level, {"url": url, "days": days}, in_part=level is Level.BAD)]
     with runtime.sessions.read() as session:
         [readings] = [r for g, r in runtime.get(Gauges).read(session) if g.name == "cunxiang_certificate_days"]
     assert [(each.labels, each.value) for each in readings] == [({"of": "public_url"}, left)]

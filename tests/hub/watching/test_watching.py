@@ -90,6 +90,22 @@ def test_ready_is_refused_while_something_is_bad(
     assert answer.json == {"status": "bad", "bad": ["check_broker_away"]}
 
 
+def test_what_is_bad_in_part_is_named_and_sends_nobody_elsewhere(app: OpenAPI, runtime: Runtime) -> None:
+    """The broker of one county is away: the others' announcements, and all pages, go on in every process."""
+    checks, browser = runtime.get(Checks), app.test_client()
+    checks.add("place", lambda _: [Finding("check_broker_of_place_away", Level.BAD, {"place": "云岫县"}, in_part=True)])
+    answer = browser.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json == {"status": "degraded", "bad": ["check_broker_of_place_away"]}
+    assert 'cunxiang_finding{code="check_broker_of_place_away"} 2.0' in browser.get("/metrics").text
+    checks.add("disk", lambda _: [Finding("check_disk_low", Level.BAD, {"mb": 1})])
+    answer = browser.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["status"] == "bad"
+    assert set(answer.json["bad"]) == {"check_broker_of_place_away", "check_disk_low"}
+
+
 def test_a_question_that_fails_is_an_answer(runtime: Runtime, app: OpenAPI) -> None:
     def broken(_: Runtime) -> Iterable[Finding]:
         raise OSError("13800000000 is not for the log")
@@ -168,7 +184,7 @@ def test_a_loop_that_fails_or_has_ended_is_spoken_of() -> None:
     for loop in pumps.loops:
         loop.start()
     try:
-        assert calls.wait(5)
+        assert calls.wait(30)
         failing.failures = 3
         assert [(f.code, f.params["name"]) for f in pumps.look()] == [("check_loop_fails", "failing")]
         failing.stop(5)

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 
 from hub.accounts.models import Account
 from hub.accounts.models import SignIn as OpenSession
+from hub.core.config import HubSettings, Section
 from hub.core.runtime import Runtime
 from hub.web.guards import CONTENT_POLICY
 from hub.web.ways_back import local_path
@@ -42,6 +43,16 @@ def test_every_answer_carries_the_security_headers(app: OpenAPI, sign_in: SignIn
             assert headers["Content-Security-Policy"] == CONTENT_POLICY, path
             assert headers["X-Content-Type-Options"] == "nosniff", path
             assert headers["Referrer-Policy"] == "same-origin", path
+
+
+def test_whoever_came_by_https_stays_there(app: OpenAPI, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = app.test_client()
+    assert "Strict-Transport-Security" not in browser.get("/sign-in").headers, "it would shut people out who have none"
+    kind: type[Section] = HubSettings
+    changed = runtime.settings.model_copy(update={"public_url": "https://hub.example"})
+    monkeypatch.setitem(runtime.config._sections, kind, changed)
+    for path in ("/sign-in", "/nothing", "/api/v1/nothing", "/healthz"):
+        assert browser.get(path).headers["Strict-Transport-Security"] == "max-age=31536000", path
 
 
 def test_the_content_policy_lets_nothing_in_from_outside() -> None:

@@ -139,7 +139,7 @@ def test_from_a_code_to_service_to_another_village_and_out_again(hub: str, runti
         desk.retire(runtime, SYSTEM, name)
         began = time.monotonic()
         assert soon(lambda: not horn.connected)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10, "at once, not when its next message is due"
     finally:
         horn.stop()
     with pytest.raises(device.CannotJoin, match="has been used"):
