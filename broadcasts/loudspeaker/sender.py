@@ -272,6 +272,7 @@ class Sender:
             try:
                 with self._sessions.begin() as session:
                     calling_off.look_at_all(session, now=now)
+                    stopping.look_soon(session, now=now)
                     _resend_soon(session, now)
             except Exception:
                 self._line_is_new = True

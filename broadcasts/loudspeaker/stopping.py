@@ -80,6 +80,15 @@ def note_sent(session: Session, order: StopOrder, *, silent: Sequence[str], now:
     )
 
 
+def look_soon(session: Session, *, now: datetime) -> None:
+    """A hub has just started, or the broker: whoever came back meanwhile may not have been told."""
+    session.execute(
+        update(StopOrder)
+        .where(StopOrder.made_at > now - REMEMBERED, StopOrder.next_resend_at.is_(None))
+        .values(next_resend_at=now + AGAIN)
+    )
+
+
 @dataclass(frozen=True)
 class Silenced:
     """The stops of the last day, to ask whether something older may still be sent somewhere."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy import URL, DateTime, Engine, Insert, MetaData, String, create_engine, event, func, make_url
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, InvalidRequestError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -359,12 +359,17 @@ _POSTGRESQL: Final = {
     "57014": Trouble.BUSY,
 }
 """By SQLSTATE."""
+_CLOSED: Final = "This connection is closed"
+"""What SQLAlchemy's pool says when a new connection is no better than the old one: a pooler in between still answers
+although the server behind it is away."""
 
 
 def trouble_of(error: Exception) -> Trouble | None:
     """Return what ails the database, or the disk beside it; None when the fault is another."""
     if isinstance(error, PoolTimeout):
         return Trouble.BUSY
+    if isinstance(error, InvalidRequestError):
+        return Trouble.AWAY if _CLOSED in str(error) else None
     if isinstance(error, OSError):
         return Trouble.FULL if error.errno in NO_ROOM else None
     if not isinstance(error, DBAPIError):

@@ -42,11 +42,10 @@ class Made:
 
 def make_backup(runtime: Runtime, folder: Path, *, version: str, now: datetime) -> Made:
     """Write one backup into `folder`; the hub may be running. Raises BackupError."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     out = folder / now.astimezone(runtime.zone).strftime(NAME)
-    if out.exists():
-        raise BackupError(f"{out} is there already.")
     with _no_room_said(folder), _room(folder) as work:
+        if out.exists():
+            raise BackupError(f"{out} is there already.")
         copy = work / DATABASE
         kind = copy_out(runtime.sessions.engine, copy)
         with runtime.sessions.read() as session:
@@ -66,9 +65,13 @@ def make_backup(runtime: Runtime, folder: Path, *, version: str, now: datetime) 
 
 @contextmanager
 def _no_room_said(folder: Path) -> Iterator[None]:
-    """Say in a sentence that the disk is full, or gone; what was kept before is untouched."""
+    """Say in a sentence that the disk is full, gone or not ours; what was kept before is untouched."""
     try:
         yield
+    except PermissionError as error:
+        raise BackupError(
+            f"No backup was made: this user may not write in {folder}. As root: install -d -m 0700 -o cunxiang {folder}"
+        ) from error
     except (OSError, sqlite3.OperationalError) as error:
         raise BackupError(
             f"No backup was made in {folder}: {error}. Make room there, or name another folder with --to; earlier "
@@ -189,6 +192,7 @@ def set_right(runtime: Runtime, manifest: Manifest, *, now: datetime) -> int:
 @contextmanager
 def _room(beside: Path) -> Iterator[Path]:
     """A folder of one's own on the same disk, gone afterwards."""
+    beside.mkdir(parents=True, exist_ok=True, mode=0o700)
     work = Path(tempfile.mkdtemp(prefix=".backup-", dir=beside))
     try:
         yield work

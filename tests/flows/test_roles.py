@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from poolerlab import a_pooler
 from postgres import Server
 from rabbitlab import running_rabbit, server_program
 from roleslab import HORNS, Call, Place, people, release, several_processes
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.core.clock import utc_now
 
@@ -90,7 +92,7 @@ def test_by_a_process_for_each_role_some_of_them_killed(
         amqp = rabbit.url if rabbit else ""
         url = postgres_server.url
         if engine == "pooled":
-            options = "ignore_startup_parameters = options", "server_fast_close = 1"
+            options = "ignore_startup_parameters = options", "server_login_retry = 1"
             url = stack.enter_context(a_pooler(f"{url}/postgres", "session", *options)).rpartition("/")[0]
         hub = stack.enter_context(several_processes(tmp_path, url, amqp, like=(postgres_pattern, prepared)))
         hub.start("web")
@@ -117,6 +119,7 @@ def test_by_a_process_for_each_role_some_of_them_killed(
                     rabbit.kill()
                 with away(postgres_server):
                     without_database(hub)
+                until(partial(answers, hub), 20, what="the database, a pooler before it too")
                 workers[0].kill()
                 workers.append(hub.start("worker", "--lanes", "emergency,normal"))
 
@@ -125,6 +128,14 @@ def test_by_a_process_for_each_role_some_of_them_killed(
         except AssertionError as error:
             raise AssertionError(f"{error}\n{hub.said()}") from error
         hub.end()
+
+
+def answers(hub: Place) -> bool:
+    """Whether the database can be asked again."""
+    try:
+        return hub.ask("SELECT 1") == [(1,)]
+    except SQLAlchemyError:
+        return False
 
 
 @contextmanager

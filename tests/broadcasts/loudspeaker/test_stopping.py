@@ -13,6 +13,7 @@ from hub.accounts.roles import Role
 from hub.core.errors import NotAllowed
 from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
+from hub.speakers.models import Speaker
 from hub.speakers.protocol import Priority, Stop, ToDevice, ToRegion
 
 
@@ -115,3 +116,26 @@ def test_a_crash_between_sending_and_noting_it_sends_the_same_stop_again(hub: Hu
     with hub.runtime.sessions.begin() as session:
         session.execute(update(StopOrder).values(sent_at=None, next_resend_at=NOON))
     assert [s.id for s in stops(hub.step())] == [s.id for s in first]
+
+
+def test_who_came_back_while_nobody_looked_is_told_by_the_next_hub(hub: Hub) -> None:
+    """The hub was killed between noting that it is there and telling it."""
+    hub.offline(B2)
+    stop_id = hub.silence(BRIDGE)
+    hub.step()
+    hub.answer(stop_id, PlayState.FINISHED, B1)
+    for _ in range(2):
+        hub.later(120)
+        hub.step()
+    with hub.runtime.sessions.begin() as session:
+        session.get_one(Speaker, B2).online = True
+    assert hub.step() == []
+    hub.sender = hub.new_sender()
+    hub.step()
+    hub.later(3)
+    assert [stop.id for stop in stops(hub.step())] == [str(stop_id)]
+    hub.answer(stop_id, PlayState.FINISHED, B2)
+    hub.sender.line_is_new()
+    hub.step()
+    hub.later(3)
+    assert hub.step() == [], "everybody has heard it"

@@ -1,7 +1,9 @@
 """Backups made beside a working hub, proved, damaged, and put back for real."""
 
+import errno
 import shutil
 import tarfile
+import tempfile
 import threading
 from io import BytesIO
 from pathlib import Path
@@ -205,6 +207,21 @@ def a_message(broadcast_id: object, number: int, state: MessageState) -> SmsMess
         broadcast_id=broadcast_id, phone_index=bytes([number]) * 16, sealed=b"x", masked="138****0000",
         resident_id=uuid4(), region_path="", state=state, parts=1, next_try_at=NOON, changed_at=NOON,
     )  # fmt: skip
+
+
+def test_a_folder_that_is_not_ours_is_named_with_what_to_do(
+    hub: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BackupError, match="name another folder"):
+        service.make_backup(hub, tmp_path / "file" / "kept", version="0.1.0", now=NOON)
+
+    def refused(**_: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refused)
+    with pytest.raises(BackupError, match="install -d -m 0700 -o cunxiang"):
+        service.make_backup(hub, tmp_path / "kept", version="0.1.0", now=NOON)
 
 
 def test_only_the_newest_are_kept(hub: Runtime, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from brokerlab import free_port
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Engine, QueuePool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, InvalidRequestError, OperationalError
 
 from hub.core.db import Sessions, Trouble, make_engine, trouble_of
 from hub.core.runtime import Runtime
@@ -91,6 +91,19 @@ def test_a_fault_of_ours_is_none_of_the_database(runtime: Runtime) -> None:
         session.execute(text("SELECT 1 FROM a_table_that_is_not_there"))
     assert trouble_of(caught.value) is None
     assert trouble_of(ValueError()) is None
+
+
+def test_a_pooler_that_answers_for_a_server_that_is_away() -> None:
+    engine = create_engine("sqlite://", poolclass=QueuePool)
+
+    @event.listens_for(engine, "checkout")
+    def no_better(*_: object) -> None:
+        raise InvalidatePoolError
+
+    with pytest.raises(InvalidRequestError) as caught:
+        engine.connect()
+    assert trouble_of(caught.value) is Trouble.AWAY
+    assert trouble_of(InvalidRequestError("of ours")) is None
 
 
 @pytest.mark.postgres
