@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from hub.core.db import like_below
+from hub.core.below import below
 from hub.residents.models import (
     AwayConsent,
     BlockedNumber,
@@ -63,7 +63,7 @@ class Reach:
 
 def meant(wanted: Wanted) -> list[ColumnElement[bool]]:
     """Return the conditions on Resident for everybody who is meant."""
-    conditions: list[ColumnElement[bool]] = [or_(*(Resident.region_path.like(like_below(p)) for p in wanted.paths))]
+    conditions: list[ColumnElement[bool]] = [or_(*(below(Resident.region_path, p) for p in wanted.paths))]
     if wanted.tags and wanted.every_tag:
         conditions += [_carries([tag]) for tag in wanted.tags]
     elif wanted.tags:
@@ -86,7 +86,7 @@ def kept_out(wanted: Wanted) -> ColumnElement[bool] | None:
         .join(other, other.id == phone.resident_id)
         .join(ResidentTag, ResidentTag.resident_id == other.id)
         .where(phone.index == Phone.index, ResidentTag.tag.in_(wanted.without_tags))
-        .where(or_(*(other.region_path.like(like_below(path)) for path in wanted.paths)))
+        .where(or_(*(below(other.region_path, path) for path in wanted.paths)))
         .exists()
     )
 

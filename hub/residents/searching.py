@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from hub.core.actor import Actor, Permission
-from hub.core.db import like_below
+from hub.core.below import below
 from hub.core.errors import HubError
 from hub.residents import blocking
 from hub.residents.models import BlockReason, NumberKind, Phone, Resident, ResidentTag
@@ -98,7 +98,7 @@ def _wanted(
     paths = _seen(actor, region_path)
     if not paths:
         return None
-    conditions: list[ColumnElement[bool]] = [or_(*(Resident.region_path.like(like_below(path)) for path in paths))]
+    conditions: list[ColumnElement[bool]] = [or_(*(below(Resident.region_path, path) for path in paths))]
     if tag:
         conditions.append(Resident.tags.any(ResidentTag.tag == tag))
     if without_mobile:
@@ -113,8 +113,8 @@ def tags_in_use(session: Session, actor: Actor, region_path: str = "") -> list[s
     paths = _seen(actor, region_path)
     if not paths:
         return []
-    below = or_(*(Resident.region_path.like(like_below(path)) for path in paths))
-    return list(session.scalars(select(ResidentTag.tag).join(Resident).where(below).distinct().order_by("tag")))
+    inside = or_(*(below(Resident.region_path, path) for path in paths))
+    return list(session.scalars(select(ResidentTag.tag).join(Resident).where(inside).distinct().order_by("tag")))
 
 
 def _seen(actor: Actor, region_path: str) -> list[str]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from hub.audit import log
 from hub.core.actor import Actor, Permission
-from hub.core.db import like_below
+from hub.core.below import below
 from hub.core.errors import BadInput, NotFound, Problems
 from hub.regions.models import Region
 from hub.regions.tree import codes_in
@@ -152,7 +152,7 @@ def household_of(session: Session, actor: Actor, resident: Resident) -> list[Res
     village = "".join(f"{code}/" for code in codes_in(resident.region_path)[:3])
     query = select(Resident).where(
         Resident.household == resident.household,
-        Resident.region_path.like(like_below(village)),
+        below(Resident.region_path, village),
         Resident.id != resident.id,
     )
     found = session.scalars(query.order_by(Resident.name, Resident.id).limit(MOST_IN_HOUSEHOLD))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from hub.audit import log
 from hub.core.actor import Actor, Permission
-from hub.core.db import like_below
+from hub.core.below import below
 from hub.core.errors import BadInput, NotAllowed, NotFound
 from hub.residents.models import Resident, ResidentTag
 from hub.residents.service import check_tags
@@ -57,8 +57,8 @@ def remove(session: Session, actor: Actor, tag: str, *, now: datetime) -> int:
 
 def _counted(session: Session, actor: Actor, permission: Permission) -> dict[str, int]:
     found = select(ResidentTag.tag, func.count()).join(Resident, Resident.id == ResidentTag.resident_id)
-    below = [Resident.region_path.like(like_below(path)) for path in actor.paths(permission)]
-    rows = session.execute(found.where(or_(*below)).group_by(ResidentTag.tag)) if below else ()
+    inside = [below(Resident.region_path, path) for path in actor.paths(permission)]
+    rows = session.execute(found.where(or_(*inside)).group_by(ResidentTag.tag)) if inside else ()
     return {tag: people for tag, people in rows}  # noqa: C416 - rows are no pairs to the type checker
 
 
@@ -66,8 +66,7 @@ def _theirs(session: Session, actor: Actor, tag: str) -> Select[Any]:
     paths = actor.paths(Permission.EDIT_RESIDENTS)
     if not paths:
         raise NotAllowed("not_allowed", permission=Permission.EDIT_RESIDENTS.value)
-    below = or_(*(Resident.region_path.like(like_below(path)) for path in paths))
-    inside = select(Resident.id).where(below)
+    inside = select(Resident.id).where(or_(*(below(Resident.region_path, path) for path in paths)))
     people: Select[Any] = select(ResidentTag.resident_id).where(
         ResidentTag.tag == tag, ResidentTag.resident_id.in_(inside)
     )
