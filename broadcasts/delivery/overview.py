@@ -105,8 +105,9 @@ def overview(session: Session, actor: Actor, sources: Sources, *, rules: Rules, 
     marks = villages(session, actor)
     midnight = datetime.combine(now.astimezone(rules.zone).date(), time(), tzinfo=rules.zone)
     waiting = sources.approvals.waiting(session, actor) if sources.approvals else Waiting(0, mine=False)
-    past = _programmes(session, actor, sources, now - AHEAD, now)
-    coming = [p for p in _programmes(session, actor, sources, now, now + AHEAD) if p.stage is Stage.PLANNED]
+    programmes = _programmes(session, actor, sources, now - AHEAD, now + AHEAD)
+    past = [p for p in programmes if p.due_at < now]
+    coming = [p for p in programmes if p.due_at >= now and p.stage is Stage.PLANNED]
     source = Source(
         connected=sources.connected,
         waiting=waiting,

@@ -1,6 +1,6 @@
 """The overview, the record of broadcasts, one broadcast as it goes out, and the sound that loudspeakers fetch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 from uuid import UUID
 
@@ -82,7 +82,7 @@ def on_air() -> ResponseReturnValue:
             entries = records.on_air(session, actor(), now=now())
         return render_template("broadcasts/delivery/_on_air.html", entries=entries, **_common())
 
-    return _fresh(_glance("on air", told))
+    return _fresh(_glance("on air", _rights(), told))
 
 
 @bp.get("/overview/news")
@@ -93,7 +93,8 @@ def news() -> ResponseReturnValue:
     def told() -> str:
         return render_template("broadcasts/delivery/_news.html", seen=_seen(), **_common())
 
-    return _fresh(_glance("news", told))
+    person = actor()
+    return _fresh(_glance("news", (person.id, person.scopes), told))
 
 
 @bp.get("/broadcasts")
@@ -190,10 +191,16 @@ def _progress(broadcast_id: UUID) -> dict[str, Any]:
         }
 
 
-def _glance(what: str, make: Callable[[], str]) -> str:
-    """Return what this person is told at the moment, however many pages of theirs ask."""
+def _glance(what: str, whom: Hashable, make: Callable[[], str]) -> str:
+    """Return what those who are told the same are told at the moment, however many pages of theirs ask."""
+    return runtime().get(Glances).of((what, whom, language()), make, now=now())
+
+
+def _rights() -> Hashable:
+    """Return all that what is on air depends on: a whole office sees, and may stop, the same."""
     person = actor()
-    return runtime().get(Glances).of((what, person.id, person.scopes, language()), make, now=now())
+    rights = (Permission.SEE, Permission.STOP, Permission.EMERGENCY)
+    return tuple(frozenset(s.path for s in person.scopes if right in s.permissions) for right in rights)
 
 
 def _fresh(html: str) -> ResponseReturnValue:

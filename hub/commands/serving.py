@@ -83,6 +83,9 @@ def demo(frame: Frame, fresh: bool, port: int, host: str, data_dir: Path) -> Non
     server.close_on_signals()
     _announce(runtime, host)
     _say_quiet(before, quiet)
+    if not speakers.there:
+        click.echo("  没有模拟喇叭：喇叭自己的密钥不在备份里，所以都显示离线。加 --fresh 从头来。")
+        click.echo("  No simulated loudspeakers: their keys are in no backup. --fresh begins anew.\n")
     server.serve()
     click.echo("\n已停止。再启动，数据还在。 Stopped; the data is kept.")
 

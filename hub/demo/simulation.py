@@ -25,8 +25,15 @@ class SimulatedSpeakers:
         """Where the simulated loudspeakers keep their memory and the sound of some of them."""
         return self._runtime.config.data_dir / "speakers"
 
+    @property
+    def there(self) -> bool:
+        """Whether they are: what loudspeakers keep for themselves is in no backup, so a restored demo has none."""
+        return (self._runtime.config.data_dir / DEVICES).exists()
+
     def start(self) -> None:
         """Tell the devices where the broker is today, and start them."""
+        if not self.there:
+            return
         station = self._runtime.get(Station)
         host, port = station.address
         path = self._runtime.config.data_dir / DEVICES

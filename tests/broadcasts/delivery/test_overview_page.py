@@ -2,24 +2,29 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import carelab
 import pytest
-from builders import BRIDGE, HILL, NORTH
+from builders import BRIDGE, EARLIER, HILL, NORTH, PASSWORD
 from deliverylab import B1, B2, H1, H2, Air
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from broadcasts.announcements.models import When
+from broadcasts.delivery import records
 from broadcasts.delivery.glances import KEPT
 from broadcasts.delivery.matters import Topic
 from broadcasts.delivery.models import Kind
 from broadcasts.loudspeaker.states import PlayState
 from broadcasts.sms.models import SmsInbound, SmsMessage, SmsRun
 from broadcasts.sms.states import MessageState
+from hub.accounts import service as accounts
+from hub.accounts.roles import Role
+from hub.core.actor import SYSTEM, Actor
 from hub.core.runtime import Runtime
 from hub.regions.models import Region
 from hub.regions.tree import path_of
@@ -103,6 +108,32 @@ def test_it_is_stopped_from_the_overview_without_a_token_in_the_fragment(air: Ai
     clerk.post(f"/broadcasts/{sent}/stop")
     air.clock.now += KEPT
     assert "现在没有广播在播。" in look(clerk, "/overview/on-air")
+
+
+def test_an_office_is_told_once_and_nobody_is_told_what_others_may(
+    air: Air, sign_in: SignIn, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with runtime.sessions.begin() as session:
+        accounts.create_account(
+            session, SYSTEM, login="clerk2", name="同事", password=PASSWORD,
+            grants=[(Role.CLERK, path_of(NORTH))], now=EARLIER,
+        )  # fmt: skip
+    asked: list[str] = []
+    real = records.on_air
+
+    def counted(session: Session, actor: Actor, *, now: datetime) -> list[records.Entry]:
+        asked.append(actor.name)
+        return real(session, actor, now=now)
+
+    monkeypatch.setattr(records, "on_air", counted)
+    sent = air.release(NORTH)
+    told = {login: look(sign_in(login), "/overview/on-air") for login in ("clerk", "clerk2", "viewer", "stranger")}
+    assert len(asked) == 3, "the two clerks are told the same"
+    assert told["clerk2"] == told["clerk"]
+    assert f"stop-{sent}" in told["clerk"]
+    assert f"stop-{sent}" not in told["viewer"]
+    assert f"see-{sent}" in told["viewer"]
+    assert str(sent) not in told["stranger"]
 
 
 @pytest.mark.parametrize("path", ["/overview/on-air", "/overview/news"])
