@@ -15,7 +15,7 @@ from broadcasts.announcements.timing import Timetable
 from broadcasts.audience.selection import Audience
 from broadcasts.delivery.rules import Rules
 from broadcasts.kinds import Theme
-from broadcasts.loudspeaker.models import PlayReceipt
+from broadcasts.loudspeaker.models import PlayReceipt, SpeakerDelivery
 from broadcasts.studio import Studio
 from hub.core.runtime import Runtime
 from schedules.campaigns import booking, handing_in, progress, service
@@ -65,10 +65,16 @@ def bring_forward(runtime: Runtime, campaign_id: UUID) -> None:
 
 
 def finished(runtime: Runtime) -> int:
-    """Count what the loudspeaker itself says it played to the end, from the receipts as they came."""
+    """Count what the loudspeaker itself says it played to the end, from the receipts as they came.
+
+    It says so of its settings and of the nightly patrol too.
+    """
+    plays = select(SpeakerDelivery.command_id).where(SpeakerDelivery.speaker_id == HORN)
+    query = select(func.count(PlayReceipt.command_id.distinct())).where(
+        PlayReceipt.speaker_id == HORN, PlayReceipt.state == "finished", PlayReceipt.command_id.in_(plays)
+    )
     with runtime.sessions.read() as session:
-        query = select(func.count(PlayReceipt.command_id.distinct()))
-        return session.scalar(query.where(PlayReceipt.speaker_id == HORN, PlayReceipt.state == "finished")) or 0
+        return session.scalar(query) or 0
 
 
 def coverage(runtime: Runtime, campaign_id: UUID) -> Progress:

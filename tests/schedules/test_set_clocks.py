@@ -121,6 +121,7 @@ def walk(hub: Runtime, wall: WallClock) -> None:
 
     for name, ahead in (("back", timedelta()), ("further-back", BACK), ("right", timedelta())):
         wall.set(ahead)
+        time.sleep(1)  # who has just read the clock, and looks now, still has the old time
         moment = datetime.now(UTC) + ahead
         soon = moment + timedelta(seconds=0.8)
         lay(hub, [(name, soon, 10)], now=moment, plan=True)
