@@ -11,7 +11,7 @@ def test_it_is_asked_for_given_and_over() -> None:
     way = RightOfWay()
     begin = time.monotonic()
     way.give()
-    assert (way.asked, time.monotonic() - begin < 0.1) == (0, True)
+    assert (way.asked, time.monotonic() - begin < 5) == (0, True)
     way.ask(0.2)
     way.ask(0.05)  # asking for less does not cut it short
     way.give()
