@@ -31,6 +31,8 @@ from broadcasts.kinds import Act, Colour, Mode
 from hub.core.runtime import Runtime
 from hub.regions.tree import path_of
 
+pytestmark = pytest.mark.slow
+
 needs_xmlsec = pytest.mark.skipif(shutil.which("xmlsec1") is None, reason="xmlsec1 is not here")
 WHILE = "2026-11-23 02:30:00"
 LONG_AGO, LATER = datetime(2020, 1, 1, tzinfo=UTC), datetime(2090, 1, 1, tzinfo=UTC)

@@ -26,6 +26,8 @@ from broadcasts.uploads.settings import UploadSettings
 from broadcasts.uploads.workshop import Workshop
 from hub.core.errors import BadInput, WrongState
 
+pytestmark = pytest.mark.slow
+
 
 def levelled(sound: Samples) -> Samples:
     leveller = Leveller()

@@ -19,6 +19,8 @@ from broadcasts.sms.gateways import tencent as tencent_file
 from broadcasts.sms.reports import Receipt
 from broadcasts.sms.states import MessageState
 
+pytestmark = pytest.mark.slow
+
 each_provider = pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: str(provider.name))
 FAULTS: list[tuple[str, SubmitResult]] = [
     ("slow", Unknown("timeout")),

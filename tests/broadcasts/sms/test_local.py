@@ -35,6 +35,8 @@ from hub.core.db import Sessions
 from hub.core.errors import BadInput, NotFound
 from hub.residents.models import BlockedNumber, BlockReason
 
+pytestmark = pytest.mark.slow
+
 S = MessageState
 
 

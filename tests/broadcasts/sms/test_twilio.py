@@ -29,6 +29,8 @@ from broadcasts.sms.gateways.twilio import REFUSAL_OF, TwilioGateway
 from broadcasts.sms.reports import Receipt, message_ref
 from broadcasts.sms.states import MessageState
 
+pytestmark = pytest.mark.slow
+
 BROADCAST = uuid7()
 TOKEN = "token of nobody"
 PUBLIC = "https://hub.example"

@@ -11,6 +11,8 @@ import pytest
 from broadcasts.speech.cage import WarmWorker, run_once
 from broadcasts.speech.engine import SpeechFailed
 
+pytestmark = pytest.mark.slow
+
 ECHO = """
 import json, os, sys
 for line in sys.stdin:

@@ -17,7 +17,7 @@ from hub.core.errors import BadInput, Unavailable
 
 ROOT = Path(__file__).resolve().parents[3]
 CAGED = sys.platform.startswith("linux")
-pytestmark = pytest.mark.skipif(not CAGED, reason="the doors are closed on Linux only")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CAGED, reason="the doors are closed on Linux only")]
 
 TRY = """
 import os, socket, sys, threading

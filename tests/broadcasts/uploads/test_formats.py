@@ -17,6 +17,8 @@ from broadcasts.uploads.workshop import Made, Manner, Workshop
 from hub.core.errors import BadInput
 from hub.web.words import catalogue
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

@@ -12,6 +12,8 @@ from shoutlab import a_tone, pieces_of
 from broadcasts.speech.audio import RATE
 from broadcasts.uploads.live import LiveDecoding
 
+pytestmark = pytest.mark.slow
+
 VOICE = b"".join(pieces_of(a_tone(3)))
 
 

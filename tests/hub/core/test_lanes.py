@@ -16,6 +16,8 @@ from hub.core.celery_engine import CeleryEngine, NoCelery
 from hub.core.lanes import LaneWork
 from hub.core.roles import WorkLane
 
+pytestmark = pytest.mark.slow
+
 
 def seconds_of(deed: Callable[[], None]) -> float:
     began = time.monotonic()

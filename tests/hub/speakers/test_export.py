@@ -22,6 +22,8 @@ from hub.speakers.broker import export
 from hub.speakers.broker.accounts import BrokerAccount, check_password, hash_password
 from hub.speakers.device.device_file import DeviceFile
 
+pytestmark = pytest.mark.slow
+
 SECRET = "the secret of horn one"
 HUB = BrokerAccount("hub", hash_password("the hub's"), is_hub=True)
 HORN = BrokerAccount("horn-1", hash_password(SECRET), regions=(COUNTY, TOWNSHIP, VILLAGE))

@@ -16,6 +16,8 @@ from hub.speakers.device.audio import AudioCache, Failed
 from hub.speakers.device.fetching import PACK_PRI, Agenda, Fetching, Job, share_of
 from hub.speakers.protocol import Audio, Priority
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def recordings(tmp_path: Path) -> Iterator[Recordings]:

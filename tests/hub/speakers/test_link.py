@@ -28,6 +28,8 @@ from hub.speakers.link import BrokerAddress, SpeakerLink, understood
 from hub.speakers.protocol import Presence, Reached, Receipt
 from hub.speakers.topics import UP, Kind, device_topic
 
+pytestmark = pytest.mark.slow
+
 SECRET = "a-secret-of-this-test"
 COMMAND = str(uuid7())
 

@@ -20,6 +20,8 @@ from hub.speakers.device.player import (
 from hub.speakers.device.sounds import RATE, Ended, Recorded, Samples, Source, alarm, trial_tone
 from hub.speakers.device.system_player import Feed, SystemPlayer, find_player
 
+pytestmark = pytest.mark.slow
+
 
 def samples_of(path: Path) -> Samples:
     with wave.open(str(path)) as file:

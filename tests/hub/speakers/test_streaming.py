@@ -19,6 +19,8 @@ from hub.speakers.device.player import FileSink
 from hub.speakers.device.sounds import RATE
 from hub.speakers.device.streaming import Container, Relay, line_input, open_programme
 
+pytestmark = pytest.mark.slow
+
 
 class Station:
     """A radio on a web server, which can break off."""

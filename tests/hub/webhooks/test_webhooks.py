@@ -29,6 +29,8 @@ from hub.webhooks.secrets import SecretSafe
 from hub.webhooks.sender import HERE, KEPT, PAUSES, WebhookSender
 from hub.webhooks.signing import PREFIX, is_ours
 
+pytestmark = pytest.mark.slow
+
 SignIn = Callable[[str], FlaskClient]
 
 

@@ -16,6 +16,8 @@ from hub.speakers.joining.codes import claim_id
 from hub.speakers.joining.device import Applicant, CannotJoin, join
 from hub.speakers.joining.papers import Issuer, seal_papers
 
+pytestmark = pytest.mark.slow
+
 Answer = tuple[int, bytes]
 CODE = new_code()
 ISSUER = Issuer("", 8883, True, "-----BEGIN CERTIFICATE-----\n", {"h1": SigningKey.generate("h1").public()})
