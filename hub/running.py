@@ -166,9 +166,8 @@ class Server:
 
     def _end(self) -> None:
         end = time.monotonic() + DRAIN_S
-        self._runtime.get(
-            Ending
-        ).begin()  # open pages that ask again and again are put off; a form is served to the last
+        # Open pages that ask again and again are put off; a form is served to the last.
+        self._runtime.get(Ending).begin()
         loops = [part for part in self._background if isinstance(part, Loop)]
         for loop in loops:
             loop.halt()  # all at once: what each of them has in hand may take seconds

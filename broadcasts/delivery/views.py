@@ -200,7 +200,7 @@ def _rights() -> Hashable:
     """Return all that what is on air depends on: a whole office sees, and may stop, the same."""
     person = actor()
     rights = (Permission.SEE, Permission.STOP, Permission.EMERGENCY)
-    return tuple(frozenset(s.path for s in person.scopes if right in s.permissions) for right in rights)
+    return tuple(frozenset(person.paths(right)) for right in rights)
 
 
 def _fresh(html: str) -> ResponseReturnValue:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from broadcasts.loudspeaker import stopping
 from broadcasts.loudspeaker.messages import STOP_FOR, stop_id
 from broadcasts.loudspeaker.models import PlayOrder, PlayReceipt, SpeakerDelivery
-from broadcasts.loudspeaker.states import FINAL, GUESSED, PlayState
+from broadcasts.loudspeaker.states import GUESSED, OPEN, SILENT, PlayState
 from hub.speakers.models import Speaker
 
 AGAIN: Final = timedelta(seconds=3)
@@ -21,8 +21,6 @@ LOOK: Final = timedelta(seconds=20)
 """After the first minute, and while those who owe an answer are away: somebody may have come back unnoticed."""
 FEW: Final = 60
 """So many are told again one by one; more of them by their region, where everybody answers once more."""
-_OPEN: Final = tuple(s for s in PlayState if s not in FINAL)
-_SILENT: Final = (PlayState.QUEUED, PlayState.SENT)
 _UNHEARD: Final = (*GUESSED, "called_off")
 """Ends the hub wrote without having heard a word: the loudspeaker may have the play all the same."""
 
@@ -52,15 +50,15 @@ def owing(session: Session, order: PlayOrder, *, now: datetime) -> Owing:
         .where(
             SpeakerDelivery.broadcast_id == order.broadcast_id,
             or_(
-                SpeakerDelivery.state.in_(_OPEN),
+                SpeakerDelivery.state.in_(OPEN),
                 and_(SpeakerDelivery.reason.in_(_UNHEARD), SpeakerDelivery.speaker_id.not_in(heard)),
             ),
         )
         .order_by(SpeakerDelivery.speaker_id)
     ).all()
     # What sounds by its own last word is told in any case: the tables may be wrong about its line.
-    told = [row.speaker_id for row in rows if row.online or (row.started_at and row.state in _OPEN)]
-    return Owing(told, any(row.state in _OPEN for row in rows))
+    told = [row.speaker_id for row in rows if row.online or (row.started_at and row.state in OPEN)]
+    return Owing(told, any(row.state in OPEN for row in rows))
 
 
 def _note_obeyed(session: Session, order: PlayOrder, now: datetime) -> None:
@@ -74,7 +72,7 @@ def _note_obeyed(session: Session, order: PlayOrder, now: datetime) -> None:
         update(SpeakerDelivery)
         .where(
             SpeakerDelivery.broadcast_id == order.broadcast_id,
-            or_(SpeakerDelivery.state.in_(_SILENT), given_up),
+            or_(SpeakerDelivery.state.in_(SILENT), given_up),
             SpeakerDelivery.speaker_id.in_(heard),
         )
         .values(state=PlayState.STOPPED, reason="stopped_before", ended_at=now, changed_at=now)
@@ -111,7 +109,7 @@ def missed(session: Session, back: Collection[str], *, now: datetime) -> list[tu
         select(SpeakerDelivery.broadcast_id, SpeakerDelivery.speaker_id, SpeakerDelivery.state).where(
             SpeakerDelivery.broadcast_id.in_(orders),
             SpeakerDelivery.speaker_id.in_(back),
-            or_(SpeakerDelivery.state.in_(_OPEN), SpeakerDelivery.reason.in_(_UNHEARD)),
+            or_(SpeakerDelivery.state.in_(OPEN), SpeakerDelivery.reason.in_(_UNHEARD)),
         )
     ).all()
     stops = {name: stop_id(order) for name, order in orders.items()}
@@ -119,7 +117,7 @@ def missed(session: Session, back: Collection[str], *, now: datetime) -> list[tu
     return [
         (orders[row.broadcast_id], row.speaker_id)
         for row in rows
-        if row.state in _OPEN or (row.speaker_id, stops[row.broadcast_id]) not in heard
+        if row.state in OPEN or (row.speaker_id, stops[row.broadcast_id]) not in heard
     ]
 
 

@@ -8,12 +8,11 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.loudspeaker.models import PlayOrder, SpeakerDelivery
-from broadcasts.loudspeaker.states import GUESSED, PlayState
+from broadcasts.loudspeaker.states import GUESSED, SILENT, PlayState
 from hub.speakers.models import Speaker, SpeakerState
 
 NEVER = (PlayState.REFUSED, PlayState.EXPIRED)
 """The loudspeaker itself has said that it did not sound it."""
-WAITING = (PlayState.QUEUED, PlayState.SENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def _may_have(sent: bool) -> ColumnElement[bool]:
         func.coalesce(Speaker.online_since, Speaker.enrolled_at) < sent_at,
     )
     unknown = or_(
-        SpeakerDelivery.state.in_([*WAITING, PlayState.RECEIVED, PlayState.FETCHED]),
+        SpeakerDelivery.state.in_([*SILENT, PlayState.RECEIVED, PlayState.FETCHED]),
         and_(SpeakerDelivery.state == PlayState.FAILED, SpeakerDelivery.reason.in_(GUESSED)),
     )
     return and_(unknown, ~away)

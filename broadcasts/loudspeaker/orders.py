@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.loudspeaker import hurrying, listing, sheet, targets
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery
-from broadcasts.loudspeaker.states import FINAL, PlayState
+from broadcasts.loudspeaker.states import OPEN, PlayState
 from broadcasts.loudspeaker.targets import Meant
 from hub.speakers import registry
 from hub.speakers.models import Speaker
@@ -186,11 +186,10 @@ def is_drill(session: Session, broadcast_id: UUID) -> bool:
 def close(session: Session, broadcast_id: UUID, *, now: datetime) -> None:
     """Its time is over: whoever has not reported an end gets one that says so."""
     listing.write(session, broadcast_id, now=now)
-    open_states = [s for s in PlayState if s not in FINAL]
     rows = session.execute(
         select(SpeakerDelivery.speaker_id, SpeakerDelivery.state, Speaker.online)
         .join(Speaker, Speaker.id == SpeakerDelivery.speaker_id)
-        .where(SpeakerDelivery.broadcast_id == broadcast_id, SpeakerDelivery.state.in_(open_states))
+        .where(SpeakerDelivery.broadcast_id == broadcast_id, SpeakerDelivery.state.in_(OPEN))
     ).all()
     reasons: dict[str, list[str]] = {}
     for speaker_id, state, online in rows:
@@ -223,8 +222,7 @@ def is_over(session: Session, broadcast_id: UUID) -> bool:
     """Return whether every loudspeaker has reported an end."""
     if listing.owed(session, [broadcast_id]):
         return False
-    open_states = [s for s in PlayState if s not in FINAL]
     query = select(SpeakerDelivery.speaker_id).where(
-        SpeakerDelivery.broadcast_id == broadcast_id, SpeakerDelivery.state.in_(open_states)
+        SpeakerDelivery.broadcast_id == broadcast_id, SpeakerDelivery.state.in_(OPEN)
     )
     return session.scalar(query.limit(1)) is None

@@ -17,7 +17,7 @@ from broadcasts.loudspeaker.messages import Message, Messages
 from broadcasts.loudspeaker.models import OrderState, PlayOrder, SpeakerDelivery, StopOrder
 from broadcasts.loudspeaker.outlet import STOPPING, Outlet, Sent, Wire
 from broadcasts.loudspeaker.sheet_sending import SheetSender
-from broadcasts.loudspeaker.states import PlayState
+from broadcasts.loudspeaker.states import SILENT, PlayState
 from broadcasts.loudspeaker.stopping import Silenced
 from hub.core.clock import Clock
 from hub.core.db import Sessions
@@ -31,8 +31,6 @@ RESEND_AFTER = (5, 30, 120)
 """Seconds after which silent loudspeakers are told again, one by one; the last repeats until the order expires."""
 GIVE_WAY_S = 0.03
 """After an emergency has left, the hub itself rests: broker and loudspeakers need the processor now."""
-_SILENT = (PlayState.QUEUED, PlayState.SENT)
-"""Of a sent order: nothing was heard of it yet. `queued` becomes `sent` a little later (`note_after_s`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +328,7 @@ class Sender:
                 .where(
                     SpeakerDelivery.broadcast_id.in_(ids),  # years of deliveries are not looked through for it
                     SpeakerDelivery.speaker_id.in_(back),
-                    SpeakerDelivery.state.in_(_SILENT),
+                    SpeakerDelivery.state.in_(SILENT),
                 )
                 .order_by(PlayOrder.priority.desc())
             ).all()
@@ -379,7 +377,7 @@ def _silent(session: Session, order: PlayOrder, silenced: Silenced) -> list[Spea
         .join(Speaker, Speaker.id == SpeakerDelivery.speaker_id)
         .where(
             SpeakerDelivery.broadcast_id == order.broadcast_id,
-            SpeakerDelivery.state.in_(_SILENT),
+            SpeakerDelivery.state.in_(SILENT),
             Speaker.online.is_(True),
         )
         .order_by(SpeakerDelivery.speaker_id)

@@ -34,6 +34,9 @@ RANK: Mapping[PlayState, int] = {
     PlayState.FINISHED: 8,
 }
 FINAL = frozenset(s for s, rank in RANK.items() if rank >= 6)
+OPEN = tuple(s for s in PlayState if s not in FINAL)
+SILENT = (PlayState.QUEUED, PlayState.SENT)
+"""Nothing was heard of it yet. Of a sent order `queued` becomes `sent` a little later (`Sender.note_after_s`)."""
 HEARD = frozenset({PlayState.STARTED, PlayState.INTERRUPTED, PlayState.STOPPED, PlayState.FINISHED})
 GUESSED = ("no_receipt", "no_end", "offline")
 """Reasons the hub writes by itself, knowing nothing."""

@@ -71,8 +71,7 @@ def refuse_few_characters(engine: Engine) -> None:
     if engine.dialect.name != "postgresql":
         return
     with engine.connect() as connection:
-        found = connection.scalar(text("SHOW server_encoding"))
-        name = connection.scalar(text("SELECT current_database()"))
+        name, found = connection.execute(text("SELECT current_database(), current_setting('server_encoding')")).one()
     if found != "UTF8":
         raise WrongTables(
             f"The database {name} keeps words in {found}; names and texts need UTF8. Make it anew while it is empty: "
